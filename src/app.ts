@@ -1,0 +1,63 @@
+import cors from '@fastify/cors'
+import swagger from '@fastify/swagger'
+import type { FastifyBaseLogger } from 'fastify'
+import { createAuthenticate } from './accounts/authenticate.ts'
+import { accountRoutes } from './accounts/routes.ts'
+import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
+import { checkoutRoutes } from './checkout/routes.ts'
+import type { Gateways } from './gateways/gateway.ts'
+import { createGateways } from './gateways/registry.ts'
+import { simulatorRoutes } from './gateways/simulator/routes.ts'
+import type { Config, Role } from './lib/config.ts'
+import type { Sql } from './lib/db.ts'
+import { createServer } from './lib/http.ts'
+import type { Clock, Ids } from './lib/ids.ts'
+import type { Schema } from './lib/migrate.ts'
+import { notificationRoutes } from './notifications/routes.ts'
+import { orderRoutes } from './orders/routes.ts'
+import type { Work } from './worker/loop.ts'
+
+/** What the server is built from; the outside world comes in here and nowhere else. */
+export type Environment = {
+  sql: Sql
+  config: Config
+  clock: Clock
+  ids: Ids
+  role: Role
+  log: FastifyBaseLogger
+}
+
+/** The parts every service is handed. */
+export type Parts = Environment & { gateways: Gateways }
+
+/** The PostgreSQL schemas that a role reads and writes; alone, a service needs only its own and the shared ones. */
+export const schemasOf: Record<Role, readonly Schema[]> = {
+  all: ['accounts', 'notifications', 'orders', 'checkout', 'simulator'],
+  worker: ['accounts', 'notifications', 'orders', 'checkout', 'simulator'],
+  orders: ['accounts', 'notifications', 'orders'],
+  checkout: ['accounts', 'notifications', 'checkout', 'simulator'],
+}
+
+/** Builds the server from its parts. Does not listen, and starts no background work: the caller does both. */
+export async function buildApp(environment: Environment) {
+  const { role, log } = environment
+  const parts: Parts = { ...environment, gateways: createGateways() }
+  const app = createServer({ authenticate: createAuthenticate(), logger: log })
+  await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
+
+  await app.register(accountRoutes, parts)
+  await app.register(notificationRoutes, parts)
+  if (role === 'all' || role === 'orders') await app.register(orderRoutes, parts)
+  if (role === 'all' || role === 'checkout') {
+    await app.register(checkoutRoutes, parts)
+    await app.register(paymentPageRoutes, parts)
+    await app.register(simulatorRoutes, parts)
+  }
+  return { app, work: backgroundWork(parts) }
+}
+
+/** What has to happen without anybody asking, for the schemas this role has. */
+function backgroundWork(_parts: Parts): Work[] {
+  return []
+}

@@ -1,0 +1,4 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Parts } from '../../app.ts'
+
+export const paymentPageRoutes: FastifyPluginAsync<Parts> = async () => {}

@@ -1,0 +1,52 @@
+import { resolve } from 'node:path'
+
+/** Which parts one process serves. `all` is every one of them. */
+export const roles = ['all', 'orders', 'checkout', 'worker'] as const
+export type Role = (typeof roles)[number]
+
+/** What the environment says. Read once, by `main.ts`; everything else gets it passed by hand. */
+export type Config = {
+  port: number
+  host: string
+  /** Unset: the embedded PostgreSQL is started. */
+  database_url: string | undefined
+  data_folder: string
+  /** Where customers and merchants reach this server, without a trailing slash. */
+  public_url: string
+  /** The first account and API client; generated and shown once when unset. */
+  account_id: string | undefined
+  client_id: string | undefined
+  client_secret: string | undefined
+  /** Development: callbacks and webhooks may go to loopback addresses and over plain HTTP. */
+  allow_loopback_callbacks: boolean
+  /** Where the orders service creates sessions when it runs alone; with the client in `checkout_client_*`. */
+  checkout_url: string | undefined
+  checkout_client_id: string | undefined
+  checkout_client_secret: string | undefined
+  log_level: string
+}
+
+/** Reads the environment, or says which variable is wrong and what is allowed. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const port = Number(env.PORT || 8080)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT must be 0 to 65535, not ${env.PORT}.`)
+  const account_id = env.KVITT_ACCOUNT_ID || undefined
+  if (account_id && !/^[PT]\d{8}$/.test(account_id)) {
+    throw new Error(`KVITT_ACCOUNT_ID must be T or P and eight digits, not ${account_id}.`)
+  }
+  return {
+    port,
+    host: env.HOST || '0.0.0.0',
+    database_url: env.DATABASE_URL || undefined,
+    data_folder: resolve(env.KVITT_DATA || './data'),
+    public_url: (env.KVITT_PUBLIC_URL || `http://localhost:${port}`).replace(/\/+$/, ''),
+    account_id,
+    client_id: env.KVITT_CLIENT_ID || undefined,
+    client_secret: env.KVITT_CLIENT_SECRET || undefined,
+    allow_loopback_callbacks: env.KVITT_ALLOW_LOOPBACK_CALLBACKS === '1',
+    checkout_url: env.CHECKOUT_URL?.replace(/\/+$/, '') || undefined,
+    checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
+    checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
+    log_level: env.KVITT_LOG || 'info',
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Every error a caller can meet: its code, the HTTP status it is sent with, and what it means.
+ * `docs/errors.md` is generated from this table and a test compares the two. Codes are never reused.
+ */
+export const errors = {
+  // The request itself
+  invalid_json: [400, 'The body is not valid JSON.'],
+  invalid_request: [400, 'A member of the body, the path or the query has the wrong type or value; `errors[].path` says which.'],
+  body_too_large: [413, 'The body is larger than the limit.'],
+  unsupported_media_type: [415, 'The body has a content type that this endpoint does not read.'],
+  unauthorized: [401, 'The access token or the credentials are missing, invalid, expired or revoked.'],
+  forbidden: [403, 'The token lacks the scope for this call, or belongs to another account.'],
+  not_found: [404, 'Nothing with this id exists on this account.'],
+  precondition_failed: [412, 'The resource has changed since the version the request names.'],
+  too_many_requests: [429, 'Too many requests; `Retry-After` says when to try again.'],
+  internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],
+  unavailable: [503, 'Kvitt or what it depends on is not ready; try again.'],
+} as const satisfies Record<string, readonly [status: number, meaning: string]>
+
+export type ErrorCode = keyof typeof errors
+
+/** One entry of `error.errors[]`: where the fault is (a JSON pointer into the request) and what would be allowed. */
+export type ErrorDetail = {
+  path?: string
+  message: string
+  code?: ErrorCode
+  /** The largest amount, or the list of values, that would have been accepted. */
+  allowed?: number | readonly (string | number)[]
+}
+
+/** What a pure core returns when a rule says no; a list when several lines are at fault. */
+export type Refusal = ErrorDetail & { code: ErrorCode }
+
+/** Thrown by the shell when a rule says no. Anything else that is thrown is a bug and becomes a 500. */
+export class ApiError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetail[]
+  readonly headers: Record<string, string>
+  /** Members that stand beside `code` and `message`, where the contract has them (checkout-api §3.10.2). */
+  readonly extra: Record<string, unknown>
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: ErrorDetail[]; headers?: Record<string, string>; extra?: Record<string, unknown> } = {},
+  ) {
+    super(message)
+    this.name = 'ApiError'
+    this.code = code
+    this.details = options.details ?? []
+    this.headers = options.headers ?? {}
+    this.extra = options.extra ?? {}
+  }
+
+  get status(): number {
+    return errors[this.code][0]
+  }
+}
+
+/** Turns what the core refused into the error that is sent; does nothing when it refused nothing. */
+export function throwRefusal(refusal: Refusal | readonly Refusal[] | undefined): void {
+  const refusals = refusal === undefined ? [] : Array.isArray(refusal) ? (refusal as readonly Refusal[]) : [refusal as Refusal]
+  const first = refusals[0]
+  if (first) throw new ApiError(first.code, first.message, { details: [...refusals] })
+}
+
+/** An invariant that must hold in production too: breaking it is a 500 and an alarm, never a clamp. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`Invariant broken: ${message}`)
+}

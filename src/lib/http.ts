@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto'
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ApiError, type ErrorCode, type ErrorDetail } from './errors.ts'
+import { limits } from './limits.ts'
+import { validatorCompiler } from './schema.ts'
+
+/** Who is calling: what the access token, or the admin API key, says. */
+export type Auth = {
+  account_id: string
+  /** The API client's `client_id`; becomes `created_by`. */
+  subject: string
+  scopes: readonly string[]
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set on every route that has `scopes`. */
+    auth: Auth
+  }
+  interface FastifyContextConfig {
+    /** Any one of these suffices. A route must have either this or `access`. */
+    scopes?: readonly string[]
+    /** `public`: no credential; knowing the id in the path is the capability. */
+    access?: 'public'
+    /** The endpoint also takes `x-api-key` (checkout-api §1.7). */
+    api_key?: boolean
+    /** A `null` member is dropped from the body unless the route needs to see it. */
+    nulls?: 'keep'
+  }
+}
+
+export type Authenticate = (request: FastifyRequest) => Promise<Auth>
+export type Server = Awaited<ReturnType<typeof createServer>>
+
+/**
+ * A Fastify server with what every route shares: lenient JSON, strict types, scopes, the error envelope, `request-id`.
+ * It does not listen.
+ */
+export function createServer(options: { authenticate: Authenticate; logger: FastifyBaseLogger | undefined }) {
+  const app = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : { logger: false as const }),
+    disableRequestLogging: true,
+    bodyLimit: limits.body_bytes,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
+    return503OnClosing: false,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+
+  const parse = app.getDefaultJsonParser('error', 'ignore')
+  const parseLeniently = (request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) => {
+    if (body.trim() === '') return done(null, undefined)
+    parse(request, body, (error, value) => {
+      if (error) return done(new ApiError('invalid_json', `The body is not valid JSON: ${error.message}.`))
+      done(null, request.routeOptions.config.nulls === 'keep' || !body.includes('null') ? value : withoutNulls(value))
+    })
+  }
+  app.removeAllContentTypeParsers()
+  // Clients send JSON under other names, and a content type with no body at all (clients §6.6).
+  app.addContentTypeParser('*', { parseAs: 'string' }, parseLeniently as never)
+
+  app.decorateRequest('auth', null as never)
+  app.addHook('onRoute', ({ config, url, method }) => {
+    if (config?.scopes || config?.access || method === 'OPTIONS' || (Array.isArray(method) && method.includes('OPTIONS'))) return
+    throw new Error(`Route ${String(method)} ${url} says neither which scopes it needs nor that it is public.`)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('request-id', request.id)
+    if (!request.routeOptions.config.scopes) return
+    request.auth = await options.authenticate(request)
+    assertOwnAccount(request)
+  })
+  app.setErrorHandler(sendError)
+  app.setNotFoundHandler((request, reply) => {
+    sendError(new ApiError('not_found', `There is no endpoint ${request.method} ${request.url.split('?')[0]}.`), request, reply)
+  })
+  return app
+}
+
+/** The account in the path, or before the dot of a checkout id, must be the token's (checkout-api Q21): else 403. */
+function assertOwnAccount({ params, auth }: FastifyRequest): void {
+  for (const [name, value] of Object.entries(params as Record<string, string>)) {
+    const account = name === 'aid' || name === 'oid' ? value : /^([PT]\d{8})\./.exec(value)?.[1]
+    if (account !== undefined && account !== auth.account_id) {
+      throw new ApiError('forbidden', `This token belongs to account ${auth.account_id} and can't be used on ${account}.`)
+    }
+  }
+}
+
+/** A client that has nothing to say about a member sends `null` as often as it leaves it out; here both mean the same. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null) return undefined
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) if (element !== null) value[index] = withoutNulls(element)
+  } else if (typeof value === 'object') {
+    const object = value as Record<string, unknown>
+    for (const [name, member] of Object.entries(object)) {
+      if (member === null) delete object[name]
+      else if (typeof member === 'object') withoutNulls(member)
+    }
+  }
+  return value
+}
+
+/** `error.code` as the checkout family publishes it (checkout-api §1.8, clients §6.8); ours stands in `errors[]`. */
+const published: Record<number, string> = {
+  400: 'INVALID_REQUEST_PARAMETER',
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
+  404: 'NOT FOUND',
+  409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
+  429: 'TOO_MANY_REQUESTS',
+  500: 'INTERNAL_SERVER_ERROR',
+  503: 'SERVICE_UNAVAILABLE',
+}
+
+function sendError(error: FastifyError | ApiError | Error, request: FastifyRequest, reply: FastifyReply): void {
+  const known = asApiError(error)
+  if (known.status >= 500) request.log.error({ err: error, request_id: request.id }, 'request failed')
+  reply.headers(known.headers).code(known.status).header('content-type', 'application/json; charset=utf-8')
+  reply.serializer(JSON.stringify).send(errorEnvelope(known, request.url))
+}
+
+/** The body of an error answer. The orders family names our code itself; the checkout family the published one. */
+export function errorEnvelope(error: ApiError, url: string): { error: Record<string, unknown> } {
+  const orders = url.includes('/shopping/')
+  const details: ErrorDetail[] =
+    error.details.length > 0 || orders ? error.details : [{ code: error.code, message: error.message }]
+  return {
+    error: {
+      code: orders ? error.code : (published[error.status] ?? error.code.toUpperCase()),
+      message: error.message,
+      errors: details.map(({ path, message, code, allowed }) => ({
+        path,
+        message,
+        ...(orders ? {} : { description: message }),
+        code: code ?? error.code,
+        allowed,
+      })),
+      ...error.extra,
+    },
+  }
+}
+
+function asApiError(error: FastifyError | ApiError | Error): ApiError {
+  if (error instanceof ApiError) return error
+  const { statusCode = 500, validation, validationContext, code } = error as FastifyError
+  if (validation) return new ApiError('invalid_request', ...validationMessage(validation[0], validationContext ?? 'body'))
+  if (statusCode === 413) {
+    return new ApiError('body_too_large', `The body is larger than ${limits.body_bytes} bytes.`)
+  }
+  if (statusCode === 415) return new ApiError('unsupported_media_type', 'Send the body as application/json.')
+  if (statusCode === 429) return new ApiError('too_many_requests', 'Too many requests. Try again when Retry-After has passed.')
+  if (statusCode < 500) return new ApiError('invalid_request', error.message)
+  if (code === 'CONNECT_TIMEOUT' || code === 'ECONNREFUSED' || code === 'CONNECTION_CLOSED' || code === 'CONNECTION_ENDED') {
+    return new ApiError('unavailable', 'The database does not answer. Try again.', { headers: { 'retry-after': '1' } })
+  }
+  return new ApiError('internal_error', 'Something went wrong on our side. The request-id header finds it in the log.')
+}
+
+type Validation = NonNullable<FastifyError['validation']>[number]
+
+function validationMessage(fault: Validation | undefined, context: string): [message: string, { details: ErrorDetail[] }] {
+  const params = (fault?.params ?? {}) as {
+    missingProperty?: string
+    allowedValues?: (string | number)[]
+    additionalProperty?: string
+  }
+  const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
+  const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${member}`}`
+  const path = context === 'body' ? pointer || '/' : context === 'querystring' ? `?${pointer.slice(1)}` : pointer.slice(1)
+  const what =
+    fault?.keyword === 'required'
+      ? 'is required'
+      : fault?.keyword === 'additionalProperties'
+        ? 'is not known here'
+        : fault?.message
+  const allowed = params.allowedValues
+  const message = `${path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
+  return [message, { details: [{ path, message, code: 'invalid_request' satisfies ErrorCode, ...(allowed ? { allowed } : {}) }] }]
+}

@@ -1,0 +1,37 @@
+/** Every limit of Kvitt, in one place; `docs/limits.md` tells users about them. Units are in the names. */
+export const limits = {
+  /** A request body larger than this is refused with 413. */
+  body_bytes: 1_048_576,
+  /** Members of one object, elements of one array, in any request body. */
+  items_per_order_max: 1_000,
+  text_length_max: 10_000,
+  reference_length_max: 255,
+  /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */
+  amount_max: 999_999_999_999,
+
+  page_size_default: 10,
+  page_size_max: 100,
+
+  token_lifetime_s: 14_400,
+  /** Tokens are accepted this much longer than announced: two plugins use them to the last second (clients §6.3). */
+  token_grace_s: 300,
+  /** A revoked client stops working within this time, in every process. */
+  revocation_delay_ms: 2_000,
+
+  session_lifetime_default_s: 86_400,
+  session_lifetime_max_s: 30 * 86_400,
+  pay_lock_s: 300,
+
+  gateway_timeout_ms: 10_000,
+  callback_timeout_ms: 10_000,
+  express_callback_timeout_ms: 60_000,
+  webhook_timeout_ms: 60_000,
+  callback_response_bytes: 65_536,
+
+  statement_timeout_ms: 30_000,
+  lock_wait_ms: 10_000,
+  database_connections: 16,
+  /** A write that lost this many races takes the row lock instead of trying again without it. */
+  optimistic_attempts: 2,
+  shutdown_ms: 15_000,
+} as const

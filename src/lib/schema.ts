@@ -1,0 +1,85 @@
+import { Ajv, type Options } from 'ajv'
+import ajvFormats from 'ajv-formats'
+import type { FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
+import Type from 'typebox'
+import { limits } from './limits.ts'
+
+/**
+ * An amount in minor units, on the way in. Shops send floats such as 29989.999999999996 (clients §4.4): any number is
+ * rounded to the nearest unit before the route sees it. Bounded, so that sums stay safe integers.
+ */
+export const AmountIn = Type.Number({
+  minor_units: true,
+  minimum: -limits.amount_max,
+  maximum: limits.amount_max,
+  description: 'In the smallest unit of the currency; rounded to the nearest whole unit.',
+})
+/** The same, where a negative amount makes no sense. */
+export const PositiveAmountIn = Type.Number({
+  minor_units: true,
+  minimum: 0,
+  maximum: limits.amount_max,
+  description: 'In the smallest unit of the currency; rounded to the nearest whole unit.',
+})
+/** An amount in minor units, on the way out: always a whole number. */
+export const Amount = Type.Integer({ description: 'In the smallest unit of the currency.' })
+export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217.' })
+export const DateTime = Type.String({ format: 'date-time', description: 'ISO 8601, UTC, milliseconds.' })
+export const Reference = Type.String({ maxLength: limits.reference_length_max })
+/** A free JSON object that is stored and echoed. */
+export const FreeObject = Type.Record(Type.String(), Type.Unknown())
+/** A JSON line id: the two contracts write it as a number here and as text there (orders-api §6 no. 20). */
+export const LineIdIn = Type.Unsafe<number | string>({ type: ['integer', 'string'], maxLength: limits.reference_length_max })
+
+/** The envelope of every answer that is not 2xx (orders-api §1.2, checkout-api §1.8). */
+export const ErrorEnvelope = Type.Object(
+  {
+    error: Type.Object({
+      code: Type.Optional(Type.String()),
+      message: Type.String(),
+      errors: Type.Optional(
+        Type.Array(
+          Type.Object({
+            path: Type.Optional(Type.String({ description: 'JSON pointer into the body, `?name` for a query parameter.' })),
+            message: Type.String(),
+            code: Type.Optional(Type.String()),
+            allowed: Type.Optional(Type.Unknown()),
+          }),
+        ),
+      ),
+    }),
+  },
+  { title: 'Error' },
+)
+
+/** The `response` part of a route's schema: the given successes, and the error envelope for each status named. */
+export function responses<T extends Record<number, TSchema>>(success: T, ...failures: number[]): T & Record<number, TSchema> {
+  return { ...success, ...Object.fromEntries(failures.map((status) => [status, ErrorEnvelope])) }
+}
+
+const base: Options = { strict: false, allErrors: false, removeAdditional: false, useDefaults: false }
+
+function compiler(options: Options): Ajv {
+  const ajv = new Ajv({ ...base, ...options })
+  ajvFormats.default(ajv)
+  ajv.addKeyword({
+    keyword: 'minor_units',
+    type: 'number',
+    modifying: true,
+    schema: true,
+    compile: () => (data, context) => {
+      if (context && !Number.isInteger(data))
+        (context.parentData as Record<string | number, unknown>)[context.parentDataProperty] = Math.round(data)
+      return true
+    },
+  })
+  return ajv
+}
+
+const strict = compiler({ coerceTypes: false })
+const coercing = compiler({ coerceTypes: 'array' })
+
+/** Bodies are never coerced (`"1"` is not an amount); queries and paths are text and have to be. */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
+  (httpPart === 'body' ? strict : coercing).compile(schema as object)
