@@ -54,7 +54,11 @@ export function createServer(options: { authenticate: Authenticate; logger: Fast
     if (body.trim() === '') return done(null, undefined)
     parse(request, body, (error, value) => {
       if (error) return done(new ApiError('invalid_json', `The body is not valid JSON: ${error.message}.`))
-      done(null, request.routeOptions.config.nulls === 'keep' || !body.includes('null') ? value : withoutNulls(value))
+      try {
+        done(null, clean(value, { keep_nulls: request.routeOptions.config.nulls === 'keep', escapes: body.includes('\\u') }))
+      } catch (refused) {
+        done(refused as Error)
+      }
     })
   }
   app.removeAllContentTypeParsers()
@@ -68,6 +72,7 @@ export function createServer(options: { authenticate: Authenticate; logger: Fast
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id)
+    if (/%00/.test(request.url)) throw new ApiError('invalid_request', 'The URL holds %00, which is not text.')
     if (!request.routeOptions.config.scopes) return
     request.auth = await options.authenticate(request)
     assertOwnAccount(request)
@@ -89,19 +94,42 @@ function assertOwnAccount({ params, auth }: FastifyRequest): void {
   }
 }
 
-/** A client that has nothing to say about a member sends `null` as often as it leaves it out; here both mean the same. */
-function withoutNulls(value: unknown): unknown {
-  if (value === null) return undefined
+/**
+ * What no route wants to see. A client that has nothing to say about a member sends `null` as often as it leaves it out: both mean
+ * the same here. PostgreSQL can't store U+0000 or half a surrogate pair, and nesting without end would exhaust the stack.
+ */
+function clean(value: unknown, options: { keep_nulls: boolean; escapes: boolean }, path = '', depth = 0): unknown {
+  if (value === null) return options.keep_nulls ? null : undefined
+  if (typeof value === 'string') {
+    if (options.escapes && /[\0\p{Surrogate}]/u.test(value)) throw refusedText(path)
+    return value
+  }
+  if (typeof value !== 'object') return value
+  if (depth >= limits.nesting_max) {
+    const message = `${path} is nested more than ${limits.nesting_max} levels deep.`
+    throw new ApiError('invalid_request', message, { details: [{ path, message }] })
+  }
   if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) if (element !== null) value[index] = withoutNulls(element)
-  } else if (typeof value === 'object') {
-    const object = value as Record<string, unknown>
-    for (const [name, member] of Object.entries(object)) {
-      if (member === null) delete object[name]
-      else if (typeof member === 'object') withoutNulls(member)
+    for (const [index, element] of value.entries()) {
+      if (element !== null) value[index] = clean(element, options, `${path}/${index}`, depth + 1)
+    }
+    return value
+  }
+  const object = value as Record<string, unknown>
+  for (const name of Object.keys(object)) {
+    if (options.escapes && /[\0\p{Surrogate}]/u.test(name)) throw refusedText(path)
+    const member = object[name]
+    if (member === null && !options.keep_nulls) delete object[name]
+    else if (member !== null && (typeof member === 'object' || options.escapes)) {
+      object[name] = clean(member, options, `${path}/${name}`, depth + 1)
     }
   }
   return value
+}
+
+function refusedText(path: string): ApiError {
+  const message = `${path || '/'} holds U+0000 or half a surrogate pair, which is not text.`
+  return new ApiError('invalid_request', message, { details: [{ path: path || '/', message }] })
 }
 
 /** `error.code` as the checkout family publishes it (checkout-api §1.8, clients §6.8); ours stands in `errors[]`. */

@@ -2,6 +2,8 @@
 export const limits = {
   /** A request body larger than this is refused with 413. */
   body_bytes: 1_048_576,
+  /** Objects and arrays within each other, in a request body. */
+  nesting_max: 32,
   /** Members of one object, elements of one array, in any request body. */
   items_per_order_max: 1_000,
   text_length_max: 10_000,

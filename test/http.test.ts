@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import Type from 'typebox'
+import { ApiError } from '../src/lib/errors.ts'
+import { createServer, type Server } from '../src/lib/http.ts'
+import { AmountIn, PositiveAmountIn } from '../src/lib/schema.ts'
+
+let app: Server
+before(() => {
+  app = createServer({
+    logger: undefined,
+    authenticate: async () => {
+      throw new ApiError('unauthorized', 'No.')
+    },
+  })
+  const body = Type.Object({
+    amount: Type.Optional(AmountIn),
+    items: Type.Optional(Type.Array(Type.Object({ amount: PositiveAmountIn }))),
+    kind: Type.Optional(Type.Enum(['a', 'b'])),
+  })
+  const querystring = Type.Object({ limit: Type.Optional(Type.Integer()), id: Type.Optional(Type.Array(Type.String())) })
+  app.post('/v1/echo', { config: { access: 'public' }, schema: { body, querystring } }, async ({ body, query }) => ({
+    body,
+    query,
+  }))
+  app.post('/v1/accounts/:aid/shopping/echo', { config: { access: 'public' }, schema: { body } }, async ({ body }) => body)
+  app.post('/v1/empty', { config: { access: 'public' } }, async ({ body }) => ({ body: body ?? 'nothing' }))
+  app.post('/v1/keep', { config: { access: 'public', nulls: 'keep' } }, async ({ body }) => body)
+  app.get('/v1/fault', { config: { access: 'public' } }, async () => {
+    throw new Error('secret detail')
+  })
+  app.get('/v1/own/:id', { config: { scopes: ['read:checkout'] } }, async () => ({}))
+})
+after(() => app.close())
+
+const post = (url: string, payload: string, type = 'application/json') =>
+  app.inject({ method: 'POST', url, payload, headers: { 'content-type': type } })
+
+// body -> what the route sees, or the status and the path of the refusal
+const bodies: [name: string, body: string, expected: unknown][] = [
+  ['an amount', '{"amount":100}', { amount: 100 }],
+  ['a float within an øre (clients §4.4)', '{"amount":29989.999999999996}', { amount: 29990 }],
+  ['a float in a line', '{"items":[{"amount":1998.9999999999998}]}', { items: [{ amount: 1999 }] }],
+  ['null for an optional member', '{"amount":null,"x":{"y":null,"z":1}}', { x: { z: 1 } }],
+  ['an unknown member', '{"amount":1,"tax_rate":"25"}', { amount: 1, tax_rate: '25' }],
+  ['text for a number', '{"amount":"100"}', [400, '/amount']],
+  ['a number beyond a safe sum', '{"amount":1e15}', [400, '/amount']],
+  ['a negative amount of a line', '{"items":[{"amount":1},{"amount":-5}]}', [400, '/items/1/amount']],
+  ['a missing member', '{"items":[{}]}', [400, '/items/0/amount']],
+  ['an unknown value', '{"kind":"c"}', [400, '/kind']],
+  ['an array for an object', '[]', [400, '/']],
+  ['broken JSON', '{"amount":', [400, undefined]],
+  ['U+0000', '{"kind":"a","x":"\\u0000"}', [400, '/x']],
+  ['half a surrogate pair', '{"x":{"y":"\\ud800"}}', [400, '/x/y']],
+  ['a prototype', '{"__proto__":{"admin":true}}', [400, undefined]],
+  ['nesting without end', `{"x":${'['.repeat(5_000)}${']'.repeat(5_000)}}`, [400, undefined]],
+]
+for (const [name, body, expected] of bodies) {
+  test(`body: ${name}`, async () => {
+    const response = await post('/v1/echo', body)
+    if (!Array.isArray(expected)) {
+      assert.equal(response.statusCode, 200, response.body)
+      return assert.deepEqual(response.json().body, expected)
+    }
+    assert.equal(response.statusCode, expected[0], response.body)
+    const { error } = response.json()
+    assert.equal(error.code, 'INVALID_REQUEST_PARAMETER')
+    assert.ok(error.message && error.errors[0].message && error.errors[0].description)
+    if (expected[1]) assert.equal(error.errors[0].path, expected[1])
+  })
+}
+
+test('body: "", null, [] and {"id":1} are all read as sent, whatever the content type (clients §6.6)', async () => {
+  assert.deepEqual((await post('/v1/empty', '')).json(), { body: 'nothing' })
+  assert.deepEqual((await post('/v1/empty', 'null')).json(), { body: 'nothing' })
+  assert.deepEqual((await post('/v1/empty', '[]')).json(), { body: [] })
+  assert.deepEqual((await post('/v1/empty', '{"id":1}', 'text/plain')).json(), { body: { id: 1 } })
+  assert.deepEqual((await app.inject({ method: 'POST', url: '/v1/empty' })).json(), { body: 'nothing' })
+  assert.deepEqual((await post('/v1/keep', '{"a":null}')).json(), { a: null })
+})
+test('body: over the limit is 413', async () => {
+  assert.equal((await post('/v1/echo', `{"x":"${'a'.repeat(1_100_000)}"}`)).statusCode, 413)
+})
+test('query: text is read as the number or the list it stands for', async () => {
+  const response = await post('/v1/echo?limit=10&id=A', '{}')
+  assert.deepEqual(response.json().query, { limit: 10, id: ['A'] })
+  const refused = await post('/v1/echo?limit=ten', '{}')
+  assert.equal(refused.json().error.errors[0].path, '?limit')
+})
+test('url: %00 is refused', async () => {
+  assert.equal((await app.inject('/v1/own/%00')).statusCode, 400)
+})
+test('error: orders name our code, with the path and what is allowed', async () => {
+  const { error } = (await post('/v1/accounts/T12345678/shopping/echo', '{"kind":"c"}')).json()
+  assert.equal(error.code, 'invalid_request')
+  assert.deepEqual(error.errors[0].allowed, ['a', 'b'])
+})
+test('error: a fault is 500 without its details, and is found by request-id', async () => {
+  const response = await app.inject('/v1/fault')
+  assert.equal(response.statusCode, 500)
+  assert.ok(!response.body.includes('secret'))
+  assert.match(String(response.headers['request-id']), /^[0-9a-f-]{36}$/)
+})
+test('error: an unknown endpoint is 404 in the envelope', async () => {
+  const response = await app.inject('/v1/nothing')
+  assert.equal(response.statusCode, 404)
+  assert.equal(response.json().error.code, 'NOT FOUND')
+})
+test('route: one that says neither scopes nor public is not registered', () => {
+  const fresh = createServer({ logger: undefined, authenticate: () => Promise.reject(new Error('unused')) })
+  assert.throws(() => fresh.get('/v1/forgotten', async () => ({})), /neither which scopes it needs nor that it is public/)
+})
