@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 
@@ -22,9 +22,13 @@ const shell = /\/(routes|operations|store|work)\.ts$|\.test\.ts$/
 const core = /^src\/(orders|checkout)\/(?!payment-page\/)/
 const impure = /Date\.now|new Date\(\)|Math\.random|randomUUID|from 'node:|process\.|await |from '(fastify|postgres)'/
 
-const sources = ['src', 'web'].flatMap((folder) =>
-  (readdirSync(folder, { recursive: true }) as string[]).filter((name) => name.endsWith('.ts')).map((name) => join(folder, name)),
-)
+const sources = ['src', 'web']
+  .filter(existsSync)
+  .flatMap((folder) =>
+    (readdirSync(folder, { recursive: true }) as string[])
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(folder, name)),
+  )
 
 for (const file of sources) {
   test(`tidy: ${file}`, () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sql } from './db.ts'
 
@@ -61,7 +61,7 @@ export async function migrate(sql: Sql, wanted: readonly Schema[] = schemas, onA
 /** The migration files of these schemas, in the order in which they run. */
 export function migrationFiles(wanted: readonly Schema[]): { schema: Schema; name: string; text: string }[] {
   return schemas
-    .filter((schema) => wanted.includes(schema))
+    .filter((schema) => wanted.includes(schema) && existsSync(join(migrationsFolder, schema)))
     .flatMap((schema) =>
       readdirSync(join(migrationsFolder, schema))
         .filter((name) => name.endsWith('.sql'))
