@@ -42,7 +42,7 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 export async function buildApp(environment: Environment) {
   const { role, log } = environment
   const parts: Parts = { ...environment, gateways: createGateways() }
-  const app = createServer({ authenticate: createAuthenticate(), logger: log })
+  const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
 

@@ -1,9 +1,82 @@
+import type { FastifyRequest } from 'fastify'
+import type { Sql } from '../lib/db.ts'
 import { ApiError } from '../lib/errors.ts'
-import type { Authenticate } from '../lib/http.ts'
+import type { Auth, Authenticate } from '../lib/http.ts'
+import type { Clock } from '../lib/ids.ts'
+import { limits } from '../lib/limits.ts'
+import { createLru, createRefreshing } from './cache.ts'
+import { mayCall, stillGranted } from './scope.ts'
+import { type ClientState, findClientState, findSigningKey } from './store.ts'
+import { importVerifyingKey, verifyToken } from './tokens/token.ts'
 
-/** Checks the access token (or `x-api-key`) of a request against the scopes of its route. */
-export function createAuthenticate(): Authenticate {
-  return async () => {
-    throw new ApiError('unauthorized', 'No tokens yet.')
+type Verified = NonNullable<Awaited<ReturnType<typeof verifyToken>>>
+/** A token that was verified, and what it may do as long as the client's state is this very one. */
+type Known = { token: Verified; state?: ClientState; auth?: Auth }
+
+/**
+ * Checks the access token (or `x-api-key`) of a request against the scopes of its route: 401 when it is missing, bad, expired or
+ * revoked, 403 when it may not do this. A token is verified once and remembered; whether its client still has it is asked of the
+ * database at most once per `limits.revocation_delay_ms` and client, so a revoked client stops within that time in every process.
+ */
+export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authenticate {
+  const { sql, clock } = parts
+  const remembered = { lifetime_ms: limits.revocation_delay_ms, entries_max: limits.clients_remembered }
+  const known = createLru<Known>(limits.tokens_remembered)
+  const clientState = createRefreshing((account_id, client_id) => findClientState(sql, account_id, client_id), remembered)
+  const findKey = createRefreshing(
+    async (account_id, kid) => {
+      const key = await findSigningKey(sql, account_id, kid)
+      return key && importVerifyingKey(key)
+    },
+    // Keys don't change; what is not found is not asked for again and again.
+    { ...remembered, lifetime_ms: 60_000 },
+  )
+
+  async function bearer(token: string): Promise<Auth> {
+    const entry = known.get(token) ?? (await verify(token))
+    if (!entry || clock.now().getTime() >= entry.token.accepted_until_ms) {
+      throw new ApiError('unauthorized', 'The access token is not valid, or has expired. Get a new one.', challenge)
+    }
+    const { account_id, client_id, scopes, secret_version } = entry.token
+    const state = await clientState(account_id, client_id)
+    if (!state || state.secret_version !== secret_version) {
+      throw new ApiError('unauthorized', 'The access token was revoked: its client was deleted, or got a new secret.', challenge)
+    }
+    if (entry.state !== state || !entry.auth) {
+      entry.state = state
+      entry.auth = { account_id, subject: client_id, scopes: stillGranted(scopes, state.scopes) }
+    }
+    return entry.auth
   }
+
+  async function verify(text: string): Promise<Known | undefined> {
+    const token = await verifyToken(text, { findKey, now: clock.now() })
+    if (!token) return undefined
+    const entry: Known = { token }
+    known.set(text, entry)
+    return entry
+  }
+
+  return async (request) => {
+    const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+    if (!token) {
+      throw new ApiError(
+        'unauthorized',
+        'Send an access token: Authorization: Bearer, from POST /v1/accounts/{id}/auth/token.',
+        challenge,
+      )
+    }
+    const auth = await bearer(token)
+    assertScope(auth, request)
+    return auth
+  }
+}
+
+const challenge = { headers: { 'www-authenticate': 'Bearer' } }
+
+function assertScope(auth: Auth, request: FastifyRequest): void {
+  const wanted = request.routeOptions.config.scopes ?? []
+  if (mayCall(auth.scopes, wanted)) return
+  const message = `This call needs one of these scopes: ${wanted.join(', ')}.`
+  throw new ApiError('forbidden', message, { details: [{ message, code: 'forbidden', allowed: wanted }] })
 }

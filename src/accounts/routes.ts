@@ -1,4 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { tokenRoutes } from './tokens/routes.ts'
 
-export const accountRoutes: FastifyPluginAsync<Parts> = async () => {}
+/** Everything under `/v1/accounts/{oid}/auth`, and the API keys. */
+export const accountRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  await app.register(tokenRoutes, parts)
+}

@@ -15,6 +15,15 @@ export const errors = {
   too_many_requests: [429, 'Too many requests; `Retry-After` says when to try again.'],
   internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],
   unavailable: [503, 'Kvitt or what it depends on is not ready; try again.'],
+
+  // Accounts
+  account_exists: [409, 'The account id is taken.'],
+  account_not_found: [404, 'There is no such account.'],
+  client_exists: [409, 'The account has, or had, an API client with this client_id.'],
+  client_not_found: [404, 'The account has no such API client, or it was deleted.'],
+  grant_exists: [409, 'The client has a grant for this audience already; delete that one first.'],
+  grant_not_found: [404, 'The account has no such grant, or it was deleted.'],
+  api_key_not_found: [404, 'The account has no such API key, or it was deleted.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>
 
 export type ErrorCode = keyof typeof errors

@@ -19,6 +19,9 @@ export const limits = {
   token_grace_s: 300,
   /** A revoked client stops working within this time, in every process. */
   revocation_delay_ms: 2_000,
+  /** Verified tokens, clients and keys that one process remembers. */
+  tokens_remembered: 10_000,
+  clients_remembered: 10_000,
 
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,

@@ -1,0 +1,71 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { Parts } from '../../app.ts'
+import { ApiError } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { responses } from '../../lib/schema.ts'
+import { accountIdPattern, defaultAudience } from './audience.ts'
+import { createTokenIssuer } from './operations.ts'
+
+const account = 'T12345678'
+
+export const TokenBody = Type.Object(
+  {
+    grant_type: Type.Enum(['client_credentials'], { description: 'The only grant that is served.' }),
+    audience: Type.Optional(
+      Type.String({
+        maxLength: 2_000,
+        description: 'A URL that names the account, on any host. Without it: the account of the path.',
+      }),
+    ),
+  },
+  { examples: [{ grant_type: 'client_credentials', audience: defaultAudience(account) }] },
+)
+
+export const Token = Type.Object(
+  {
+    access_token: Type.String({ description: 'A JWT, signed with RS256. Opaque to clients.' }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds.' }),
+  },
+  { title: 'Token', examples: [{ access_token: 'eyJ…', token_type: 'Bearer', expires_in: limits.token_lifetime_s }] },
+)
+
+/** `POST /v1/accounts/{oid}/auth/token` (checkout-api §1.4). */
+export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
+  const issueToken = createTokenIssuer(parts)
+
+  app.post(
+    '/v1/accounts/:oid/auth/token',
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'accounts_auth_token_post',
+        tags: ['auth'],
+        summary: 'Get an access token',
+        description: 'Authorization: Basic base64(client_id:client_secret).',
+        params: Type.Object({ oid: Type.String({ pattern: accountIdPattern }) }),
+        body: TokenBody,
+        response: responses({ 200: Token }, 400, 401, 403, 429),
+      },
+    },
+    async (request, reply) => {
+      const credentials = basicCredentials(request.headers.authorization)
+      reply.header('cache-control', 'no-store')
+      return issueToken({ account_id: request.params.oid, ...credentials, audience: request.body.audience })
+    },
+  )
+}
+
+/** The `client_id:client_secret` of Basic authentication; 401 when it is missing or unreadable. */
+function basicCredentials(header: string | undefined): { client_id: string; client_secret: string } {
+  const encoded = /^basic +([\w+/=-]+) *$/i.exec(header ?? '')?.[1]
+  const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  if (colon < 1) {
+    throw new ApiError('unauthorized', 'Send client_id and client_secret with Authorization: Basic.', {
+      headers: { 'www-authenticate': 'Basic' },
+    })
+  }
+  return { client_id: text.slice(0, colon), client_secret: text.slice(colon + 1) }
+}
