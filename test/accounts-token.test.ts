@@ -26,4 +26,11 @@ describe('token', () => {
       assert.equal(body.expires_in, 14_400)
     })
   }
+
+  test('keys: 200 with the public parts only when the token may read accounts', async () => {
+    const { status, body } = await account.call('GET', '/v1/accounts/T12345678/auth/keys')
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.deepEqual(Object.keys(body[0]), ['kty', 'kid', 'alg', 'use', 'n', 'e'])
+    assert.ok(body[0].kid.startsWith('T12345678.'))
+  })
 })

@@ -4,8 +4,10 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { responses } from '../../lib/schema.ts'
+import { listSigningKeys } from '../store.ts'
 import { accountIdPattern, defaultAudience } from './audience.ts'
 import { createTokenIssuer } from './operations.ts'
+import { publicJwk } from './token.ts'
 
 const account = 'T12345678'
 
@@ -31,7 +33,13 @@ export const Token = Type.Object(
   { title: 'Token', examples: [{ access_token: 'eyJ…', token_type: 'Bearer', expires_in: limits.token_lifetime_s }] },
 )
 
-/** `POST /v1/accounts/{oid}/auth/token` (checkout-api §1.4). */
+/** The public part of a signing key (RFC 7517). */
+export const Jwk = Type.Object(
+  { kty: Type.String(), kid: Type.String(), alg: Type.String(), use: Type.String(), n: Type.String(), e: Type.String() },
+  { title: 'JWK' },
+)
+
+/** `POST /v1/accounts/{oid}/auth/token` (checkout-api §1.4) and the keys of its tokens (§1.5). */
 export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
   const issueToken = createTokenIssuer(parts)
 
@@ -54,6 +62,21 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
       reply.header('cache-control', 'no-store')
       return issueToken({ account_id: request.params.oid, ...credentials, audience: request.body.audience })
     },
+  )
+
+  app.get(
+    '/v1/accounts/:oid/auth/keys',
+    {
+      config: { scopes: ['admin:accounts', 'read:accounts'] },
+      schema: {
+        operationId: 'accounts_auth_keys_get',
+        tags: ['auth'],
+        summary: 'List the keys that verify access tokens',
+        params: Type.Object({ oid: Type.String() }),
+        response: responses({ 200: Type.Array(Jwk) }, 401, 403),
+      },
+    },
+    async ({ auth }) => (await listSigningKeys(parts.sql, auth.account_id)).map(publicJwk),
   )
 }
 
