@@ -11,6 +11,12 @@ export const errors = {
   unauthorized: [401, 'The access token or the credentials are missing, invalid, expired or revoked.'],
   forbidden: [403, 'The token lacks the scope for this call, or belongs to another account.'],
   not_found: [404, 'Nothing with this id exists on this account.'],
+  idempotency_key_invalid: [400, '`Idempotency-Key` is empty or too long.'],
+  idempotency_key_in_flight: [
+    409,
+    'The first request with this `Idempotency-Key` is still being worked on; `Retry-After` says when to ask.',
+  ],
+  idempotency_key_reused: [422, 'This `Idempotency-Key` was used for a request with another body.'],
   precondition_failed: [412, 'The resource has changed since the version the request names.'],
   too_many_requests: [429, 'Too many requests; `Retry-After` says when to try again.'],
   internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],

@@ -1,0 +1,145 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ReservedSql } from 'postgres'
+import type { Sql } from './db.ts'
+import { ApiError } from './errors.ts'
+import { limits } from './limits.ts'
+
+/** What an `Idempotency-Key` names: scoped by account and client, bound to one request by its hash. */
+export type IdempotencyKey = { account_id: string; client_id: string; key: string; hash: Buffer }
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set when the request carries an `Idempotency-Key` on a route that honours it. */
+    idempotency: IdempotencyKey | undefined
+  }
+  interface FastifyContextConfig {
+    /**
+     * How the route honours `Idempotency-Key`. By default the handler runs in one database transaction with the stored answer.
+     * `operation`: it calls a gateway, so no transaction may stay open; the operation itself is the record (see docs/decisions).
+     * `none`: repeating it does no harm.
+     */
+    idempotency?: 'operation' | 'none'
+  }
+}
+
+const running = new AsyncLocalStorage<ReservedSql>()
+
+/**
+ * The pool as the services see it: inside a request with an `Idempotency-Key` every statement goes to that request's transaction,
+ * so that the effect and the stored answer are committed together, and no service has to know.
+ */
+export function joiningTransactions(sql: Sql): Sql {
+  const current = () => (running.getStore() ?? sql) as Sql
+  return new Proxy(sql, {
+    apply: (_, __, args) => Reflect.apply(current() as unknown as () => unknown, undefined, args),
+    get: (_, name) => Reflect.get(current(), name),
+    has: (_, name) => Reflect.has(current(), name),
+  })
+}
+
+/**
+ * Honours `Idempotency-Key` on every POST and PUT that has scopes: the same key and body replays the stored answer, another body is 422,
+ * one still being worked on is 409. Only successes are stored: a refused request may be tried again with the same key.
+ */
+export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
+  const open = new WeakMap<FastifyRequest, ReservedSql>()
+  app.decorateRequest('idempotency', undefined)
+
+  app.addHook('preHandler', (request, reply, done) => {
+    const key = request.headers['idempotency-key']
+    const { scopes, idempotency } = request.routeOptions.config
+    if (key === undefined || !scopes || idempotency === 'none' || (request.method !== 'POST' && request.method !== 'PUT'))
+      return done()
+    if (typeof key !== 'string' || key.length < 1 || key.length > limits.reference_length_max) {
+      return done(
+        new ApiError('idempotency_key_invalid', `Idempotency-Key must be 1 to ${limits.reference_length_max} characters.`),
+      )
+    }
+    const { account_id, subject } = request.auth
+    const hash = createHash('sha256')
+      .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
+      .digest()
+    request.idempotency = { account_id, client_id: subject, key, hash }
+    if (idempotency === 'operation') return done()
+    begin(sql, request.idempotency).then(
+      ({ connection, stored }) => {
+        if (stored)
+          return void reply.header('idempotent-replayed', 'true').code(stored.status).type('application/json').send(stored.body)
+        open.set(request, connection)
+        running.run(connection, done)
+      },
+      (error: Error) => done(error),
+    )
+  })
+
+  app.addHook('onSend', async (request, reply, payload) => {
+    const connection = open.get(request)
+    if (!connection) return payload
+    open.delete(request)
+    try {
+      if (reply.statusCode >= 300) {
+        await connection`rollback`
+      } else {
+        const { account_id, client_id, key, hash } = request.idempotency!
+        await connection`
+          insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
+          values (${account_id}, ${client_id}, ${key}, ${hash}, ${reply.statusCode}, ${String(payload ?? '')})`
+        await connection`commit`
+      }
+    } catch (error) {
+      await connection`rollback`.catch(() => undefined)
+      throw error
+    } finally {
+      connection.release()
+    }
+    return payload
+  })
+}
+
+/** Opens the transaction and takes the key for its length; or finds what is stored, and then leaves nothing open. */
+async function begin(sql: Sql, { account_id, client_id, key, hash }: IdempotencyKey) {
+  const connection = await sql.reserve()
+  try {
+    await connection`begin`
+    const [lock] = await connection<{ taken: boolean }[]>`
+      select pg_try_advisory_xact_lock(hashtextextended(${`${account_id}/${client_id}/${key}`}, 0)) as taken`
+    if (!lock!.taken) {
+      throw new ApiError('idempotency_key_in_flight', 'A request with this Idempotency-Key is being worked on.', {
+        headers: { 'retry-after': '1' },
+      })
+    }
+    const [stored] = await connection<{ request_hash: Buffer; status: number; body: string }[]>`
+      select request_hash, status, body from accounts.idempotency_keys
+      where account_id = ${account_id} and client_id = ${client_id} and key = ${key}`
+    if (!stored) return { connection, stored }
+    if (!hash.equals(stored.request_hash)) throw keyReused()
+    await connection`rollback`
+    connection.release()
+    return { connection, stored }
+  } catch (error) {
+    await connection`rollback`.catch(() => undefined)
+    connection.release()
+    throw error
+  }
+}
+
+/** The refusal of a key that has already been used for something else. */
+export function keyReused(): ApiError {
+  return new ApiError(
+    'idempotency_key_reused',
+    'This Idempotency-Key was used for another request. Use a new key for a new request.',
+  )
+}
+
+/**
+ * The id of the operation that a key stands for: the same key always names the same operation, so the primary key of
+ * `checkout.operations` lets it happen once.
+ */
+export function operationIdOf({ account_id, client_id, key }: IdempotencyKey): string {
+  const bytes = createHash('sha256').update(`${account_id}/${client_id}/${key}`).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
