@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Sql } from '../src/lib/db.ts'
+import { Connection, type Request } from './client.ts'
+
+/** What to send: a request a call, made from the number of the call. `undefined` ends the run. */
+export type Source = (index: number) => Request | undefined
+
+export type Measured = {
+  calls: number
+  errors: number
+  seconds: number
+  per_second: number
+  p50_ms: number
+  p95_ms: number
+  p99_ms: number
+  server_cpu_ms_per_call: number
+  database_cpu_ms_per_call: number
+  client_cpu_share: number
+  statements_per_call: number
+  wal_bytes_per_call: number
+}
+
+export type Machine = { sql: Sql; server_pid: number; database_pid: number }
+
+/** Keeps `connections` requests in flight for `seconds`, or until the source ends: what the server can do, and how long each call then takes. */
+export async function saturate(
+  url: string,
+  source: Source,
+  options: { connections: number; seconds: number; machine: Machine },
+): Promise<Measured> {
+  const { connections, seconds, machine } = options
+  const latencies: number[] = []
+  let errors = 0
+  let index = 0
+  const pool = Array.from({ length: connections }, () => new Connection(new URL(url)))
+  const before = await usage(machine)
+  const start = performance.now()
+  const deadline = start + seconds * 1000
+  await Promise.all(
+    pool.map(async (connection) => {
+      for (;;) {
+        const request = performance.now() < deadline ? source(index++) : undefined
+        if (!request) return
+        const sent = performance.now()
+        const { status } = await connection.send(request)
+        latencies.push(performance.now() - sent)
+        if (status !== 200) errors += 1
+      }
+    }),
+  )
+  return summary(latencies, errors, (performance.now() - start) / 1000, before, await finish(pool, machine))
+}
+
+/**
+ * Sends at a fixed rate, whether or not earlier answers have come: a stall makes every later call wait in line, and its wait counts from
+ * when it should have been sent, so queueing is not hidden.
+ */
+export async function atRate(
+  url: string,
+  source: Source,
+  options: { per_second: number; connections: number; seconds: number; machine: Machine },
+): Promise<Measured> {
+  const { per_second, connections, seconds, machine } = options
+  const latencies: number[] = []
+  let errors = 0
+  const total = Math.floor(per_second * seconds)
+  let index = 0
+  const pool = Array.from({ length: connections }, () => new Connection(new URL(url)))
+  const before = await usage(machine)
+  const start = performance.now()
+  await Promise.all(
+    pool.map(async (connection) => {
+      while (index < total) {
+        const mine = index++
+        const due = start + (mine / per_second) * 1000
+        const wait = due - performance.now()
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+        const request = source(mine)
+        if (!request) return
+        const { status } = await connection.send(request)
+        latencies.push(performance.now() - due)
+        if (status !== 200) errors += 1
+      }
+    }),
+  )
+  return summary(latencies, errors, (performance.now() - start) / 1000, before, await finish(pool, machine))
+}
+
+async function finish(pool: Connection[], machine: Machine) {
+  for (const connection of pool) connection.close()
+  return usage(machine)
+}
+
+type Usage = { server_ms: number; database_ms: number; client_ms: number; statements: number; wal: number }
+
+async function usage({ sql, server_pid, database_pid }: Machine): Promise<Usage> {
+  const [row] = await sql<{ statements: number; wal: number }[]>`
+    select coalesce(sum(calls) filter (where query not ilike 'begin%' and query not ilike 'commit%'), 0)::float8 as statements,
+      (pg_current_wal_insert_lsn() - '0/0')::float8 as wal
+    from pg_stat_statements`
+  const { user, system } = process.cpuUsage()
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === database_pid)
+  return {
+    server_ms: cpuOf(server_pid),
+    database_ms: [database_pid, ...children.map(Number)].reduce((sum, pid) => sum + cpuOf(pid), 0),
+    client_ms: (user + system) / 1000,
+    statements: row!.statements,
+    wal: row!.wal,
+  }
+}
+
+function statOf(pid: number | string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+  } catch {
+    return []
+  }
+}
+const parentOf = (pid: number | string) => Number(statOf(pid)[1])
+/** User and system time of a process. The kernel counts in ticks of 10 ms. */
+const cpuOf = (pid: number | string) => (Number(statOf(pid)[11] ?? 0) + Number(statOf(pid)[12] ?? 0)) * 10
+
+function summary(latencies: number[], errors: number, seconds: number, before: Usage, after: Usage): Measured {
+  latencies.sort((a, b) => a - b)
+  const calls = latencies.length
+  const at = (share: number) => round(latencies[Math.min(calls - 1, Math.floor(calls * share))] ?? 0)
+  return {
+    calls,
+    errors,
+    seconds: round(seconds),
+    per_second: round(calls / seconds),
+    p50_ms: at(0.5),
+    p95_ms: at(0.95),
+    p99_ms: at(0.99),
+    server_cpu_ms_per_call: round((after.server_ms - before.server_ms) / calls),
+    database_cpu_ms_per_call: round((after.database_ms - before.database_ms) / calls),
+    client_cpu_share: round((after.client_ms - before.client_ms) / (seconds * 1000)),
+    statements_per_call: round((after.statements - before.statements) / calls),
+    wal_bytes_per_call: Math.round((after.wal - before.wal) / calls),
+  }
+}
+
+export const round = (value: number): number => Math.round(value * 100) / 100
