@@ -91,9 +91,10 @@ async function finish(pool: Connection[], machine: Machine) {
   return usage(machine)
 }
 
-type Usage = { server_ms: number; database_ms: number; client_ms: number; statements: number; wal: number }
+export type Usage = { server_ms: number; database_ms: number; client_ms: number; statements: number; wal: number }
 
-async function usage({ sql, server_pid, database_pid }: Machine): Promise<Usage> {
+/** What server, database and generator have used so far. */
+export async function usage({ sql, server_pid, database_pid }: Machine): Promise<Usage> {
   const [row] = await sql<{ statements: number; wal: number }[]>`
     select coalesce(sum(calls) filter (where query not ilike 'begin%' and query not ilike 'commit%'), 0)::float8 as statements,
       (pg_current_wal_insert_lsn() - '0/0')::float8 as wal

@@ -1,0 +1,207 @@
+/*
+ * `npm run bench`: every endpoint against the floor, in one run and interleaved, on a PostgreSQL and a server of its own.
+ * Options: --seconds 3 (a slice), --rounds 2, --connections 1,8,32,64, --only draft_create,pay, --json FILE.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { connect } from '../src/lib/db.ts'
+import { type Machine, type Measured, round, saturate } from './measure.ts'
+import {
+  endless,
+  makeDrafts,
+  makeOrders,
+  makeSessions,
+  makeTransactions,
+  put,
+  type Step,
+  source,
+  type Target,
+} from './scenarios.ts'
+import { walks } from './walk.ts'
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '2' },
+    connections: { type: 'string', default: '1,8,32,64' },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+const connectionCounts = values.connections.split(',').map(Number)
+const wanted = (name: string) => !values.only || values.only.split(',').includes(name)
+
+const folder = mkdtempSync(join(tmpdir(), 'kvitt-bench-'))
+const children: ChildProcess[] = []
+/** Starts a program and waits for the line that says it is ready; returns what follows on that line. */
+async function start(
+  name: string,
+  args: string[],
+  env: Record<string, string>,
+  ready: RegExp,
+): Promise<{ pid: number; said: string }> {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
+  for await (const line of createInterface({ input: child.stdout! })) {
+    const found = ready.exec(line)
+    if (found) {
+      child.stdout!.resume()
+      return { pid: child.pid!, said: found[1]! }
+    }
+  }
+  throw new Error(`${name} ended before it was ready.`)
+}
+
+const credentials = { KVITT_ACCOUNT_ID: 'T11112222', KVITT_CLIENT_ID: 'bench', KVITT_CLIENT_SECRET: 'bench-secret-bench-secret' }
+const data = join(folder, 'data')
+const kvitt = await start(
+  'kvitt',
+  ['bin/kvitt.mjs', 'start'],
+  { ...credentials, PORT: '0', KVITT_DATA: data, KVITT_LOG: 'warn', KVITT_BENCH: '1' },
+  /^kvitt ready (.*)$/,
+)
+const { url, database_url, database_pid } = JSON.parse(kvitt.said) as {
+  url: string
+  database_url?: string
+  database_pid?: number
+}
+const database = database_url ?? JSON.parse(readFileSync(join(data, 'database.json'), 'utf8')).url
+const sql = connect(database, { max: 1, application_name: 'bench' })
+await sql`create extension if not exists pg_stat_statements`
+const postmaster =
+  database_pid ??
+  Number(readFileSync(`${(await sql`show data_directory`)[0]!['data_directory']}/postmaster.pid`, 'utf8').split('\n')[0])
+const floor = await start('floor', ['--import', 'tsx', 'bench/floor.ts', database], {}, /^floor ready (.*)$/)
+
+const basic = Buffer.from(`${credentials.KVITT_CLIENT_ID}:${credentials.KVITT_CLIENT_SECRET}`).toString('base64')
+const token = (await (
+  await fetch(`${url}/v1/accounts/${credentials.KVITT_ACCOUNT_ID}/auth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      grant_type: 'client_credentials',
+      audience: `https://api.dintero.com/v1/accounts/${credentials.KVITT_ACCOUNT_ID}`,
+    }),
+  })
+).json()) as { access_token: string }
+const target: Target = { url, account_id: credentials.KVITT_ACCOUNT_ID, token: token.access_token }
+const machine: Machine = { sql, server_pid: kvitt.pid, database_pid: postmaster }
+const floorMachine: Machine = { ...machine, server_pid: floor.pid }
+
+const floorBody = JSON.stringify({
+  order: { currency: 'NOK', items: [{ id: '175938', line_id: 1, quantity: 2, gross_amount: 39800 }] },
+  pad: 'x'.repeat(300),
+})
+const measureFloor = (connections: number) =>
+  saturate(floor.said, () => ({ method: 'POST', path: '/floor', body: floorBody }), {
+    connections,
+    seconds,
+    machine: floorMachine,
+  })
+const floorId = (
+  JSON.parse(
+    await (
+      await fetch(`${floor.said}/floor`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: floorBody })
+    ).text(),
+  ) as { id: string }
+).id
+const measureFloorRead = (connections: number) =>
+  saturate(floor.said, () => ({ method: 'GET', path: `/floor/${floorId}` }), { connections, seconds, machine: floorMachine })
+
+/** How many things a slice may use up: more than the floor could do in the time. */
+const stockSize = (connections: number) => Math.ceil(seconds * (connections === 1 ? 1200 : 4500))
+type Scenario = {
+  name: Step
+  kind: 'write' | 'money' | 'read'
+  prepare(count: number): Promise<readonly string[]>
+  endless?: boolean
+}
+const once = async () => ['']
+const scenarios: Scenario[] = [
+  { name: 'draft_create', kind: 'write', prepare: once, endless: true },
+  { name: 'draft_complete', kind: 'write', prepare: (n) => makeDrafts(target, n) },
+  { name: 'session_create', kind: 'write', prepare: async () => ['bench'], endless: true },
+  { name: 'pay', kind: 'money', prepare: (n) => makeSessions(target, n) },
+  { name: 'order_authorization', kind: 'write', prepare: (n) => makeOrders(target, n) },
+  { name: 'capture', kind: 'money', prepare: (n) => makeTransactions(target, n) },
+  { name: 'order_capture', kind: 'write', prepare: async (n) => prepared(await makeOrders(target, n), ['order_authorization']) },
+  { name: 'refund', kind: 'money', prepare: async (n) => prepared(await makeTransactions(target, n), ['capture']) },
+  {
+    name: 'order_refund',
+    kind: 'write',
+    prepare: async (n) => prepared(await makeOrders(target, n), ['order_authorization', 'order_capture']),
+  },
+  { name: 'transaction_get', kind: 'read', prepare: () => makeTransactions(target, 200), endless: true },
+  { name: 'order_get', kind: 'read', prepare: () => makeOrders(target, 200), endless: true },
+  { name: 'order_list', kind: 'read', prepare: once, endless: true },
+  { name: 'transaction_list', kind: 'read', prepare: once, endless: true },
+]
+async function prepared(ids: string[], before: Step[]): Promise<string[]> {
+  for (const step of before) await put(target, step, ids)
+  return ids
+}
+
+type Row = { name: string; connections: number; ratio_to_floor: number; p99_to_floor: number } & Measured
+const rows: Row[] = []
+const progress = (text: string) => process.stderr.write(`${text}\n`)
+try {
+  for (const connections of connectionCounts) {
+    for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
+      const measured: [floor: Measured, ours: Measured][] = []
+      for (let n = 0; n < rounds; n++) {
+        progress(`${scenario.name} at ${connections}: preparing`)
+        const ids = await scenario.prepare(scenario.endless ? 200 : stockSize(connections))
+        const play = scenario.endless ? endless(target, scenario.name, ids) : source(target, scenario.name, ids)
+        await sql`checkpoint`
+        const floorResult = await (scenario.kind === 'read' ? measureFloorRead : measureFloor)(connections)
+        measured.push([floorResult, await saturate(url, play, { connections, seconds, machine })])
+      }
+      measured.sort(([fa, a], [fb, b]) => a.per_second / fa.per_second - b.per_second / fb.per_second)
+      const [floorResult, ours] = measured[Math.floor(measured.length / 2)]!
+      if (ours.errors) throw new Error(`${scenario.name}: ${ours.errors} calls were refused.`)
+      const row = {
+        name: scenario.name,
+        connections,
+        ratio_to_floor: round(ours.per_second / floorResult.per_second),
+        p99_to_floor: round(ours.p99_ms / floorResult.p99_ms),
+        ...ours,
+      }
+      rows.push(row)
+      progress(
+        `${scenario.name} at ${connections}: ${row.per_second}/s, ${row.ratio_to_floor} of the floor's ${floorResult.per_second}/s`,
+      )
+    }
+  }
+  const walk = wanted('walk') ? await walks(target, { in_flight: 8, seconds: seconds * 3, machine }) : undefined
+  console.table(rows.map(({ calls, errors, seconds, ...shown }) => shown))
+  if (walk) console.table([walk])
+  execFileSync(process.execPath, ['bin/kvitt.mjs', 'verify'], {
+    stdio: 'inherit',
+    env: { ...process.env, ...credentials, KVITT_DATA: data, DATABASE_URL: database },
+  })
+  mkdirSync('bench/results', { recursive: true })
+  const result = {
+    at: new Date().toISOString(),
+    node: process.version,
+    cpus: cpus().length,
+    cpu: cpus()[0]?.model,
+    seconds,
+    rounds,
+    rows,
+    walk,
+  }
+  writeFileSync(values.json ?? 'bench/results/latest.json', `${JSON.stringify(result, null, 2)}\n`)
+} finally {
+  await sql.end({ timeout: 1 })
+  for (const child of children.reverse()) {
+    child.kill('SIGTERM')
+    await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined)))
+  }
+  rmSync(folder, { recursive: true, force: true })
+}
