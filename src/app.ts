@@ -11,10 +11,12 @@ import { simulatorRoutes } from './gateways/simulator/routes.ts'
 import type { Config, Role } from './lib/config.ts'
 import type { Sql } from './lib/db.ts'
 import { createServer } from './lib/http.ts'
+import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts'
 import type { Clock, Ids } from './lib/ids.ts'
 import type { Schema } from './lib/migrate.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
+import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
 
 /** What the server is built from; the outside world comes in here and nowhere else. */
@@ -41,10 +43,12 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 /** Builds the server from its parts. Does not listen, and starts no background work: the caller does both. */
 export async function buildApp(environment: Environment) {
   const { role, log } = environment
-  const parts: Parts = { ...environment, gateways: createGateways() }
+  const parts: Parts = { ...environment, sql: joiningTransactions(environment.sql), gateways: createGateways() }
   const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
+
+  honourIdempotencyKeys(app, environment.sql)
 
   await app.register(accountRoutes, parts)
   await app.register(notificationRoutes, parts)
@@ -58,6 +62,6 @@ export async function buildApp(environment: Environment) {
 }
 
 /** What has to happen without anybody asking, for the schemas this role has. */
-function backgroundWork(_parts: Parts): Work[] {
-  return []
+function backgroundWork(parts: Parts): Work[] {
+  return [forgetIdempotencyKeys(parts)]
 }

@@ -13,7 +13,6 @@ let hold: Promise<void> | undefined
 
 before(async () => {
   database = await cloneDatabase()
-  await database.sql`create schema if not exists accounts`
   await database.sql`create table public.things (name text)`
   const sql: Sql = joiningTransactions(database.sql)
   app = createServer({

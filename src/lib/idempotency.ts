@@ -143,3 +143,14 @@ export function operationIdOf({ account_id, client_id, key }: IdempotencyKey): s
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
+
+/** Removes a batch of stored answers that are too old to be replayed; returns how many. */
+export async function deleteExpiredKeys(sql: Sql, now: Date): Promise<number> {
+  const oldest = new Date(now.getTime() - limits.idempotency_key_s * 1000)
+  const { count } = await sql`
+    delete from accounts.idempotency_keys
+    where (account_id, client_id, key) in (
+      select account_id, client_id, key from accounts.idempotency_keys where created_at < ${oldest} limit 1000
+      for update skip locked)`
+  return count
+}

@@ -11,6 +11,9 @@ export const limits = {
   /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */
   amount_max: 999_999_999_999,
 
+  /** How long the answer to a request with an `Idempotency-Key` is kept. */
+  idempotency_key_s: 86_400,
+
   page_size_default: 10,
   page_size_max: 100,
 

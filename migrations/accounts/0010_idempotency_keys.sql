@@ -1,5 +1,4 @@
 -- The answer to each request that carried an Idempotency-Key, committed with its effect; the worker removes it after 24 hours.
-create schema if not exists accounts;
 create table accounts.idempotency_keys (
   account_id   text not null,
   client_id    text not null,
