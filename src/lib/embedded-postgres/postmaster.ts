@@ -1,0 +1,174 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cluster, movePort, plain_environment } from './cluster.ts'
+
+/*
+ * Terminology
+ *
+ * - postmaster: the process of PostgreSQL that listens; its children serve one connection each
+ * - postmaster.pid: written by it into the cluster's folder: process id, port, and on line 8 whether it is ready
+ */
+
+const start_ms_max = 60_000
+const stop_ms_max = 30_000
+const poll_ms = 15
+const log_bytes_max = 10_000_000
+
+/** Sized for a small machine; whoever outgrows them runs a PostgreSQL of their own and sets DATABASE_URL. */
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '128MB',
+  max_connections: '100',
+  max_wal_size: '1GB',
+  // Queries here are short; parallel workers would need more of /dev/shm than containers have.
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+  log_timezone: 'UTC',
+}
+const durable_settings = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' }
+/** Only for tests. */
+const fast_settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
+
+type Options = { durable: boolean; note: (message: string) => void }
+type Postmaster = { pid: number; port: number; status: string }
+
+/**
+ * Makes sure that PostgreSQL runs on the cluster, is ready, and that `cluster.port` is its port.
+ * @returns true when it was running already
+ */
+export async function ensureRunning(cluster: Cluster, options: Options): Promise<boolean> {
+  const deadline = Date.now() + start_ms_max
+  let child: ChildProcess | undefined
+  let exit: string | undefined
+  let log_start = 0
+  let adopted = false
+  let said = false
+  for (;;) {
+    const postmaster = findPostmaster(cluster)
+    if (postmaster?.status === 'ready' && (!child || postmaster.pid === child.pid)) {
+      cluster.port = postmaster.port
+      return adopted
+    }
+    if (!child) {
+      if (postmaster) adopted = true
+      else {
+        adopted = false
+        exit = undefined
+        log_start = logSize(cluster)
+        child = startPostmaster(cluster, options.durable)
+        child.once('error', (error) => (exit = error.message))
+        child.once('exit', (code, signal) => (exit ??= `exit ${code ?? signal}`))
+      }
+    } else if (exit !== undefined) {
+      const log = logTail(cluster, log_start)
+      child = undefined
+      if (/could not bind|Address already in use/.test(log)) await movePort(cluster)
+      else if (!/pre-existing shared memory block|lock file .* already exists/.test(log)) {
+        throw new Error(`The embedded PostgreSQL did not start (${exit}). ${cluster.log_file} ends with:\n${log}`)
+      } else if (!said) {
+        said = true
+        options.note('The PostgreSQL of the last run is still ending; waiting for it.')
+      }
+      await pause(200)
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `The embedded PostgreSQL is not ready after ${start_ms_max / 1000} s. ${cluster.log_file} ends with:\n${logTail(cluster, log_start)}`,
+      )
+    }
+    await pause(poll_ms)
+  }
+}
+
+/** Stops PostgreSQL in order: open statements are cancelled, what was committed is on the disk. */
+export async function stopPostmaster(cluster: Cluster): Promise<void> {
+  const postmaster = findPostmaster(cluster)
+  if (!postmaster) return
+  process.kill(postmaster.pid, 'SIGINT')
+  const deadline = Date.now() + stop_ms_max
+  while (findPostmaster(cluster)?.pid === postmaster.pid) {
+    if (Date.now() > deadline) {
+      process.kill(postmaster.pid, 'SIGQUIT')
+      return
+    }
+    await pause(poll_ms)
+  }
+}
+
+function startPostmaster(cluster: Cluster, durable: boolean): ChildProcess {
+  const { cluster_folder, port, log_file, binaries, user } = cluster
+  const wanted = { ...settings, ...(durable ? durable_settings : fast_settings) }
+  const args = [
+    '-D',
+    cluster_folder,
+    '-p',
+    String(port),
+    ...Object.entries(wanted).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
+  const log = openSync(log_file, 'a', 0o600)
+  try {
+    const child = spawn(join(binaries, 'bin/postgres'), args, {
+      ...(user ? { uid: user.uid, gid: user.gid } : {}),
+      cwd: cluster_folder,
+      env: plain_environment,
+      // A group of its own: Ctrl-C in the terminal is for us, and we stop it when the requests in flight are done.
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    child.unref()
+    return child
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** Who runs on the cluster, by its `postmaster.pid`. A file that a killed one left behind is removed. */
+function findPostmaster({ cluster_folder }: Cluster): Postmaster | undefined {
+  const path = join(cluster_folder, 'postmaster.pid')
+  let lines: string[]
+  try {
+    lines = readFileSync(path, 'utf8').split('\n')
+  } catch {
+    return undefined
+  }
+  const pid = Number(lines[0])
+  if (!pid) return undefined
+  if (isPostgres(pid, cluster_folder)) return { pid, port: Number(lines[3]), status: (lines[7] ?? '').trim() }
+  // PostgreSQL would take any living process of this id, and a zombie, for its predecessor and refuse to start. Its children,
+  // should any be left, are still detected by their shared memory.
+  rmSync(path, { force: true })
+  return undefined
+}
+
+function isPostgres(pid: number, cluster_folder: string): boolean {
+  try {
+    if (process.platform === 'linux') {
+      const [state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!
+      if (state === 'Z' || state === 'X') return false
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster_folder)
+    }
+    if (process.platform === 'win32') return process.kill(pid, 0)
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(cluster_folder)
+  } catch {
+    return false
+  }
+}
+
+/** Where this attempt's messages begin. A log that has grown large starts anew. */
+function logSize({ log_file }: Cluster): number {
+  if (!existsSync(log_file)) return 0
+  const { size } = statSync(log_file)
+  if (size <= log_bytes_max) return size
+  truncateSync(log_file)
+  return 0
+}
+
+function logTail({ log_file }: Cluster, start: number): string {
+  return existsSync(log_file) ? readFileSync(log_file).subarray(start).toString().trimEnd().split('\n').slice(-6).join('\n') : ''
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, ms))
+}
