@@ -69,3 +69,11 @@ export function migrationFiles(wanted: readonly Schema[]): { schema: Schema; nam
         .map((name) => ({ schema, name, text: readFileSync(join(migrationsFolder, schema, name), 'utf8') })),
     )
 }
+
+/** The first migration of these schemas that the database does not have, if any. */
+export async function findPendingMigration(sql: Sql, wanted: readonly Schema[]): Promise<string | undefined> {
+  const rows = await sql<{ schema: string; name: string }[]>`select schema, name from public.kvitt_migrations`
+  const applied = new Set(rows.map(({ schema, name }) => `${schema}/${name}`))
+  const pending = migrationFiles(wanted).find(({ schema, name }) => !applied.has(`${schema}/${name}`))
+  return pending && `${pending.schema}/${pending.name}`
+}

@@ -1,0 +1,50 @@
+import type { ParseArgsConfig } from 'node:util'
+import type { Config } from '../lib/config.ts'
+
+export type Options = NonNullable<ParseArgsConfig['options']>
+export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>
+
+/** What a command is run with. */
+export type Invocation = {
+  config: Config
+  /** The options given, by name. */
+  values: Values
+  /** What stands on the line besides options. */
+  positionals: string[]
+  /** Writes a line to standard output. */
+  print(line: string): void
+}
+
+/** One command of the command line: a file in this folder, listed in `index.ts`. */
+export type Command = {
+  /** One or two words: `start`, `account create`. */
+  name: string
+  /** One line for the list of commands. */
+  summary: string
+  /** What follows the name, such as `[all|orders] [--workers N]`. */
+  usage: string
+  /** Everything `--help` says below the usage: what it does, each option, examples. */
+  help: string
+  options: Options
+  /** Resolves when the command is done; `start` resolves when it has stopped. Throw `UsageError` for a wrong argument. */
+  run(invocation: Invocation): Promise<void>
+}
+
+/** The line was wrong: said without a stack, together with where the help is; exit code 2. */
+export class UsageError extends Error {}
+
+/** Something outside is not as it must be (a port, a file, a database): said without a stack; exit code 1. */
+export class Failure extends Error {}
+
+/** An option as text, or undefined when it was not given. */
+export function text(values: Values, name: string): string | undefined {
+  const value = values[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** An option as text that has to be there. */
+export function requiredText(values: Values, name: string): string {
+  const value = text(values, name)
+  if (value === undefined) throw new UsageError(`--${name} is required.`)
+  return value
+}

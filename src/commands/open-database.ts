@@ -1,0 +1,78 @@
+import { resolve } from 'node:path'
+import type { Config } from '../lib/config.ts'
+import { connect, type Sql } from '../lib/db.ts'
+import { openEmbeddedPostgres } from '../lib/embedded-postgres.ts'
+import { migrate, type Schema, schemas } from '../lib/migrate.ts'
+import { Failure } from './command.ts'
+
+export type Database = {
+  sql: Sql
+  /** For a person: where the data is. */
+  description: string
+  close(): Promise<void>
+}
+
+/** Connects to the database of the settings; without `DATABASE_URL` it starts, or joins, the embedded PostgreSQL. */
+export async function openDatabase(config: Config, say: (message: string) => void, options: { max?: number } = {}): Promise<Database> {
+  if (config.database_url) {
+    const sql = connect(config.database_url, options)
+    await check(sql, config.database_url)
+    return { sql, description: `PostgreSQL at ${withoutPassword(config.database_url)}`, close: () => sql.end({ timeout: 5 }) }
+  }
+  let embedded: Awaited<ReturnType<typeof openEmbeddedPostgres>>
+  try {
+    embedded = await openEmbeddedPostgres(config.data_folder, { note: say })
+  } catch (error) {
+    throw new Failure((error as Error).message, { cause: error })
+  }
+  const sql = connect(embedded.url, options)
+  return {
+    sql,
+    description: `embedded PostgreSQL, data in ${resolve(config.data_folder)}${embedded.adopted ? ' (was running already)' : ''}`,
+    async close() {
+      await sql.end({ timeout: 5 })
+      await embedded.close()
+    },
+  }
+}
+
+/** For commands other than `start`: the database, migrated as far as it is in use, for as long as `work` takes. */
+export async function withDatabase<T>(config: Config, print: (line: string) => void, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const database = await openDatabase(config, print, { max: 2 })
+  try {
+    await migrate(database.sql, await schemasInUse(database.sql))
+    return await work(database.sql)
+  } finally {
+    await database.close()
+  }
+}
+
+/** The schemas that are there; all of them on an empty database. */
+async function schemasInUse(sql: Sql): Promise<readonly Schema[]> {
+  const [row] = await sql<{ found: string | null }[]>`select to_regclass('public.kvitt_migrations')::text as found`
+  if (!row?.found) return schemas
+  const rows = await sql<{ schema: Schema }[]>`select distinct schema from public.kvitt_migrations`
+  return rows.length > 0 ? rows.map(({ schema }) => schema) : schemas
+}
+
+async function check(sql: Sql, url: string): Promise<void> {
+  try {
+    const [row] = await sql<{ version: number }[]>`select current_setting('server_version_num')::int as version`
+    if (row && row.version < 150_000) throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.version / 10_000}.`)
+  } catch (error) {
+    await sql.end({ timeout: 1 })
+    if (error instanceof Failure) throw error
+    const { message, code } = error as { message: string; code?: string }
+    throw new Failure(`No connection to DATABASE_URL (${withoutPassword(url)}): ${message || code}`, { cause: error })
+  }
+}
+
+function withoutPassword(url: string): string {
+  try {
+    const parsed = new URL(url)
+    if (parsed.password) parsed.password = '***'
+    return String(parsed)
+  } catch {
+    return 'not a URL'
+  }
+}

@@ -1,0 +1,22 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Server } from './http.ts'
+import type { Metrics } from './metrics.ts'
+
+/**
+ * One log line and one measurement a request. The line has the route's pattern, never the URL (a query may hold a token), and
+ * no header and no body (they hold credentials, card numbers, names and addresses).
+ */
+export function observeRequests(app: Server, { log, metrics }: { log: FastifyBaseLogger; metrics: Metrics }): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, id: request_id } = request
+    const route = request.routeOptions.url ?? 'none'
+    const status = reply.statusCode
+    metrics.requests.observe({ method, route, status }, reply.elapsedTime / 1_000)
+    // What probes and Prometheus ask every few seconds would drown the rest.
+    const level = quiet.has(route) && status < 400 ? 'debug' : 'info'
+    const ms = Math.round(reply.elapsedTime * 10) / 10
+    log[level]({ method, route, status, ms, request_id, account_id: request.auth?.account_id })
+  })
+}
+
+const quiet = new Set(['/healthz', '/readyz', '/metrics'])
