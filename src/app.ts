@@ -10,10 +10,13 @@ import { createGateways } from './gateways/registry.ts'
 import { simulatorRoutes } from './gateways/simulator/routes.ts'
 import type { Config, Role } from './lib/config.ts'
 import type { Sql } from './lib/db.ts'
+import { healthRoutes } from './lib/health.ts'
 import { createServer } from './lib/http.ts'
 import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts'
 import type { Clock, Ids } from './lib/ids.ts'
+import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
+import { observeRequests } from './lib/request-log.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
@@ -30,7 +33,7 @@ export type Environment = {
 }
 
 /** The parts every service is handed. */
-export type Parts = Environment & { gateways: Gateways }
+export type Parts = Environment & { gateways: Gateways; metrics: Metrics }
 
 /** The PostgreSQL schemas that a role reads and writes; alone, a service needs only its own and the shared ones. */
 export const schemasOf: Record<Role, readonly Schema[]> = {
@@ -43,13 +46,16 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 /** Builds the server from its parts. Does not listen, and starts no background work: the caller does both. */
 export async function buildApp(environment: Environment) {
   const { role, log } = environment
-  const parts: Parts = { ...environment, sql: joiningTransactions(environment.sql), gateways: createGateways() }
+  const sql = joiningTransactions(environment.sql)
+  const parts: Parts = { ...environment, sql, gateways: createGateways(), metrics: createMetrics() }
   const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
+  observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
 
   honourIdempotencyKeys(app, environment.sql)
 
+  await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })
   await app.register(accountRoutes, parts)
   await app.register(notificationRoutes, parts)
   if (role === 'all' || role === 'orders') await app.register(orderRoutes, parts)

@@ -13,7 +13,11 @@ export type Database = {
 }
 
 /** Connects to the database of the settings; without `DATABASE_URL` it starts, or joins, the embedded PostgreSQL. */
-export async function openDatabase(config: Config, say: (message: string) => void, options: { max?: number } = {}): Promise<Database> {
+export async function openDatabase(
+  config: Config,
+  say: (message: string) => void,
+  options: { max?: number } = {},
+): Promise<Database> {
   if (config.database_url) {
     const sql = connect(config.database_url, options)
     await check(sql, config.database_url)
@@ -58,7 +62,8 @@ async function schemasInUse(sql: Sql): Promise<readonly Schema[]> {
 async function check(sql: Sql, url: string): Promise<void> {
   try {
     const [row] = await sql<{ version: number }[]>`select current_setting('server_version_num')::int as version`
-    if (row && row.version < 150_000) throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.version / 10_000}.`)
+    if (row && row.version < 150_000)
+      throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.version / 10_000}.`)
   } catch (error) {
     await sql.end({ timeout: 1 })
     if (error instanceof Failure) throw error

@@ -9,7 +9,10 @@ import { responses } from './schema.ts'
 const Health = Type.Object({ status: Type.Literal('ok') })
 
 /** What orchestrators and monitoring ask: `/healthz`, `/readyz`, `/metrics`. Public, and they tell nothing about accounts. */
-export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; schemas: readonly Schema[] }> = async (app, parts) => {
+export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; schemas: readonly Schema[] }> = async (
+  app,
+  parts,
+) => {
   const { sql, metrics, schemas } = parts
   let stopping = false
   let collecting = false
@@ -21,7 +24,12 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
     '/healthz',
     {
       config: { access: 'public' },
-      schema: { operationId: 'healthz_get', tags: ['health'], summary: 'The process is alive', response: responses({ 200: Health }) },
+      schema: {
+        operationId: 'healthz_get',
+        tags: ['health'],
+        summary: 'The process is alive',
+        response: responses({ 200: Health }),
+      },
     },
     async () => ({ status: 'ok' }),
   )
@@ -34,7 +42,8 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
         operationId: 'readyz_get',
         tags: ['health'],
         summary: 'Requests can be served',
-        description: '503 while the server stops, while the database does not answer, and while a migration of this release is missing.',
+        description:
+          '503 while the server stops, while the database does not answer, and while a migration of this release is missing.',
         response: responses({ 200: Health }, 503),
       },
     },

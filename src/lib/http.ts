@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import { ApiError, type ErrorCode, type ErrorDetail } from './errors.ts'
 import { limits } from './limits.ts'
 import { validatorCompiler } from './schema.ts'
@@ -39,7 +45,7 @@ export type Server = Awaited<ReturnType<typeof createServer>>
 export function createServer(options: { authenticate: Authenticate; logger: FastifyBaseLogger | undefined }) {
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false as const }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body_bytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',

@@ -2,10 +2,8 @@ import { type Logger, pino } from 'pino'
 
 /** JSON lines on standard output. Credentials never reach it: headers and bodies are not logged, and these paths are cut. */
 export function createLog(level: string): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: ['*.authorization', '*.client_secret', '*.secret', '*.access_token', '*.number', '*.cvc', '*.headers'],
-  })
+  const redact = ['*.authorization', '*.client_secret', '*.secret', '*.access_token', '*.number', '*.cvc', '*.headers']
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact }
+  // Lines are gathered while one is being written, so that a slow reader of our output does not slow requests down.
+  return pino(options, pino.destination({ dest: 1, sync: false }))
 }

@@ -31,8 +31,9 @@ export async function openCluster(data_folder: string, note: (message: string) =
   const user = findSystemUser(existing)
   const binaries = ensureBinaries(user, note)
   if (remembered && !existing) {
+    const file = join(data_folder, 'database.json')
     throw new Error(
-      `${join(data_folder, 'database.json')} says that the database is in ${remembered.cluster_folder}, but it is not. Restore it, or delete that file to begin anew.`,
+      `${file} says that the database is in ${remembered.cluster_folder}, but it is not. Restore it, or delete that file to begin anew.`,
     )
   }
   const log_file = join(data_folder, 'postgres.log')

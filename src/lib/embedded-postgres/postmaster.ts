@@ -74,9 +74,8 @@ export async function ensureRunning(cluster: Cluster, options: Options): Promise
       await pause(200)
     }
     if (Date.now() > deadline) {
-      throw new Error(
-        `The embedded PostgreSQL is not ready after ${start_ms_max / 1000} s. ${cluster.log_file} ends with:\n${logTail(cluster, log_start)}`,
-      )
+      const log = logTail(cluster, log_start)
+      throw new Error(`The embedded PostgreSQL is not ready after ${start_ms_max} ms. ${cluster.log_file} ends with:\n${log}`)
     }
     await pause(poll_ms)
   }

@@ -46,6 +46,7 @@ function createUser(): SystemUser {
     if (created) return created
   }
   throw new Error(
-    'PostgreSQL refuses to run as root, and the system user `postgres` could not be created. Create it, run Kvitt as an ordinary user, or set DATABASE_URL.',
+    'PostgreSQL refuses to run as root, and the system user `postgres` could not be created. ' +
+      'Create it, run Kvitt as an ordinary user, or set DATABASE_URL.',
   )
 }

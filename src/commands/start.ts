@@ -1,0 +1,136 @@
+import { buildApp, type Environment, schemasOf } from '../app.ts'
+import { type Config, type Role, roles } from '../lib/config.ts'
+import { systemClock, systemIds } from '../lib/ids.ts'
+import { limits } from '../lib/limits.ts'
+import { createLog } from '../lib/log.ts'
+import { migrate } from '../lib/migrate.ts'
+import { startWork } from '../worker/loop.ts'
+import { type Command, Failure, type Invocation, UsageError } from './command.ts'
+import { ensureFirst, type First } from './first-account.ts'
+import { type Database, openDatabase } from './open-database.ts'
+import { welcome } from './welcome.ts'
+
+export const start: Command = {
+  name: 'start',
+  summary: 'Starts the server, with everything it needs.',
+  usage: '[all|orders|checkout|worker]',
+  help: `
+Starts the embedded PostgreSQL unless DATABASE_URL is set, brings the database up to date, makes sure that there is an account with
+an API client, and serves until SIGTERM or SIGINT; requests in flight are finished then. When it is ready it prints a line
+\`kvitt ready {"url":…,"account_id":…,"client_id":…}\`.
+
+What to serve:
+  all       Orders, checkout and the background work. The default.
+  orders    Only the orders service.
+  checkout  Only the checkout service, with the payment page.
+  worker    No API: only the background work of both.
+
+Several processes may share one database, each in the same role or another.
+
+Environment (docs/operations.md has the whole list):
+  PORT                8080; 0 takes a free port.
+  HOST                0.0.0.0
+  DATABASE_URL        A PostgreSQL 15 or later. Unset: the embedded one.
+  KVITT_DATA          Folder of the embedded PostgreSQL: ./data
+  KVITT_PUBLIC_URL    Where customers and merchants reach this server: http://localhost:8080
+  KVITT_ACCOUNT_ID, KVITT_CLIENT_ID, KVITT_CLIENT_SECRET
+                      The first account and API client. Unset: made at the first start, the secret shown once.
+  KVITT_LOG           info; also debug, warn, error, silent.
+
+Examples:
+  npm start
+  PORT=8081 npm start -- orders
+  DATABASE_URL=postgres://kvitt:secret@db/kvitt npx kvitt start checkout`,
+  options: {},
+  run,
+}
+
+/** Serves until told to stop. Whatever was opened is closed, in reverse order, also when starting fails half-way. */
+async function run({ config, positionals, print }: Invocation): Promise<void> {
+  const role = roleOf(positionals)
+  const stopped = stopSignal(print)
+  const opened: (() => Promise<unknown>)[] = []
+  try {
+    const database = await openDatabase(config, print)
+    opened.push(() => database.close())
+    const { environment, first } = await prepare(config, role, database)
+    const { app, work } = await buildApp(environment)
+    let running: ReturnType<typeof startWork> | undefined
+    opened.push(async () => running && within(limits.shutdown_ms, running.stop()))
+    opened.push(() => within(limits.shutdown_ms, app.close(), () => app.server.closeAllConnections()))
+    await listen(app, config)
+    running = startWork(work, environment.log)
+    for (const line of welcome({ config, role, first, database: database.description })) print(line)
+    const { account_id, client_id } = first
+    print(`kvitt ready ${JSON.stringify({ url: config.public_url, account_id, client_id })}`)
+    print(`kvitt: ${await stopped}, stopping …`)
+  } finally {
+    for (const close of opened.reverse()) await close()
+  }
+  print('kvitt: stopped')
+}
+
+function roleOf(positionals: string[]): Role {
+  const [role = 'all', ...more] = positionals
+  if (more.length > 0 || !(roles as readonly string[]).includes(role)) {
+    throw new UsageError(`What to start is one of ${roles.join(', ')}, not \`${positionals.join(' ')}\`.`)
+  }
+  return role as Role
+}
+
+/** Resolves with the name of the first signal. At the second one the person has waited enough. */
+function stopSignal(print: (line: string) => void): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (asked && signal === 'SIGINT') {
+          print('kvitt: not waiting any longer')
+          process.exit(130)
+        }
+        asked = true
+        resolve(signal)
+      })
+    }
+  })
+}
+
+async function prepare(config: Config, role: Role, { sql }: Database): Promise<{ environment: Environment; first: First }> {
+  try {
+    await migrate(sql, schemasOf[role])
+  } catch (error) {
+    throw new Failure((error as Error).message, { cause: error })
+  }
+  const clock = systemClock
+  const environment = { sql, config, clock, ids: systemIds(clock), role, log: createLog(config.log_level) }
+  return { environment, first: await ensureFirst(environment) }
+}
+
+async function listen(app: Awaited<ReturnType<typeof buildApp>>['app'], config: Config): Promise<void> {
+  const { port, host } = config
+  try {
+    await app.listen({ port, host })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') {
+      throw new Failure(`Port ${port} is taken. Stop what listens there, or choose another one: PORT=${port + 1} npm start`)
+    }
+    if (code === 'EACCES') throw new Failure(`Port ${port} may not be opened by this user. Choose one above 1023 with PORT.`)
+    throw new Failure(`Can't listen on ${host}:${port}: ${message}`, { cause: error })
+  }
+  const address = app.server.address()
+  if (port === 0 && address !== null && typeof address === 'object') {
+    if (config.public_url === 'http://localhost:0') config.public_url = `http://localhost:${address.port}`
+    config.port = address.port
+  }
+}
+
+/** Waits for `work`, but no longer than this; then `giveUp` ends it the hard way. */
+async function within(ms: number, work: PromiseLike<unknown>, giveUp: () => void = () => {}): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, ms, 'late')
+  })
+  if ((await Promise.race([work, late])) === 'late') giveUp()
+  clearTimeout(timer)
+}

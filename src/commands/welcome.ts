@@ -1,0 +1,81 @@
+import type { Config, Role } from '../lib/config.ts'
+import type { First } from './first-account.ts'
+
+/** What `kvitt start` tells a person when it is ready: where it is, with which credentials, and what to try first. */
+export function welcome({
+  config,
+  role,
+  first,
+  database,
+}: {
+  config: Config
+  role: Role
+  first: First
+  database: string
+}): string[] {
+  const { account_id, client_id, client_secret, client_file } = first
+  const url = config.public_url
+  const production = account_id.startsWith('P')
+  const serves = { all: 'orders and checkout', orders: 'orders', checkout: 'checkout', worker: 'background work only' }[role]
+  return [
+    '',
+    `  Kvitt serves ${serves} on ${url}`,
+    `  Database       ${database}`,
+    `  Account        ${account_id} (${production ? 'production' : 'test: no money moves'})`,
+    `  Client id      ${client_id}`,
+    `  Client secret  ${secretLine(first, config)}`,
+    ...(client_file ? [`                 kept in ${client_file} too`] : []),
+    ...(production && role !== 'orders' && role !== 'worker'
+      ? ['', '  No payment gateway is configured for this production account: sessions can be made, not paid.']
+      : []),
+    ...(role === 'worker' ? [] : tries(url, account_id, client_id, client_secret, role)),
+    '',
+  ]
+}
+
+function secretLine({ account_id, client_secret }: First, config: Config): string {
+  if (config.client_secret) return 'the one in KVITT_CLIENT_SECRET'
+  if (client_secret) return `${client_secret}   (shown this once)`
+  return `was shown at the first start; a new one: npx kvitt client rotate --account ${account_id}`
+}
+
+function tries(url: string, account_id: string, client_id: string, client_secret: string | undefined, role: Role): string[] {
+  const json = `-H 'content-type: application/json'`
+  const call = [`curl -s ${json} -H "authorization: Bearer $TOKEN"`]
+  const token = [
+    `TOKEN=$(curl -s ${json} -u '${client_id}:${client_secret ?? '<client secret>'}'`,
+    `-d '{"grant_type":"client_credentials","audience":"https://api.dintero.com/v1/accounts/${account_id}"}'`,
+    `${url}/v1/accounts/${account_id}/auth/token | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`,
+  ]
+  const session = [
+    ...call,
+    `-d '{"profile_id":"default","url":{"return_url":"https://example.com/accept"},"order":{"amount":39800,"currency":"NOK",`,
+    `"merchant_reference":"first","items":[{"id":"1","line_id":"1","description":"Stablestol","quantity":2,"amount":39800}]}}'`,
+    `${url}/v1/sessions-profile     # its "url" is the payment page`,
+  ]
+  const draft = [
+    ...call,
+    `-d '{"options":{"generate_order_id":"ALPHANUMERIC_9"},"order":{"currency":"NOK","items":[`,
+    `{"id":"1","line_id":1,"quantity":2,"gross_amount":39800,"description":"Stablestol"}]}}'`,
+    `${url}/v1/accounts/${account_id}/shopping/draft_orders`,
+  ]
+  return [
+    '',
+    '  Three things to try:',
+    `  1. ${shell(token)}`,
+    `  2. ${shell(role === 'orders' ? draft : session)}`,
+    role === 'all' ? '  3. npm run example     # the whole walk, from token to refunded order' : `  3. curl -s ${url}/readyz`,
+  ]
+}
+
+/** The parts of one command; a part that begins inside a quoted text continues it. */
+function shell([first = '', ...rest]: string[]): string {
+  return rest.reduce(
+    (line, part, index) => `${line}${quoteIsOpen([first, ...rest].slice(0, index + 1)) ? '' : ' \\'}\n       ${part}`,
+    first,
+  )
+}
+
+function quoteIsOpen(parts: string[]): boolean {
+  return (parts.join('').match(/'/g)?.length ?? 0) % 2 === 1
+}
