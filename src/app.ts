@@ -47,7 +47,8 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 export async function buildApp(environment: Environment) {
   const { role, log } = environment
   const sql = joiningTransactions(environment.sql)
-  const parts: Parts = { ...environment, sql, gateways: createGateways(), metrics: createMetrics() }
+  // The gateways keep the plain pool: what a provider did is not undone when a request of ours is.
+  const parts: Parts = { ...environment, sql, gateways: createGateways(environment), metrics: createMetrics() }
   const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
   observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })

@@ -51,7 +51,10 @@ export type AuthorizeCall = Call & {
   merchant_reference: string
   /** `purchase`: the customer is present. The others are merchant-initiated, with a token (checkout-api §3.9). */
   operation: 'purchase' | 'unscheduled_purchase' | 'recurring_purchase' | 'generate_payment_token'
-  /** The body of `POST /sessions/{id}/pay`, as the published fields of its product type. Never stored: it may hold a card number. */
+  /**
+   * The body of `POST /sessions/{id}/pay`: the published fields of its product type, and ours: `card` (`CardIn`) for card types
+   * and, on test accounts, `simulate` (`approve | decline | cancel | hold`). Never stored: it may hold a card number.
+   */
   payment: Readonly<Record<string, unknown>>
   /** Where the provider sends the customer back to, on our server. */
   return_url: string
@@ -66,14 +69,29 @@ export type AuthorizeCall = Call & {
   language?: string
 }
 
-export type CaptureCall = Call & { final_capture?: boolean; automatic?: boolean }
-export type RefundCall = Call
-export type VoidCall = Call
-export type UpdateAuthorizationCall = Call & {
+/** A call about an authorization made before. */
+type FollowUp = Call & {
+  /** What `authorize` answered. Most providers need it; the simulator also finds the payment by its transaction. */
+  gateway_reference?: string
+}
+export type CaptureCall = FollowUp & { final_capture?: boolean; automatic?: boolean }
+export type RefundCall = FollowUp
+/** Releases `amount`, the whole rest of the authorization. With 0 it takes back an authorization that is not decided yet. */
+export type VoidCall = FollowUp
+export type UpdateAuthorizationCall = FollowUp & {
   update: 'extend' | 'amount' | 'pre_authorization' | 'release_hold'
   final_authorization?: boolean
   reason?: string
   reference?: string
+}
+
+/** `payment.card`: what the customer typed. */
+export type CardIn = {
+  number: string
+  /** `MM/YY` or `MM/YYYY`. */
+  expiry_date: string
+  cvc: string
+  cardholder_name?: string
 }
 
 /** What the transaction shows of the card (checkout-api §4.4); never the whole number. */
