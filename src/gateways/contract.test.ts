@@ -148,7 +148,7 @@ for (const [name, build] of Object.entries(gateways)) {
     test('capture: failed when the currency is another', async () => {
       const { gateway, ...candidate } = build()
       const { next } = await paid({ gateway, ...candidate })
-      const answer = await gateway.capture({ ...next(1_000), currency: 'XXX' })
+      const answer = await gateway.capture({ ...next(1_000), currency: 'JPY' })
       assert.equal(answer.outcome, 'failed')
     })
 
