@@ -44,9 +44,20 @@ export function install() {
     say('node_modules is a link and does not match package-lock.json; not touching it.')
     return
   }
-  say('installing the dependencies (npm ci) …')
-  // npm, when it runs us as a script, hands its settings down; --omit there must not leave us without the compiler.
-  run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'])
+  say('installing the dependencies (npm install) …')
+  // Not `npm ci`: it refuses a lock file that does not list every platform's optional packages. With a lock file, `npm install`
+  // takes the same versions; --no-save leaves that file alone. --include: settings that npm hands down to scripts, such as
+  // --omit, must not leave us without the compiler.
+  run('npm', [
+    'install',
+    '--no-save',
+    '--include=dev',
+    '--include=optional',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ])
 }
 
 /** Whether node_modules holds each package in the version that the lock file names; optional ones may be missing. */
