@@ -76,3 +76,12 @@ export function fetchToken(
   const authorization = `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`
   return send(url, 'POST', `/v1/accounts/${account_id}/auth/token`, { body, headers: { authorization } })
 }
+
+/** Asks again every few milliseconds until it is so; fails after `within_ms`. */
+export async function until(isSo: () => Promise<boolean>, within_ms = 10_000): Promise<void> {
+  const end = performance.now() + within_ms
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`Not so within ${within_ms} ms: ${isSo}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

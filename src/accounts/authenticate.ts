@@ -4,6 +4,7 @@ import { ApiError } from '../lib/errors.ts'
 import type { Auth, Authenticate } from '../lib/http.ts'
 import type { Clock } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
+import { createApiKeyCheck } from './api-keys/operations.ts'
 import { createLru, createRefreshing } from './cache.ts'
 import { mayCall, stillGranted } from './scope.ts'
 import { type ClientState, findClientState, findSigningKey } from './store.ts'
@@ -21,6 +22,7 @@ type Known = { token: Verified; state?: ClientState; auth?: Auth }
 export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authenticate {
   const { sql, clock } = parts
   const remembered = { lifetime_ms: limits.revocation_delay_ms, entries_max: limits.clients_remembered }
+  const apiKey = createApiKeyCheck(parts)
   const known = createLru<Known>(limits.tokens_remembered)
   const clientState = createRefreshing((account_id, client_id) => findClientState(sql, account_id, client_id), remembered)
   const findKey = createRefreshing(
@@ -58,7 +60,19 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
   }
 
   return async (request) => {
-    const token = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
+    const auth = await whoCalls(request)
+    assertScope(auth, request)
+    return auth
+  }
+
+  async function whoCalls(request: FastifyRequest): Promise<Auth> {
+    const { authorization, 'x-api-key': key } = request.headers
+    if (request.routeOptions.config.api_key && typeof key === 'string' && authorization === undefined) {
+      const auth = await apiKey(key)
+      if (auth) return auth
+      throw new ApiError('unauthorized', 'The x-api-key is not valid, or was revoked.', challenge)
+    }
+    const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
     if (!token) {
       throw new ApiError(
         'unauthorized',
@@ -66,9 +80,7 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
         challenge,
       )
     }
-    const auth = await bearer(token)
-    assertScope(auth, request)
-    return auth
+    return bearer(token)
   }
 }
 

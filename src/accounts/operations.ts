@@ -151,7 +151,8 @@ export async function ensureFirstClient(
   })
 }
 
-function assertScopes(scopes: readonly string[]): void {
+/** Refuses the first text that does not follow the grammar of scopes: `invalid_request` (400). */
+export function assertScopes(scopes: readonly string[]): void {
   const wrong = scopes.find((scope) => !isScope(scope))
   if (wrong === undefined) return
   throw new ApiError(

@@ -22,9 +22,16 @@ export const limits = {
   token_grace_s: 300,
   /** A revoked client stops working within this time, in every process. */
   revocation_delay_ms: 2_000,
+  /** Tokens for one address: far more than a plugin that asks before every call (Magento) needs. */
+  tokens_per_address_and_minute: 6_000,
+  /** Secrets tried for one client from one address; a secret that was right before is not counted. */
+  secret_attempts_per_minute: 10,
+  secret_attempts_per_address_and_minute: 300,
   /** Verified tokens, clients and keys that one process remembers. */
   tokens_remembered: 10_000,
   clients_remembered: 10_000,
+  /** API clients, grants, keys in one answer; these lists have no pages (checkout-api §1.5). */
+  clients_listed: 1_000,
 
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,

@@ -5,12 +5,19 @@ import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import { createLru } from '../cache.ts'
 import { nobodysHash, secretMatches, sha256 } from '../secret.ts'
-import { findClientCredentials } from '../store.ts'
+import { type ClientCredentials, findClientCredentials } from '../store.ts'
 import { audienceAccount, defaultAudience } from './audience.ts'
 import { importSigningKey, type SigningKey, signToken } from './token.ts'
 
 /** A request for a token, as it came in. */
-export type TokenRequest = { account_id: string; client_id: string; client_secret: string; audience: string | undefined }
+export type TokenRequest = {
+  account_id: string
+  client_id: string
+  client_secret: string
+  audience: string | undefined
+  /** Called before a secret that is not known to be right is tried; throws `too_many_requests` (429). */
+  countAttempt: () => Promise<void>
+}
 export type IssuedToken = { access_token: string; token_type: 'Bearer'; expires_in: number }
 
 /**
@@ -20,30 +27,18 @@ export type IssuedToken = { access_token: string; token_type: 'Bearer'; expires_
  */
 export function createTokenIssuer(parts: { sql: Sql; clock: Clock; ids: Ids; config: { public_url: string } }) {
   const { sql, clock, ids, config } = parts
-  // `${account_id}/${client_id}` → the stored hash and the digest of the secret that was found to match it.
-  const matched = createLru<string>(limits.clients_remembered)
+  const assertSecret = createSecretCheck()
   const keys = createLru<Promise<CryptoKey>>(limits.clients_remembered)
 
   return async (request: TokenRequest): Promise<IssuedToken> => {
-    const { account_id, client_id, client_secret } = request
-    const client = client_id.includes('\u0000') ? undefined : await findClientCredentials(sql, account_id, client_id)
-    const stored = client?.secret_hash ?? nobodysHash
-    const proof = `${stored} ${sha256(client_secret).toString('base64url')}`
-    const place = `${account_id}/${client_id}`
-    if (!client || matched.get(place) !== proof) {
-      const right = await secretMatches(client_secret, stored)
-      if (!client || !right) {
-        throw new ApiError('unauthorized', `There is no client with this client_id and client_secret on account ${account_id}.`)
-      }
-      matched.set(place, proof)
-    }
+    const { account_id, client_id } = request
+    const known = client_id.includes('\u0000') ? undefined : await findClientCredentials(sql, account_id, client_id)
+    const client = await assertSecret(request, known)
     const audience = request.audience || defaultAudience(account_id)
     assertAudience(audience, account_id)
     if (client.scopes.length === 0) {
-      throw new ApiError(
-        'forbidden',
-        `The client has no grant on account ${account_id}. Create one with POST /auth/client-grants.`,
-      )
+      const message = 'The client has no grant on its account. Create one with POST /v1/accounts/{id}/auth/client-grants.'
+      throw new ApiError('forbidden', message)
     }
     const { secret_version, scopes, kid } = client
     const claims = { account_id, client_id, scopes, secret_version, audience }
@@ -58,6 +53,38 @@ export function createTokenIssuer(parts: { sql: Sql; clock: Clock; ids: Ids; con
     const imported = importSigningKey(key)
     keys.set(key.kid, imported)
     return imported
+  }
+}
+
+/**
+ * Compares secrets with their stored hashes. Of a secret that was right it remembers a digest, tied to the hash it matched, so that
+ * it passes again without the slow hash and past the limit on attempts: somebody else's wrong guesses never lock a shop out.
+ */
+function createSecretCheck() {
+  const matched = createLru<string>(limits.clients_remembered)
+  // A shop's workers start together with one secret: they share one attempt.
+  const trying = new Map<string, Promise<boolean>>()
+
+  return async (request: TokenRequest, client: ClientCredentials | undefined): Promise<ClientCredentials> => {
+    const { account_id, client_id, client_secret } = request
+    const place = `${account_id}/${client_id}`
+    const stored = client?.secret_hash ?? nobodysHash
+    const proof = `${stored} ${sha256(client_secret).toString('base64url')}`
+    if (client && matched.get(place) === proof) return client
+    const attempt = trying.get(`${place} ${proof}`) ?? begin(`${place} ${proof}`, request, stored)
+    if (!(await attempt) || !client) {
+      throw new ApiError('unauthorized', `There is no client with this client_id and client_secret on account ${account_id}.`)
+    }
+    matched.set(place, proof)
+    return client
+  }
+
+  function begin(name: string, { client_secret, countAttempt }: TokenRequest, stored: string): Promise<boolean> {
+    const attempt = countAttempt()
+      .then(() => secretMatches(client_secret, stored))
+      .finally(() => trying.delete(name))
+    trying.set(name, attempt)
+    return attempt
   }
 }
 

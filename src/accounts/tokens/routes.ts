@@ -1,4 +1,6 @@
+import rateLimit from '@fastify/rate-limit'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
@@ -9,7 +11,8 @@ import { accountIdPattern, defaultAudience } from './audience.ts'
 import { createTokenIssuer } from './operations.ts'
 import { publicJwk } from './token.ts'
 
-const account = 'T12345678'
+// Only Retry-After, on a refusal: how much is left is nothing that a client acts on.
+const noHeaders = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false }
 
 export const TokenBody = Type.Object(
   {
@@ -21,7 +24,7 @@ export const TokenBody = Type.Object(
       }),
     ),
   },
-  { examples: [{ grant_type: 'client_credentials', audience: defaultAudience(account) }] },
+  { examples: [{ grant_type: 'client_credentials', audience: defaultAudience('T12345678') }] },
 )
 
 export const Token = Type.Object(
@@ -42,11 +45,27 @@ export const Jwk = Type.Object(
 /** `POST /v1/accounts/{oid}/auth/token` (checkout-api §1.4) and the keys of its tokens (§1.5). */
 export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
   const issueToken = createTokenIssuer(parts)
+  await app.register(rateLimit, { global: false, addHeadersOnExceeding: noHeaders, addHeaders: noHeaders })
+  const attempts = app.createRateLimit({
+    max: limits.secret_attempts_per_minute,
+    keyGenerator: (request) => `${request.ip} ${request.url} ${basicCredentials(request.headers.authorization).client_id}`,
+  })
+  const attemptsOfAddress = app.createRateLimit({ max: limits.secret_attempts_per_address_and_minute })
+
+  async function countAttempt(request: FastifyRequest): Promise<void> {
+    for (const limit of [attempts, attemptsOfAddress]) {
+      const counted = await limit(request)
+      if (counted.isAllowed || !counted.isExceeded) continue
+      throw new ApiError('too_many_requests', 'Too many attempts with a wrong secret. Try again when Retry-After has passed.', {
+        headers: { 'retry-after': String(counted.ttlInSeconds) },
+      })
+    }
+  }
 
   app.post(
     '/v1/accounts/:oid/auth/token',
     {
-      config: { access: 'public' },
+      config: { access: 'public', rateLimit: { max: limits.tokens_per_address_and_minute } },
       schema: {
         operationId: 'accounts_auth_token_post',
         tags: ['auth'],
@@ -60,7 +79,12 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
     async (request, reply) => {
       const credentials = basicCredentials(request.headers.authorization)
       reply.header('cache-control', 'no-store')
-      return issueToken({ account_id: request.params.oid, ...credentials, audience: request.body.audience })
+      return issueToken({
+        account_id: request.params.oid,
+        ...credentials,
+        audience: request.body.audience,
+        countAttempt: () => countAttempt(request),
+      })
     },
   )
 
