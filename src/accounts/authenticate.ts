@@ -12,7 +12,7 @@ import { importVerifyingKey, verifyToken } from './tokens/token.ts'
 
 type Verified = NonNullable<Awaited<ReturnType<typeof verifyToken>>>
 /** A token that was verified, and what it may do as long as the client's state is this very one. */
-type Known = { token: Verified; state?: ClientState; auth?: Auth }
+type Known = { token: Verified; seen_at: number; state?: ClientState; auth?: Auth }
 
 /**
  * Checks the access token (or `x-api-key`) of a request against the scopes of its route: 401 when it is missing, bad, expired or
@@ -40,7 +40,9 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
       throw new ApiError('unauthorized', 'The access token is not valid, or has expired. Get a new one.', challenge)
     }
     const { account_id, client_id, scopes, secret_version } = entry.token
-    const state = await clientState(account_id, client_id)
+    let state = await clientState(account_id, client_id)
+    // A token that is newer than what we know of its client: it was rotated, or granted more, just now.
+    if (entry.state !== state && !agrees(entry.token, state)) state = await clientState(account_id, client_id, entry.seen_at)
     if (!state || state.secret_version !== secret_version) {
       throw new ApiError('unauthorized', 'The access token was revoked: its client was deleted, or got a new secret.', challenge)
     }
@@ -54,7 +56,7 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
   async function verify(text: string): Promise<Known | undefined> {
     const token = await verifyToken(text, { findKey, now: clock.now() })
     if (!token) return undefined
-    const entry: Known = { token }
+    const entry: Known = { token, seen_at: performance.now() }
     known.set(text, entry)
     return entry
   }
@@ -82,6 +84,10 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
     }
     return bearer(token)
   }
+}
+
+function agrees({ secret_version, scopes }: Verified, state: ClientState | undefined): boolean {
+  return state?.secret_version === secret_version && stillGranted(scopes, state.scopes).length === scopes.length
 }
 
 const challenge = { headers: { 'www-authenticate': 'Bearer' } }

@@ -21,6 +21,9 @@ export function createLru<T>(entries_max: number): Lru<T> {
   }
 }
 
+/** Asks for what belongs to an id of an account. An answer from before `asked_since` is not good enough. */
+export type Refreshing<T> = (account_id: string, id: string, asked_since?: number) => Promise<T | undefined>
+
 /**
  * Remembers what `load` answered, also that it found nothing, for `lifetime_ms` from the moment it was asked; callers that come
  * meanwhile share one question. Measured in real time, not by `clock`: it bounds how old an answer is, whatever day a test plays.
@@ -28,13 +31,13 @@ export function createLru<T>(entries_max: number): Lru<T> {
 export function createRefreshing<T>(
   load: (account_id: string, id: string) => Promise<T | undefined>,
   options: { lifetime_ms: number; entries_max: number },
-): (account_id: string, id: string) => Promise<T | undefined> {
+): Refreshing<T> {
   const entries = createLru<{ asked_at: number; answer: Promise<T | undefined> }>(options.entries_max)
-  return (account_id, id) => {
+  return (account_id, id, asked_since = Number.NEGATIVE_INFINITY) => {
     const key = `${account_id}/${id}`
     const asked_at = performance.now()
     const known = entries.get(key)
-    if (known && asked_at - known.asked_at < options.lifetime_ms) return known.answer
+    if (known && known.asked_at >= asked_since && asked_at - known.asked_at < options.lifetime_ms) return known.answer
     const answer = load(account_id, id)
     entries.set(key, { asked_at, answer })
     answer.catch(() => entries.delete(key))

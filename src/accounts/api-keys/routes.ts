@@ -22,6 +22,13 @@ export const ApiKey = Type.Object(
   { title: 'ApiKey' },
 )
 
+// Also without a body.
+const ApiKeyBody = Type.Unsafe<{ name?: string } | null>({
+  type: ['object', 'null'],
+  properties: { name: Type.String({ maxLength: 255 }) },
+  examples: [{ name: 'Reports' }],
+})
+
 const config = { scopes: ['admin:checkout'], api_key: true }
 const tags = ['api-keys']
 const Id = Type.Object({ id: Type.String() })
@@ -57,9 +64,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts)
         tags,
         operationId: 'admin_api_keys_post',
         summary: 'Create an API key',
-        body: Type.Optional(
-          Type.Object({ name: Type.Optional(Type.String({ maxLength: 255 })) }, { examples: [{ name: 'Reports' }] }),
-        ),
+        body: ApiKeyBody,
         response: responses({ 200: ApiKey }, 400, 401, 403),
       },
     },

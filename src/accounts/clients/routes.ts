@@ -147,8 +147,8 @@ export const grantRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
         operationId: 'accounts_auth_revoke_post',
         summary: 'Revoke a refresh token',
         description:
-          'Kvitt issues no refresh tokens, so none is in force afterwards. Delete the client, or rotate its secret, to end its access tokens.',
-        body: Type.Optional(Type.Object({ refresh_token: Type.Optional(Type.String()) })),
+          'Kvitt issues none, so none is in force afterwards. To end access tokens, delete the client or rotate its secret.',
+        body: Type.Unsafe({ type: ['object', 'null'], properties: { refresh_token: Type.String() } }),
         response: responses({ 200: Type.Object({}) }, 401, 403),
       },
     },
