@@ -34,6 +34,8 @@ create table checkout.transactions (
   channel               text not null default 'ecommerce',
   card_brand            text,
   token_id              text,
+  -- Set while the transaction is to be captured without anybody asking: when to try next, and when to give up.
+  auto_capture_at       timestamptz,
   auto_capture_until    timestamptz,
   final_authorization   boolean not null default true,
   -- items, addresses, customer, url, card, metadata, checkboxes, store, shipping_option, gift_cards, request headers.
@@ -50,6 +52,7 @@ create table checkout.transactions (
 );
 create index transactions_by_created on checkout.transactions (account_id, created_at desc, id desc);
 create index transactions_by_reference on checkout.transactions (account_id, merchant_reference);
+create index transactions_to_capture on checkout.transactions (auto_capture_at) where auto_capture_at is not null;
 
 create table checkout.operations (
   account_id           text not null,

@@ -19,6 +19,21 @@ export const errors = {
   idempotency_key_reused: [422, 'This `Idempotency-Key` was used for a request with another body.'],
   precondition_failed: [412, 'The resource has changed since the version the request names.'],
   too_many_requests: [429, 'Too many requests; `Retry-After` says when to try again.'],
+  // Transactions: capture, refund, void, authorization
+  amount_required: [400, 'The amount is missing or is not above zero.'],
+  amount_exceeds_authorized: [400, 'More than is left of the authorization; `errors[].allowed` is the most that can be taken.'],
+  amount_exceeds_captured: [
+    400,
+    'More than was captured and not refunded yet; `errors[].allowed` is the most that can be given back.',
+  ],
+  amount_not_allowed: [400, 'The authorization can not be changed to this amount.'],
+  transaction_status_conflict: [400, 'The status of the transaction does not allow this operation.'],
+  operation_unsupported: [400, 'The payment product of the transaction can not do this.'],
+  operation_declined: [400, 'The provider refused the operation; the transaction has an event with the reason. Nothing moved.'],
+  operation_pending: [409, 'Another operation on the transaction is not settled yet; try again when it is.'],
+  operation_conflict: [409, 'Another request changed the transaction at the same time; read it and try again.'],
+  items_invalid: [400, 'The items do not fit the transaction; `errors[].path` says which.'],
+  metadata_invalid: [400, 'A metadata key lacks the prefix `ext_`, or a key or value is too long.'],
   internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],
   unavailable: [503, 'Kvitt or what it depends on is not ready; try again.'],
 

@@ -1,0 +1,40 @@
+import type { Db } from '../../lib/db.ts'
+import type { OperationRow } from './operation.ts'
+
+export async function findOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
+  const [row] = await db<OperationRow[]>`
+    select * from checkout.operations where account_id = ${account_id} and id::text = ${id}`
+  return row
+}
+
+/** Holds the operation until the database transaction ends: between reading its state and settling it nobody else can. */
+export async function lockOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
+  const [row] = await db<OperationRow[]>`
+    select * from checkout.operations where account_id = ${account_id} and id = ${id} for update`
+  return row
+}
+
+/** Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. */
+export async function claimOperations(db: Db, now: Date, lease_until: Date, count: number): Promise<OperationRow[]> {
+  return db<OperationRow[]>`
+    update checkout.operations o
+    set next_attempt_at = ${lease_until}, attempts = o.attempts + 1, updated_at = ${now}
+    from (
+      select account_id, id from checkout.operations
+      where next_attempt_at <= ${now}
+      order by next_attempt_at
+      limit ${count}
+      for update skip locked
+    ) due
+    where o.account_id = due.account_id and o.id = due.id
+    returning o.*`
+}
+
+/** Puts off the next question about an operation that still has no outcome. */
+export async function postponeOperation(db: Db, operation: OperationRow, until: Date): Promise<void> {
+  await db`
+    update checkout.operations
+    set next_attempt_at = ${until}
+    where account_id = ${operation.account_id} and id = ${operation.id} and state = ${operation.state}
+      and attempts = ${operation.attempts}`
+}

@@ -1,0 +1,230 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
+import { inTransaction, type Sql, violates } from '../../lib/db.ts'
+import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import type { Clock, Ids } from '../../lib/ids.ts'
+import { limits } from '../../lib/limits.ts'
+import type { Notification } from '../../lib/outbox.ts'
+import { isSettled, type OperationKind, type OperationRequest, type OperationRow } from '../operations-log/operation.ts'
+import { findOperation, postponeOperation } from '../operations-log/store.ts'
+import { reserve, settle } from './settlement.ts'
+import { findTransaction, lockTransaction, type Transaction, writeTransaction } from './store.ts'
+import { delayedCallback, notificationsOf } from './tell.ts'
+import {
+  type CaptureRequest,
+  isRefusal,
+  mayCapture,
+  mayRefund,
+  mayVoid,
+  type Reservation,
+  type TransactionRow,
+} from './transaction.ts'
+
+/** What moving money needs. */
+export type Payments = { sql: Sql; clock: Clock; ids: Ids; gateways: Gateways; log: FastifyBaseLogger }
+
+/** One request to move money on a transaction. */
+export type Command = {
+  account_id: string
+  id: string
+  created_by: string | undefined
+  request: OperationRequest
+  /** Of an `Idempotency-Key`: the operation that this key names. */
+  operation_id?: string
+}
+
+/** The transaction afterwards, and the operation: settled, or `unknown` while the provider has not answered. */
+export type Moved = { transaction: Transaction; operation: OperationRow }
+
+/** Captures an amount, or all that is left. Errors: not_found, those of `mayCapture`, operation_conflict. */
+export function capture(payments: Payments, command: Command & CaptureRequest): Promise<Moved> {
+  return move(payments, command, 'capture', (row, product) => mayCapture(row, product, command))
+}
+
+/** Gives back a captured amount. Errors: not_found, those of `mayRefund`, operation_conflict. */
+export function refund(payments: Payments, command: Command & CaptureRequest): Promise<Moved> {
+  return move(payments, command, 'refund', (row, product) => mayRefund(row, product, command))
+}
+
+/** Releases what is left of the authorization. Errors: not_found, those of `mayVoid`, operation_conflict. */
+export function voidAuthorization(payments: Payments, command: Command): Promise<Moved> {
+  return move(payments, command, 'void', (row, product) => mayVoid(row, product, command.request.cancelling))
+}
+
+export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) => Reservation | Refusal
+
+/**
+ * Intent, call, outcome: the amount is reserved and the operation committed before the gateway is asked, and no database
+ * transaction is open meanwhile. A crash in between leaves an operation that the resolver finds by its lease.
+ */
+export async function move(payments: Payments, command: Command, kind: OperationKind, decide: Decide): Promise<Moved> {
+  const { sql } = payments
+  for (let attempt = 1; attempt <= limits.optimistic_attempts; attempt += 1) {
+    const intent = await writeIntent(payments, sql, command, kind, decide, findTransaction)
+    if (intent) return finish(payments, intent)
+  }
+  const intent = await inTransaction(sql, (tx) => writeIntent(payments, tx, command, kind, decide, lockTransaction))
+  if (!intent) throw new ApiError('operation_conflict', 'The transaction was changed by another request. Read it and try again.')
+  return finish(payments, intent)
+}
+
+type Intent = Moved & { repeated: boolean }
+
+/** Step 1. Returns nothing when somebody else changed the transaction first. */
+async function writeIntent(
+  { clock, ids, gateways }: Payments,
+  db: Parameters<typeof findTransaction>[0],
+  command: Command,
+  kind: OperationKind,
+  decide: Decide,
+  read: typeof findTransaction,
+): Promise<Intent | undefined> {
+  const { account_id, id, request } = command
+  const row = await read(db, account_id, id)
+  if (!row) throw new ApiError('not_found', `There is no transaction ${id}.`)
+  const known = command.operation_id ? await findOperation(db, account_id, command.operation_id) : undefined
+  if (known) return { transaction: row, operation: sameRequest(known, command), repeated: true }
+  const product = productOf(gateways.find(account_id, row.payment_product_type), row.payment_product_type)
+  const verdict = decide(row, product)
+  if (isRefusal(verdict)) throwRefusal(verdict)
+  const { amount, void_amount } = verdict as Reservation
+  const now = clock.now()
+  const operation: OperationRow = {
+    account_id,
+    id: command.operation_id ?? ids.uuid(),
+    kind,
+    session_id: row.session_id,
+    transaction_id: row.id,
+    gateway: row.gateway,
+    payment_product_type: row.payment_product_type,
+    amount,
+    currency: row.currency,
+    state: 'pending',
+    attempts: 1,
+    next_attempt_at: new Date(now.getTime() + limits.gateway_timeout_ms * 1.5),
+    request: { event_reference: row.data.event_reference, ...request, void_amount } as OperationRequest,
+    outcome: null,
+    created_at: now,
+    created_by: command.created_by ?? null,
+    updated_at: now,
+  }
+  const next = reserve(row, operation)
+  try {
+    const written = await writeTransaction(db, { row, next, events: [], operation, intent: true, notifications: [] })
+    return written && { transaction: { ...next, ...written, events: row.events }, operation, repeated: false }
+  } catch (error) {
+    if (violates(error, 'operations_pkey')) throw keyConflict()
+    throw error
+  }
+}
+
+/** The operation that an `Idempotency-Key` names, when this is the same request again. */
+function sameRequest(known: OperationRow, { id, request }: Command): OperationRow {
+  if (known.transaction_id === id && known.request.request_hash === request.request_hash) return known
+  throw keyConflict()
+}
+
+function keyConflict(): ApiError {
+  return new ApiError('operation_conflict', 'This Idempotency-Key was used for another request.')
+}
+
+/** Steps 2 and 3. */
+async function finish(payments: Payments, { repeated, ...intent }: Intent): Promise<Moved> {
+  const { account_id, payment_product_type } = intent.operation
+  if (repeated) return intent
+  const gateway = payments.gateways.find(account_id, payment_product_type)
+  const outcome = await ask(payments, gateway, intent.operation)
+  return settleOperation(payments, intent, outcome)
+}
+
+/** Calls the gateway. Whatever goes wrong, time-outs too, is `unknown`: money may have moved. */
+export async function ask({ log }: Payments, gateway: Gateway | undefined, operation: OperationRow): Promise<OperationOutcome> {
+  if (!gateway) return { outcome: 'unknown' }
+  const { account_id, id, kind, transaction_id, payment_product_type, amount, currency, request } = operation
+  const call = { account_id, idempotency_key: id, transaction_id, payment_product_type, amount, currency }
+  try {
+    if (kind === 'capture') {
+      const { final_capture, automatic } = request
+      return await withTimeout(
+        gateway.capture({ ...call, ...(final_capture ? { final_capture } : {}), ...(automatic ? { automatic } : {}) }),
+      )
+    }
+    if (kind === 'refund') return await withTimeout(gateway.refund(call))
+    if (kind === 'void') return await withTimeout(gateway.void({ ...call, amount: request.void_amount ?? 0 }))
+    return await withTimeout(gateway.updateAuthorization(updateCall(call, request)))
+  } catch (error) {
+    log.warn({ operation_id: id, kind, message: (error as Error).message }, 'gateway call ended without an answer')
+    return { outcome: 'unknown' }
+  }
+}
+
+function updateCall(call: Omit<Parameters<Gateway['updateAuthorization']>[0], 'update'>, request: OperationRequest) {
+  return {
+    ...call,
+    amount: request.new_amount ?? call.amount,
+    update: request.update ?? ('extend' as const),
+    ...(request.final_authorization === undefined ? {} : { final_authorization: request.final_authorization }),
+    ...(request.reason ? { reason: request.reason } : {}),
+    ...(request.reference ? { reference: request.reference } : {}),
+  }
+}
+
+/** Stops waiting after the gateway time-out; the call itself may still end, with the same key, and is asked about later. */
+export async function withTimeout<T>(call: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('time-out')), limits.gateway_timeout_ms)
+  })
+  return Promise.race([call, late]).finally(() => clearTimeout(timer))
+}
+
+/**
+ * Step 3: records an outcome, once. Whoever comes second (a slow answer, the resolver in another process) finds the operation
+ * settled and changes nothing. Another event in between only means to decide again on the newer state.
+ */
+export async function settleOperation(payments: Payments, known: Moved, outcome: OperationOutcome): Promise<Moved> {
+  const written = await writeOutcome(payments, payments.sql, known, outcome)
+  if (written) return written
+  return inTransaction(payments.sql, async (tx) => {
+    const { account_id, transaction_id, id } = known.operation
+    const transaction = await lockTransaction(tx, account_id, transaction_id)
+    const operation = await findOperation(tx, account_id, id)
+    if (!transaction || !operation) throw new Error(`Operation ${id} has lost its transaction.`)
+    if (isSettled(operation)) return { transaction, operation }
+    const settled = await writeOutcome(payments, tx, { transaction, operation }, outcome)
+    if (!settled) throw new Error(`Operation ${id} could not be settled under the lock.`)
+    return settled
+  })
+}
+
+async function writeOutcome(
+  { clock, ids }: Payments,
+  db: Parameters<typeof findTransaction>[0],
+  { transaction: row, operation: before }: Moved,
+  outcome: OperationOutcome,
+): Promise<Moved | undefined> {
+  const { next, events, operation } = settle(row, before, outcome, { now: clock.now(), uuid: () => ids.uuid() })
+  if (events.length === 0) {
+    await postponeOperation(db, before, operation.next_attempt_at!)
+    return { transaction: row, operation }
+  }
+  const notifications: Notification[] = notificationsOf(next, events)
+  const waiting = row.data.callback_due
+  if (waiting && isSettled(operation) && operation.kind !== 'update_authorization') {
+    next.data = { ...next.data }
+    delete next.data.callback_due
+    notifications.push(...delayedCallback(next, waiting))
+  }
+  try {
+    const written = await writeTransaction(db, { row, next, events, operation, notifications })
+    return written && { transaction: { ...next, ...written, events: [...row.events, ...events] }, operation }
+  } catch (error) {
+    // Settled by somebody else in the same moment: read again.
+    if (!violates(error, 'operation_settles_once')) throw error
+    return undefined
+  }
+}
+
+export function productOf(gateway: Gateway | undefined, payment_product_type: string): PaymentProduct | undefined {
+  return gateway?.products.find((product) => product.payment_product_type === payment_product_type)
+}

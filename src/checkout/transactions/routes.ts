@@ -1,0 +1,158 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import type { Parts } from '../../app.ts'
+import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { responses } from '../../lib/schema.ts'
+import { capture, type Moved, type Payments, refund, voidAuthorization } from './operations.ts'
+import {
+  bodyOf,
+  CaptureBody,
+  IncludesQuery,
+  itemsOf,
+  listOf,
+  metadataOf,
+  RefundBody,
+  systemHeaders,
+  TransactionAnswer,
+  VoidBody,
+} from './schemas.ts'
+import { findTransaction } from './store.ts'
+import { transactionView } from './view.ts'
+
+const write = ['admin:checkout', 'write:checkout']
+const read = ['admin:checkout', 'read:checkout']
+const tags = ['transactions']
+const answers = responses({ 200: TransactionAnswer, 202: TransactionAnswer }, 400, 401, 403, 404, 409)
+
+/** `/v1/transactions/{id}` and what moves its money (checkout-api §4). */
+export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  const payments: Payments = parts
+
+  app.get<{ Params: { id: string }; Querystring: Static<typeof IncludesQuery> }>(
+    '/v1/transactions/:id',
+    {
+      config: { scopes: read },
+      schema: {
+        operationId: 'transactions_id_get',
+        tags,
+        summary: 'Read a transaction',
+        querystring: IncludesQuery,
+        response: responses({ 200: TransactionAnswer }, 400, 401, 403, 404),
+      },
+    },
+    async ({ params, query, auth }) => {
+      const transaction = await findTransaction(parts.sql, auth.account_id, params.id)
+      if (!transaction) throw new ApiError('not_found', `There is no transaction ${params.id}.`)
+      return transactionView(transaction, listOf(query.includes))
+    },
+  )
+
+  app.post<{ Params: { id: string }; Body: Static<typeof CaptureBody> }>(
+    '/v1/transactions/:id/capture',
+    {
+      config: { scopes: write },
+      schema: {
+        operationId: 'transactions_id_capture_post',
+        tags,
+        summary: 'Capture an amount, or all that is left',
+        body: CaptureBody,
+        response: answers,
+      },
+    },
+    async (request, reply) => {
+      const body = bodyOf(request.body)
+      const moved = await capture(payments, {
+        ...commandOf(request),
+        ...movementOf(body),
+        ...(body.final_capture ? { final_capture: true } : {}),
+        request: {
+          ...recordOf(request, body),
+          ...(body.capture_reference ? { event_reference: body.capture_reference } : {}),
+          ...(body.final_capture ? { final_capture: true } : {}),
+        },
+      })
+      return answer(reply, moved)
+    },
+  )
+
+  app.post<{ Params: { id: string }; Body: Static<typeof RefundBody> }>(
+    '/v1/transactions/:id/refund',
+    {
+      config: { scopes: write },
+      schema: {
+        operationId: 'transactions_id_refund_post',
+        tags,
+        summary: 'Give back a captured amount',
+        body: RefundBody,
+        response: answers,
+      },
+    },
+    async (request, reply) => {
+      const body = bodyOf(request.body)
+      const moved = await refund(payments, {
+        ...commandOf(request),
+        ...movementOf(body),
+        request: {
+          ...recordOf(request, body),
+          ...(body.refund_reference ? { event_reference: body.refund_reference } : {}),
+          ...(body.reason ? { reason: body.reason } : {}),
+        },
+      })
+      return answer(reply, moved)
+    },
+  )
+
+  app.post<{ Params: { id: string }; Body: unknown }>(
+    '/v1/transactions/:id/void',
+    {
+      config: { scopes: write },
+      schema: {
+        operationId: 'transactions_id_void_post',
+        tags,
+        summary: 'Release what is left of the authorization',
+        body: VoidBody,
+        response: answers,
+      },
+    },
+    async (request, reply) =>
+      answer(reply, await voidAuthorization(payments, { ...commandOf(request), request: recordOf(request, {}) })),
+  )
+}
+
+type Movement = Partial<Pick<Static<typeof CaptureBody>, 'amount' | 'items' | 'metadata'>>
+
+function commandOf({ params, auth }: FastifyRequest) {
+  return { account_id: auth.account_id, id: (params as { id: string }).id, created_by: auth.subject }
+}
+
+function movementOf({ amount, items }: Movement) {
+  const kept = itemsOf(items)
+  return { ...(amount === undefined ? {} : { amount }), ...(kept ? { items: kept } : {}) }
+}
+
+/** What the event will show of the request. */
+function recordOf({ headers }: FastifyRequest, { items, metadata }: Movement) {
+  const kept = metadataOf(metadata)
+  if (isRefusal(kept)) throwRefusal(kept)
+  const request_headers = systemHeaders(headers)
+  const lines = itemsOf(items)
+  return {
+    ...(Object.keys(kept).length ? { metadata: kept as Record<string, string> } : {}),
+    ...(lines ? { items: lines } : {}),
+    ...(request_headers ? { request_headers } : {}),
+  }
+}
+
+function isRefusal(value: Record<string, string> | Refusal): value is Refusal {
+  return 'code' in value && 'message' in value
+}
+
+/** 200 with the whole transaction; 202 while the provider has not answered; 400 when it said no (docs/decisions/0050). */
+export function answer(reply: FastifyReply, { transaction, operation }: Moved) {
+  if (operation.state === 'failed') {
+    const reason = operation.outcome?.error?.message ?? 'no reason given'
+    throw new ApiError('operation_declined', `The provider refused the ${operation.kind}: ${reason}`)
+  }
+  if (operation.state !== 'succeeded') reply.code(202).header('event-request-id', operation.id)
+  return transactionView(transaction, ['initiating_system_request_headers'])
+}

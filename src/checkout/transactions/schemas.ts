@@ -1,0 +1,128 @@
+import Type, { type Static, type TSchema } from 'typebox'
+import type { Refusal } from '../../lib/errors.ts'
+import { Amount, AmountIn, Currency, DateTime, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
+import type { Item } from './transaction.ts'
+
+/** `includes` and other lists: repeated, or one text with commas (checkout-api §1.9). */
+export const TextList = Type.Array(Type.String())
+
+/** An item of a capture or refund, with whatever else the client sends (checkout-api §13 no. 5). */
+const ItemIn = Type.Object({
+  line_id: Type.Optional(LineIdIn),
+  amount: Type.Optional(AmountIn),
+  quantity: Type.Optional(Type.Number()),
+})
+
+const movement = {
+  amount: Type.Optional(AmountIn),
+  items: Type.Optional(Type.Array(ItemIn, { maxItems: 1000 })),
+  metadata: Type.Optional(FreeObject),
+}
+
+/** Bodies such as `""`, `[]` and none at all are legal beside an object (clients §6.6); they say nothing. */
+function lenient<T extends TSchema>(schema: T): T {
+  return Type.Unsafe<Static<T>>({ ...schema, type: ['object', 'array', 'string', 'null'] }) as unknown as T
+}
+
+export const CaptureBody = lenient(
+  Type.Object(
+    { ...movement, capture_reference: Type.Optional(Reference), final_capture: Type.Optional(Type.Boolean()) },
+    { title: 'Capture', examples: [{ amount: 29990, capture_reference: 'C-1', items: [{ line_id: '1', amount: 29990 }] }] },
+  ),
+)
+export const RefundBody = lenient(
+  Type.Object(
+    {
+      ...movement,
+      reason: Type.Optional(Type.String({ maxLength: 1000 })),
+      refund_reference: Type.Optional(Reference),
+      terminal_id: Type.Optional(Reference),
+    },
+    { title: 'Refund', examples: [{ amount: 10000, reason: 'damage', refund_reference: 'R-1' }] },
+  ),
+)
+/** The published void has no body; what comes is ignored. */
+export const VoidBody = Type.Unsafe<unknown>({})
+
+export const IncludesQuery = Type.Object({ includes: Type.Optional(TextList) })
+
+/** The transaction as it is answered; see `transactionView`. */
+export const TransactionAnswer = Type.Object(
+  {
+    id: Type.String(),
+    account_id: Type.String(),
+    session_id: Type.String(),
+    payment_product: Type.String(),
+    payment_product_type: Type.String(),
+    payment_operation: Type.String(),
+    amount: Amount,
+    currency: Currency,
+    status: Type.String(),
+    settlement_status: Type.String(),
+    merchant_reference: Type.String(),
+    merchant_reference_2: Type.Optional(Type.String()),
+    items: Type.Array(FreeObject),
+    events: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        event: Type.String(),
+        transaction_status: Type.String(),
+        success: Type.Boolean(),
+        amount: Type.Optional(Amount),
+        metadata: FreeObject,
+        created_at: DateTime,
+      }),
+    ),
+    card: Type.Optional(FreeObject),
+    metadata: FreeObject,
+    version: Type.Integer(),
+    created_at: DateTime,
+    updated_at: DateTime,
+  },
+  { title: 'Transaction' },
+)
+
+/** A body that clients send as an object, or as nothing in one of its spellings. */
+export function bodyOf<T>(body: T | undefined | null): Partial<T> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {}
+}
+
+/** Items as they are kept: amounts whole, everything else as sent. */
+export function itemsOf(items: readonly Item[] | undefined): Item[] | undefined {
+  return items?.length ? [...items] : undefined
+}
+
+/** The metadata of a capture or refund: keys `ext_…` of at most 128 characters, values at most 256 (checkout-api §2.9). */
+export function metadataOf(metadata: Record<string, unknown> | undefined): Record<string, string> | Refusal {
+  const kept: Record<string, string> = {}
+  for (const [key, value] of Object.entries(metadata ?? {})) {
+    const path = `/metadata/${key.slice(0, 140)}`
+    if (!key.startsWith('ext_')) return { code: 'metadata_invalid', message: `${path}: keys must begin with ext_.`, path }
+    if (key.length > 128)
+      return { code: 'metadata_invalid', message: `${path}: keys have at most 128 characters.`, path, allowed: 128 }
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      return { code: 'metadata_invalid', message: `${path} must be text.`, path }
+    }
+    const text = String(value)
+    if (text.length > 256)
+      return { code: 'metadata_invalid', message: `${path}: values have at most 256 characters.`, path, allowed: 256 }
+    kept[key] = text
+  }
+  return kept
+}
+
+/** The request headers that are stored and shown with what they caused (checkout-api §1.2). */
+export function systemHeaders(headers: Record<string, unknown>): Record<string, string> | undefined {
+  const names = ['dintero-system-name', 'dintero-system-version', 'dintero-system-plugin-name', 'dintero-system-plugin-version']
+  const kept: Record<string, string> = {}
+  for (const name of [...names, 'dintero-checkout-instance-id', 'user-agent']) {
+    const value = headers[name]
+    if (typeof value === 'string' && value !== '') kept[name] = value.slice(0, 500)
+  }
+  return Object.keys(kept).length ? kept : undefined
+}
+
+/** A list parameter, whether repeated or written with commas. */
+export function listOf(values: readonly string[] | undefined): string[] {
+  return values?.flatMap((value) => value.split(',')).filter((value) => value !== '') ?? []
+}

@@ -1,0 +1,192 @@
+import type { GatewayError, OperationOutcome } from '../../gateways/gateway.ts'
+import { nextAttempt, type OperationKind, type OperationRow } from '../operations-log/operation.ts'
+import {
+  assertTotals,
+  type EventData,
+  type EventName,
+  type EventRow,
+  restOf,
+  statusOf,
+  type TransactionRow,
+  type TransactionStatus,
+} from './transaction.ts'
+
+/** What one statement writes: the transaction as it will be, its new events, and the operation. */
+export type Change = { next: TransactionRow; events: EventRow[]; operation: OperationRow }
+/** Time and chance, passed in. */
+export type Chance = { now: Date; uuid: () => string }
+
+const eventOf = { capture: 'CAPTURE', refund: 'REFUND', void: 'VOID' } as const
+const unfinished: readonly TransactionStatus[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
+
+/** The intent: reserves the amounts of the operation, so that no other request can move them meanwhile. No event yet. */
+export function reserve(row: TransactionRow, operation: OperationRow): TransactionRow {
+  const next = { ...row, updated_at: operation.updated_at }
+  addPending(next, operation, 1)
+  // Somebody captures by hand: the automatic capture has nothing more to do (checkout-api §5.5).
+  if (operation.kind !== 'refund') next.auto_capture_at = null
+  if (operation.request.automatic) next.auto_capture_at = operation.next_attempt_at
+  assertTotals(next)
+  return next
+}
+
+/** The outcome: what the gateway answered, as events and totals. Only for operations on a transaction that exists. */
+export function settle(row: TransactionRow, operation: OperationRow, outcome: OperationOutcome, chance: Chance): Change {
+  if (outcome.outcome === 'unknown' || outcome.outcome === 'pending') return announce(row, operation, chance)
+  if (operation.kind === 'update_authorization') return settleUpdate(row, operation, outcome, chance)
+  const next = { ...row, data: row.data, updated_at: chance.now }
+  addPending(next, operation, -1)
+  const events: EventRow[] = []
+  const kind = operation.kind as keyof typeof eventOf
+  const add = (event: EventName, amount: number, data: EventData, success = true) => {
+    next.event_count += 1
+    events.push({
+      ...identity(operation, events.length, chance),
+      sequence: next.event_count,
+      event,
+      transaction_status: next.status,
+      success,
+      amount,
+      data,
+      created_by: operation.created_by,
+    })
+  }
+  if (outcome.outcome === 'failed') {
+    add(eventOf[kind], kind === 'void' ? voidAmount(next, operation) : operation.amount, eventData(operation, outcome), false)
+  } else if (kind === 'void') {
+    const amount = voidAmount(next, operation)
+    next.voided += amount
+    next.status = next.captured > 0 ? statusOf(next) : 'AUTHORIZATION_VOIDED'
+    add('VOID', amount, eventData(operation, outcome))
+  } else if (kind === 'capture') {
+    next.captured += operation.amount
+    next.captured_at ??= chance.now
+    next.status = next.amount === 0 ? 'CAPTURED' : statusOf(next)
+    add('CAPTURE', operation.amount, eventData(operation, outcome))
+    const rest = operation.request.void_amount ?? 0
+    if (rest > 0) {
+      next.voided += rest
+      next.status = statusOf(next)
+      add('VOID', rest, {})
+    }
+  } else {
+    next.refunded += operation.amount
+    next.refunded_at ??= chance.now
+    next.status = next.amount === 0 ? 'REFUNDED' : statusOf(next)
+    add('REFUND', operation.amount, eventData(operation, outcome))
+  }
+  assertTotals(next)
+  return { next, events, operation: settled(operation, outcome, chance) }
+}
+
+/** No answer yet: the first time an INITIATE_ event tells so; afterwards there is nothing new to tell. */
+function announce(row: TransactionRow, operation: OperationRow, { now }: Chance): Change {
+  const waiting: OperationRow = {
+    ...operation,
+    state: 'unknown',
+    next_attempt_at: nextAttempt(now, operation.attempts),
+    updated_at: now,
+  }
+  if (operation.state !== 'pending' || operation.kind === 'update_authorization') {
+    return { next: row, events: [], operation: waiting }
+  }
+  const next = { ...row, event_count: row.event_count + 1, updated_at: now }
+  const event: EventRow = {
+    sequence: next.event_count,
+    event: `INITIATE_${eventOf[operation.kind as keyof typeof eventOf]}`,
+    transaction_status: row.status,
+    success: true,
+    amount: operation.kind === 'void' ? voidAmount(row, operation) : operation.amount,
+    request_id: operation.id,
+    operation_id: operation.id,
+    data: eventData(operation, undefined),
+    created_at: now.toISOString(),
+    created_by: operation.created_by,
+  }
+  return { next, events: [event], operation: waiting }
+}
+
+/** A changed, extended, finalised or released authorization (checkout-api §4.5.5). */
+function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: OperationOutcome, chance: Chance): Change {
+  const next: TransactionRow = { ...row, event_count: row.event_count + 1, updated_at: chance.now }
+  addPending(next, operation, -1)
+  const { request } = operation
+  const success = outcome.outcome === 'succeeded'
+  if (success) {
+    const amount = request.new_amount ?? next.amount
+    next.authorized = request.update === 'release_hold' ? amount : next.authorized + amount - next.amount
+    next.amount = amount
+    if (request.final_authorization) next.final_authorization = true
+    if (request.new_items) next.data = { ...next.data, items: request.new_items }
+    if (request.update === 'release_hold') {
+      next.status = 'AUTHORIZED'
+      next.authorized_at = chance.now
+      if (next.data.auto_capture) next.auto_capture_at = chance.now
+    } else {
+      next.status = next.captured > 0 ? statusOf(next) : next.status
+    }
+  }
+  assertTotals(next)
+  const event: EventRow = {
+    ...identity(operation, 0, chance),
+    sequence: next.event_count,
+    event: 'AUTHORIZE',
+    transaction_status: next.status,
+    success,
+    amount: next.amount,
+    data: { ...eventData(operation, outcome), ...(request.update ? { update: request.update } : {}) },
+    created_by: operation.created_by,
+  }
+  return { next, events: [event], operation: settled(operation, outcome, chance) }
+}
+
+function settled(operation: OperationRow, outcome: OperationOutcome, { now }: Chance): OperationRow {
+  return {
+    ...operation,
+    state: outcome.outcome === 'succeeded' ? 'succeeded' : 'failed',
+    next_attempt_at: null,
+    outcome: outcome.outcome === 'failed' ? { error: outcome.error } : {},
+    updated_at: now,
+  }
+}
+
+/**
+ * The ids of the event that settles. When an INITIATE_ event went before, it carries the operation's id and this one refers to it
+ * (checkout-api §4.1). Only the first event of a settlement names the operation: a unique index lets that happen once.
+ */
+function identity(operation: OperationRow, index: number, { now, uuid }: Chance) {
+  const announced = operation.state !== 'pending' && operation.kind !== 'update_authorization'
+  return {
+    request_id: announced || index > 0 ? uuid() : operation.id,
+    correlation_request_id: announced ? operation.id : null,
+    operation_id: index === 0 ? operation.id : null,
+    created_at: now.toISOString(),
+  }
+}
+
+/** Of a payment that was not finished when its session was cancelled, but is authorized now, everything is voided. */
+function voidAmount(row: TransactionRow, { request }: OperationRow): number {
+  return request.cancelling && !unfinished.includes(row.status) && !request.void_amount ? restOf(row) : (request.void_amount ?? 0)
+}
+
+function addPending(next: TransactionRow, { kind, amount, request }: OperationRow, sign: 1 | -1): void {
+  if (kind === 'capture') next.pending_capture += sign * amount
+  if (kind === 'refund') next.pending_refund += sign * amount
+  next.pending_void += sign * (request.void_amount ?? 0)
+}
+
+function eventData({ request, kind }: OperationRow, outcome: OperationOutcome | undefined): EventData {
+  const metadata = { ...request.metadata, ...(outcome?.outcome === 'succeeded' ? outcome.metadata : {}) }
+  return {
+    ...(request.items?.length ? { items: request.items } : {}),
+    ...(Object.keys(metadata).length ? { metadata } : {}),
+    ...(request.event_reference ? { event_reference: request.event_reference } : {}),
+    ...(request.reason ? { reason: request.reason } : {}),
+    ...(request.request_headers ? { request_headers: request.request_headers } : {}),
+    ...(outcome?.outcome === 'failed' ? { error: publishedError(outcome.error, kind) } : {}),
+  }
+}
+
+function publishedError(error: GatewayError, kind: OperationKind): GatewayError {
+  return { ...error, message: error.message || `The provider refused the ${kind}.` }
+}

@@ -1,0 +1,116 @@
+import { type Db, json } from '../../lib/db.ts'
+import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import type { OperationRow } from '../operations-log/operation.ts'
+import type { EventRow, TransactionRow } from './transaction.ts'
+
+/** A transaction with its events, in time order: one statement reads both. */
+export type Transaction = TransactionRow & { events: EventRow[] }
+
+export async function findTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {
+  const [row] = await db<Transaction[]>`
+    select t.*, (
+      select coalesce(jsonb_agg(to_jsonb(e) - '{account_id,transaction_id,hash}'::text[] order by e.sequence), '[]')
+      from checkout.transaction_events e
+      where e.account_id = t.account_id and e.transaction_id = t.id
+    ) as events
+    from checkout.transactions t
+    where t.account_id = ${account_id} and t.id = ${id}`
+  return row
+}
+
+/** The same, held until the database transaction ends. The lock comes first, so that the events are read after it. */
+export async function lockTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {
+  await db`select from checkout.transactions where account_id = ${account_id} and id = ${id} for update`
+  return findTransaction(db, account_id, id)
+}
+
+/** Everything that one change of an existing transaction writes. `row` is what was read, `next` what it becomes. */
+export type Write = {
+  row: TransactionRow
+  next: TransactionRow
+  events: readonly EventRow[]
+  operation?: OperationRow | undefined
+  /** The operation is an intent: its id must not exist yet. */
+  intent?: boolean
+  notifications: readonly Notification[]
+}
+
+export type Written = Pick<TransactionRow, 'version' | 'hash'>
+
+/**
+ * Writes a change in one statement: totals, events, hash chain, operation, notifications. Nothing at all when the transaction
+ * is no longer at the version that was read. Errors: `operation_settles_once` when the operation has been settled already.
+ * @returns the new version and hash, when it was written
+ */
+export async function writeTransaction(
+  db: Db,
+  { row, next, events, operation, intent, notifications }: Write,
+): Promise<Written | undefined> {
+  const [changed] = await db<Written[]>`
+    with recursive event as (${eventRows(db, events)}),
+    chain as (${hashChain(db, row)}),
+    changed as (
+      update checkout.transactions t set
+        version = t.version + 1, event_count = ${next.event_count},
+        hash = (select hash from chain order by sequence desc limit 1),
+        status = ${next.status}, amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured},
+        refunded = ${next.refunded}, voided = ${next.voided}, pending_capture = ${next.pending_capture},
+        pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void},
+        auto_capture_at = ${next.auto_capture_at}, final_authorization = ${next.final_authorization}, data = ${json(db, next.data)},
+        authorized_at = ${next.authorized_at}, captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at},
+        updated_at = ${next.updated_at}
+      where t.account_id = ${row.account_id} and t.id = ${row.id} and t.version = ${row.version}
+      returning t.version, t.hash
+    ),
+    appended as (${insertEvents(db, row)}),
+    recorded as (${intent ? insertOperation(db, operation) : settleOperation(db, operation)}),
+    told as (${insertNotifications(db, row.account_id, notifications)})
+    select version, hash from changed`
+  return changed
+}
+
+/** CTE `event`: the new events as rows. */
+export function eventRows(db: Db, events: readonly EventRow[]) {
+  return db`
+    select * from jsonb_to_recordset(${json(db, events)}) as e (
+      sequence int, event text, transaction_status text, success boolean, amount bigint, request_id uuid,
+      correlation_request_id uuid, operation_id uuid, data jsonb, created_at timestamptz, created_by text)`
+}
+
+/** CTE `chain`: the hash after each event, starting from the one that the transaction had. */
+export function hashChain(db: Db, row: Pick<TransactionRow, 'hash' | 'event_count'>) {
+  return db`
+    select ${row.event_count}::int as sequence, ${row.hash}::bytea as hash
+    union all
+    select e.sequence, sha256(c.hash || convert_to(jsonb_build_array(e.sequence, e.event, e.transaction_status, e.success, e.amount,
+      e.request_id, e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by)::text, 'UTF8'))
+    from chain c join event e on e.sequence = c.sequence + 1`
+}
+
+/** CTE that appends `event`, hashed by `chain`. */
+export function insertEvents(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>) {
+  return db`
+    insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, amount,
+      request_id, correlation_request_id, operation_id, data, created_at, created_by, hash)
+    select ${account_id}, ${id}, e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id,
+      e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by, c.hash
+    from event e join chain c on c.sequence = e.sequence
+    where exists (select from changed)`
+}
+
+/** CTE that inserts an intent. */
+export function insertOperation(db: Db, operation: OperationRow | undefined) {
+  return db`
+    insert into checkout.operations
+    select n.* from jsonb_populate_recordset(null::checkout.operations, ${json(db, operation ? [operation] : [])}) n
+    where exists (select from changed)`
+}
+
+/** CTE that moves an operation on. One that is settled is never changed again. */
+export function settleOperation(db: Db, operation: OperationRow | undefined) {
+  return db`
+    update checkout.operations o
+    set state = n.state, next_attempt_at = n.next_attempt_at, outcome = n.outcome, updated_at = n.updated_at
+    from jsonb_populate_recordset(null::checkout.operations, ${json(db, operation ? [operation] : [])}) n
+    where o.account_id = n.account_id and o.id = n.id and o.state not in ('succeeded', 'failed') and exists (select from changed)`
+}

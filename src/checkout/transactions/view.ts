@@ -1,0 +1,102 @@
+import { type EventRow, type Item, paymentProduct, type TransactionRow } from './transaction.ts'
+
+/** What the `includes` parameter may add (checkout-api §4.5.2). Tokens and the session come from elsewhere and are passed in. */
+export type Extras = {
+  session?: Record<string, unknown>
+  tokens?: { payment_token?: string; recurrence_token?: string }
+}
+
+/** The transaction as the API shows it (checkout-api §4.2). Absent members stay absent; `metadata` is always an object (clients §4.5). */
+export function transactionView(
+  row: TransactionRow & { events: readonly EventRow[] },
+  includes: readonly string[] = [],
+  extras: Extras = {},
+): Record<string, unknown> {
+  const { data } = row
+  const events = includes.includes('events.success.true') ? row.events.filter(({ success }) => success) : row.events
+  return present({
+    id: row.id,
+    account_id: row.account_id,
+    session_id: row.session_id,
+    payment_product: paymentProduct(row.payment_product_type),
+    payment_product_type: row.payment_product_type,
+    payment_operation: row.payment_operation,
+    amount: row.amount,
+    currency: row.currency,
+    status: row.status,
+    settlement_status: row.settlement_status,
+    merchant_reference: row.merchant_reference,
+    merchant_reference_2: row.merchant_reference_2,
+    payout_destination_id: row.payout_destination_id,
+    channel: row.channel,
+    platform_type: data.platform_type,
+    customer: data.customer,
+    customer_ip: data.customer_ip,
+    user_agent: data.user_agent,
+    initiating_system_request_headers: includes.includes('initiating_system_request_headers') ? data.request_headers : undefined,
+    shipping_address: data.shipping_address,
+    billing_address: data.billing_address,
+    shipping_option: data.shipping_option,
+    store: data.store,
+    gift_cards: data.gift_cards,
+    items: data.items ?? [],
+    url: data.url ?? {},
+    events: events.map(eventView),
+    session: extras.session,
+    card: data.card && present({ ...data.card, ...extras.tokens }),
+    checkboxes: data.checkboxes,
+    metadata: data.metadata ?? {},
+    version: row.event_count,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  })
+}
+
+/** One event as the API shows it (checkout-api §4.3): its id is its number, as text. */
+export function eventView(event: EventRow): Record<string, unknown> {
+  const { data } = event
+  return present({
+    id: String(event.sequence),
+    event: event.event,
+    transaction_status: event.transaction_status,
+    success: event.success,
+    error: data.error,
+    amount: event.amount,
+    calculated_vat_amount: vatOf(data.items),
+    items: data.items ?? [],
+    event_reference: data.event_reference,
+    reason: data.reason,
+    metadata: data.metadata ?? {},
+    correction: data.correction,
+    settlements: data.settlements,
+    request_id: event.request_id,
+    correlation_request_id: event.correlation_request_id,
+    request_headers: data.request_headers,
+    created_at: new Date(event.created_at).toISOString(),
+    created_by: event.created_by,
+  })
+}
+
+/** The transaction as it was after its event number `sequence`: what a webhook about that event tells. */
+export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, sequence: number): T {
+  const events = row.events.filter((event) => event.sequence <= sequence)
+  const last = events.at(-1)
+  if (!last || events.length === row.events.length) return row
+  return { ...row, events, event_count: sequence, status: last.transaction_status, updated_at: new Date(last.created_at) }
+}
+
+/** VAT as far as the items tell it, in minor units; for display. */
+function vatOf(items: readonly Item[] | undefined): number | undefined {
+  const known = items?.filter((item) => typeof item.vat_amount === 'number' || typeof item.vat === 'number')
+  if (!known?.length) return undefined
+  return known.reduce((total, { amount = 0, vat_amount, vat }) => {
+    if (typeof vat_amount === 'number') return total + Math.round(vat_amount)
+    const percent = vat as number
+    return total + Math.round((amount * percent) / (100 + percent))
+  }, 0)
+}
+
+/** Without the members that say nothing: clients read an explicit null as a value (clients §4.5). */
+function present<T extends Record<string, unknown>>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== null)) as T
+}
