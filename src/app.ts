@@ -21,6 +21,7 @@ import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
+import { resolveOperations } from './worker/resolve-operations.ts'
 
 /** What the server is built from; the outside world comes in here and nowhere else. */
 export type Environment = {
@@ -70,5 +71,7 @@ export async function buildApp(environment: Environment) {
 
 /** What has to happen without anybody asking, for the schemas this role has. */
 function backgroundWork(parts: Parts): Work[] {
-  return [forgetIdempotencyKeys(parts)]
+  const work = [forgetIdempotencyKeys(parts)]
+  if (parts.role !== 'orders') work.push(resolveOperations(parts))
+  return work
 }

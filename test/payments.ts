@@ -12,8 +12,10 @@ import type {
 } from '../src/gateways/gateway.ts'
 import { readConfig } from '../src/lib/config.ts'
 import { createServer } from '../src/lib/http.ts'
+import { honourIdempotencyKeys } from '../src/lib/idempotency.ts'
 import { type Clock, systemIds } from '../src/lib/ids.ts'
 import { createLog } from '../src/lib/log.ts'
+import { createMetrics } from '../src/lib/metrics.ts'
 import { cloneDatabase } from './database.ts'
 
 export const account_id = 'T12345678'
@@ -86,11 +88,13 @@ export async function startTransactions() {
     role: 'checkout',
     log,
     gateways,
+    metrics: createMetrics(),
   }
   const app = createServer({
     authenticate: async () => ({ account_id, subject: 'client-1', scopes: ['admin:checkout'] }),
     logger: undefined,
   })
+  honourIdempotencyKeys(app, database.sql)
   await app.register(transactionRoutes, parts)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   return {

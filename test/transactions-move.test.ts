@@ -49,7 +49,9 @@ test('capture, refund, void: the published walk ends REFUNDED', async () => {
     ['1', '2', '3', '4', '5', '6'],
   )
   assert.deepEqual(
-    await server.sql`select event, sequence from notifications.outbox where aggregate_id = ${path.split('/')[3]!} order by sequence, event`,
+    [
+      ...(await server.sql`select event, sequence from notifications.outbox where aggregate_id = ${path.split('/')[3]!} order by sequence, event`),
+    ],
     [3, 4, 5, 6].flatMap((sequence) => [
       { event: 'checkout_transaction', sequence },
       { event: 'session_callback', sequence },
@@ -58,7 +60,7 @@ test('capture, refund, void: the published walk ends REFUNDED', async () => {
 })
 
 const bodies: [title: string, operation: string, body: unknown, status: string][] = [
-  ['floats are rounded to the nearest unit', 'capture', { amount: 33889.999999999996, id: 'x', items: [] }, 'CAPTURED'],
+  ['floats are rounded to the nearest unit', 'capture', '{"amount":33889.999999999996,"id":"x","items":[]}', 'CAPTURED'],
   ['nop sends nothing but the amount', 'capture', '{"amount":29990.0000}', 'PARTIALLY_CAPTURED'],
   ['no body captures all that is left', 'capture', undefined, 'CAPTURED'],
   ['an empty body with a JSON type does too', 'capture', '', 'CAPTURED'],
@@ -240,6 +242,17 @@ test('capture, refund, void: a zero amount changes the status only', async () =>
     (await call(server, 'POST', `/v1/transactions/${await authorized(server, { amount: 0 })}/void`)).body.status,
     'AUTHORIZATION_VOIDED',
   )
+})
+
+test('capture: the same Idempotency-Key captures once and answers the same; another body is refused', async () => {
+  const path = `/v1/transactions/${await authorized(server)}/capture`
+  const headers = { 'idempotency-key': 'K-1', 'content-type': 'application/json' }
+  const send = (amount: number) => fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify({ amount }) })
+  const answers = await Promise.all([send(100), send(100), send(100)])
+  assert.ok(answers.every(({ status }) => status === 200 || status === 202))
+  assert.equal(((await (await send(100)).json()) as { events: unknown[] }).events.length, 3)
+  assert.equal((await send(200)).status, 422)
+  assert.equal(server.gateway.calls.length, 1)
 })
 
 test('capture: of twenty at once exactly as many succeed as the authorization allows', async () => {

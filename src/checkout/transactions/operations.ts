@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
 import { inTransaction, type Sql, violates } from '../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
@@ -113,7 +114,7 @@ async function writeIntent(
     const written = await writeTransaction(db, { row, next, events: [], operation, intent: true, notifications: [] })
     return written && { transaction: { ...next, ...written, events: row.events }, operation, repeated: false }
   } catch (error) {
-    if (violates(error, 'operations_pkey')) throw keyConflict()
+    if (violates(error, 'operations_pkey')) throw keyReused()
     throw error
   }
 }
@@ -121,11 +122,7 @@ async function writeIntent(
 /** The operation that an `Idempotency-Key` names, when this is the same request again. */
 function sameRequest(known: OperationRow, { id, request }: Command): OperationRow {
   if (known.transaction_id === id && known.request.request_hash === request.request_hash) return known
-  throw keyConflict()
-}
-
-function keyConflict(): ApiError {
-  return new ApiError('operation_conflict', 'This Idempotency-Key was used for another request.')
+  throw keyReused()
 }
 
 /** Steps 2 and 3. */

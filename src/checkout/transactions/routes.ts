@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { operationIdOf } from '../../lib/idempotency.ts'
 import { responses } from '../../lib/schema.ts'
 import { capture, type Moved, type Payments, refund, voidAuthorization } from './operations.ts'
 import {
@@ -22,7 +23,7 @@ import { transactionView } from './view.ts'
 const write = ['admin:checkout', 'write:checkout']
 const read = ['admin:checkout', 'read:checkout']
 const tags = ['transactions']
-const answers = responses({ 200: TransactionAnswer, 202: TransactionAnswer }, 400, 401, 403, 404, 409)
+const answers = responses({ 200: TransactionAnswer, 202: TransactionAnswer }, 400, 401, 403, 404, 409, 422)
 
 /** `/v1/transactions/{id}` and what moves its money (checkout-api §4). */
 export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
@@ -50,7 +51,7 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   app.post<{ Params: { id: string }; Body: Static<typeof CaptureBody> }>(
     '/v1/transactions/:id/capture',
     {
-      config: { scopes: write },
+      config: { scopes: write, idempotency: 'operation' },
       schema: {
         operationId: 'transactions_id_capture_post',
         tags,
@@ -78,7 +79,7 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   app.post<{ Params: { id: string }; Body: Static<typeof RefundBody> }>(
     '/v1/transactions/:id/refund',
     {
-      config: { scopes: write },
+      config: { scopes: write, idempotency: 'operation' },
       schema: {
         operationId: 'transactions_id_refund_post',
         tags,
@@ -105,7 +106,7 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   app.post<{ Params: { id: string }; Body: unknown }>(
     '/v1/transactions/:id/void',
     {
-      config: { scopes: write },
+      config: { scopes: write, idempotency: 'operation' },
       schema: {
         operationId: 'transactions_id_void_post',
         tags,
@@ -121,8 +122,9 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
 
 type Movement = Partial<Pick<Static<typeof CaptureBody>, 'amount' | 'items' | 'metadata'>>
 
-function commandOf({ params, auth }: FastifyRequest) {
-  return { account_id: auth.account_id, id: (params as { id: string }).id, created_by: auth.subject }
+function commandOf({ params, auth, idempotency }: FastifyRequest) {
+  const command = { account_id: auth.account_id, id: (params as { id: string }).id, created_by: auth.subject }
+  return idempotency ? { ...command, operation_id: operationIdOf(idempotency) } : command
 }
 
 function movementOf({ amount, items }: Movement) {
@@ -131,7 +133,7 @@ function movementOf({ amount, items }: Movement) {
 }
 
 /** What the event will show of the request. */
-function recordOf({ headers }: FastifyRequest, { items, metadata }: Movement) {
+function recordOf({ headers, idempotency }: FastifyRequest, { items, metadata }: Movement) {
   const kept = metadataOf(metadata)
   if (isRefusal(kept)) throwRefusal(kept)
   const request_headers = systemHeaders(headers)
@@ -140,6 +142,7 @@ function recordOf({ headers }: FastifyRequest, { items, metadata }: Movement) {
     ...(Object.keys(kept).length ? { metadata: kept as Record<string, string> } : {}),
     ...(lines ? { items: lines } : {}),
     ...(request_headers ? { request_headers } : {}),
+    ...(idempotency ? { request_hash: idempotency.hash.toString('hex') } : {}),
   }
 }
 
