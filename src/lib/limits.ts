@@ -42,6 +42,22 @@ export const limits = {
   express_callback_timeout_ms: 60_000,
   webhook_timeout_ms: 60_000,
   callback_response_bytes: 65_536,
+  /** Waiting times before each of the 20 retries of a session callback (checkout-api §6.2); past the end the last one holds. */
+  callback_retry_s: [5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600],
+  callback_attempts: 21,
+  callback_delay_max_s: 60,
+  webhook_retry_s: [120],
+  webhook_attempts: 5,
+  /** A delivery whose endpoint stays down is tried this long, beyond its attempts; then it is dead. */
+  delivery_age_max_s: 3 * 86_400,
+  /** Calls under way to one endpoint, and to all of them, from one process. */
+  endpoint_concurrency: 16,
+  delivery_concurrency: 256,
+  /** Attempts in a row without an answer after which an endpoint is down and only probed. */
+  endpoint_failures_max: 5,
+  endpoint_probe_s: 30,
+  endpoint_probe_max_s: 600,
+  fan_out_batch: 200,
 
   statement_timeout_ms: 30_000,
   lock_wait_ms: 10_000,

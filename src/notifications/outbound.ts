@@ -1,0 +1,166 @@
+import { type LookupAddress, lookup as systemLookup } from 'node:dns'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
+import { Agent, buildConnector, request } from 'undici'
+import { limits } from '../lib/limits.ts'
+import { reach } from './address.ts'
+import type { CallResult } from './deliveries/delivery.ts'
+
+/** One call to a merchant's server. `signal` ends it early, when the process stops. */
+export type OutboundCall = {
+  method: 'GET' | 'POST'
+  url: string
+  headers: Record<string, string>
+  body?: string
+  timeout_ms: number
+  insecure_ssl?: boolean
+  signal?: AbortSignal
+}
+
+export type Outbound = { call(call: OutboundCall): Promise<CallResult>; close(): Promise<void> }
+
+/** Resolves all addresses of a host; the system's, unless a test brings its own. */
+export type Lookup = (
+  host: string,
+  options: { all: true },
+  done: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void
+
+class AddressRefused extends Error {}
+
+/**
+ * Calls merchants' servers, and nothing else: every address that a connection is really made to is checked, so that neither a
+ * name that changes its mind nor another spelling of 127.0.0.1 gets inside. Redirects are not followed, answers are cut.
+ * @param options.allow_loopback development: this machine may be called too, and plain HTTP be spoken
+ */
+export function createOutbound(options: { allow_loopback: boolean; lookup?: Lookup }): Outbound {
+  const { allow_loopback } = options
+  const resolve = options.lookup ?? (systemLookup as Lookup)
+  const may = (address: string) => {
+    const where = reach(address)
+    return where === 'public' || (where === 'loopback' && allow_loopback)
+  }
+  const lookup: LookupFunction = (host, wanted, done) => {
+    resolve(host, { ...wanted, all: true }, (error, addresses) => {
+      if (error) return done(error, [])
+      const allowed = addresses.filter(({ address }) => may(address))
+      const [first] = allowed
+      if (!first) return done(new AddressRefused(`${host} resolves to an address that is not public.`), [])
+      if (wanted.all) done(null, allowed)
+      else done(null, first.address, first.family)
+    })
+  }
+  const agents = [true, false].map((rejectUnauthorized) => {
+    const connect = buildConnector({ lookup, rejectUnauthorized, timeout: limits.callback_timeout_ms })
+    return new Agent({
+      connections: limits.endpoint_concurrency,
+      keepAliveTimeout: 1_000,
+      keepAliveMaxTimeout: 1_000,
+      connect(target, done) {
+        connect(target, (error, socket) => {
+          if (error) return done(error, null)
+          const { remoteAddress } = socket as Socket
+          if (remoteAddress !== undefined && may(remoteAddress)) return done(null, socket)
+          socket.destroy()
+          done(new AddressRefused(`${target.hostname} led to an address that is not public.`), null)
+        })
+      },
+    })
+  })
+  return {
+    async call(call) {
+      const started = performance.now()
+      const took = () => Math.round(performance.now() - started)
+      const refusal = refusedUrl(call.url, allow_loopback, may)
+      if (refusal) return { error: refusal, kind: 'address', duration_ms: 0 }
+      const ended = new AbortController()
+      const end = () => ended.abort()
+      const deadline = setTimeout(end, call.timeout_ms)
+      call.signal?.addEventListener('abort', end, { once: true })
+      if (call.signal?.aborted) end()
+      try {
+        const answer = await send(call, agents[call.insecure_ssl ? 1 : 0]!, ended.signal)
+        return { ...answer, duration_ms: took() }
+      } catch (error) {
+        if (call.signal?.aborted) return { error: 'The process stopped.', kind: 'interrupted', duration_ms: took() }
+        if (ended.signal.aborted) return { error: `No answer within ${call.timeout_ms} ms.`, kind: 'timeout', duration_ms: took() }
+        const kind = error instanceof AddressRefused ? 'address' : 'connection'
+        return { error: reason(error), kind, duration_ms: took() }
+      } finally {
+        clearTimeout(deadline)
+        call.signal?.removeEventListener('abort', end)
+      }
+    },
+    async close() {
+      await Promise.all(agents.map((agent) => agent.destroy()))
+    },
+  }
+}
+
+/** Why a URL may not be called, before anything is resolved; undefined when it may. */
+export function refusedUrl(
+  text: string,
+  allow_loopback: boolean,
+  may: (address: string) => boolean = (address) =>
+    reach(address) === 'public' || (allow_loopback && reach(address) === 'loopback'),
+): string | undefined {
+  if (!URL.canParse(text)) return 'This is not an absolute URL.'
+  const { protocol, hostname } = new URL(text)
+  if (protocol !== 'https:' && !(protocol === 'http:' && allow_loopback)) return `Only HTTPS is called, not ${protocol}//.`
+  const host = hostname.replace(/^\[|\]$/g, '')
+  // A literal address is never looked up, so it is checked here. WHATWG URLs have normalized decimal, octal and hex forms.
+  if (isIP(host) !== 0 && !may(host)) return `${host} is not a public address.`
+  return undefined
+}
+
+async function send(call: OutboundCall, dispatcher: Agent, signal: AbortSignal) {
+  const url = new URL(call.url)
+  const headers: Record<string, string> = { ...call.headers }
+  if (url.username !== '' || url.password !== '') {
+    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+    headers.authorization = `Basic ${Buffer.from(credentials).toString('base64')}`
+    url.username = ''
+    url.password = ''
+  }
+  const {
+    statusCode,
+    headers: answered,
+    body,
+  } = await request(url, {
+    method: call.method,
+    headers,
+    ...(call.body === undefined ? {} : { body: call.body }),
+    dispatcher,
+    signal,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  const { text, truncated } = await readCapped(body)
+  const flat = Object.entries(answered).map(([name, value]) => [name, String(value).slice(0, 1_000)])
+  return { status: statusCode, headers: Object.fromEntries(flat.slice(0, 50)), body: text, ...(truncated ? { truncated } : {}) }
+}
+
+/** The answer's body, up to the limit. The status counts also when the rest of the body never comes. */
+async function readCapped(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<{ text: string; truncated: boolean }> {
+  const chunks: Buffer[] = []
+  let size = 0
+  let truncated = false
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size > limits.callback_response_bytes) {
+        truncated = true
+        break
+      }
+    }
+  } catch {
+    truncated = true
+  }
+  body.destroy()
+  return { text: Buffer.concat(chunks).subarray(0, limits.callback_response_bytes).toString('utf8'), truncated }
+}
+
+function reason(error: unknown): string {
+  const { message, code } = error as Error & { code?: string }
+  return [code, message].filter((part) => part).join(': ') || 'The connection failed.'
+}

@@ -1,0 +1,73 @@
+import { limits } from '../lib/limits.ts'
+import type { RetryRules } from '../notifications/deliveries/delivery.ts'
+import { attempt, type Delivering, fanOut } from '../notifications/deliveries/operations.ts'
+import { claimDeliveries } from '../notifications/deliveries/store.ts'
+import type { Work } from './loop.ts'
+
+/** How long it rests when there is nothing to tell; also how long a change waits at most until it is being told. */
+const interval_ms = 100
+
+/**
+ * Tells merchants what happened: turns outbox rows into deliveries, claims those that are due, and calls, many at a time.
+ * Any number of processes may run it. A worker that dies leaves leases; when they have run out, others go on.
+ */
+export function deliveryWork(delivering: Delivering): Work {
+  return { name: 'deliver', interval_ms, run: (signal) => deliver(delivering, signal) }
+}
+
+/** Works until nothing is due and nothing under way, or until told to stop; then calls under way are broken off and given back. */
+export async function deliver(delivering: Delivering, signal: AbortSignal): Promise<number> {
+  const underway = new Map<Promise<void>, { account_id: string; endpoint: string }>()
+  let total = 0
+  while (!signal.aborted) {
+    const told = await fanOut(delivering)
+    const claimed = await claimDeliveries(delivering.sql, {
+      now: delivering.clock.now(),
+      busy: callsByEndpoint(underway.values()),
+      capacity: limits.delivery_concurrency - underway.size,
+      aggregate_types: [...Object.keys(delivering.sources), 'subscription'],
+      lease_s: leases(delivering.rules),
+    })
+    for (const delivery of claimed) {
+      const call = attempt(delivering, delivery, signal)
+        .catch((error) => delivering.log.error({ err: error, delivery: delivery.id }, 'an attempt was not recorded'))
+        .finally(() => underway.delete(call))
+      underway.set(call, delivery)
+    }
+    total += told + claimed.length
+    if (underway.size === 0 && told === 0) break
+    if (told === 0 || claimed.length > 0) await next(underway.keys(), signal)
+  }
+  await Promise.all(underway.keys())
+  return total
+}
+
+/** The lease outlives the call, and what is written around it. */
+function leases(rules: RetryRules) {
+  return { callback: rules.callback.timeout_ms / 1_000 + 20, webhook: rules.webhook.timeout_ms / 1_000 + 20 }
+}
+
+function callsByEndpoint(calls: Iterable<{ account_id: string; endpoint: string }>) {
+  const counted = new Map<string, { account_id: string; endpoint: string; calls: number }>()
+  for (const { account_id, endpoint } of calls) {
+    const key = `${account_id} ${endpoint}`
+    const entry = counted.get(key) ?? { account_id, endpoint, calls: 0 }
+    entry.calls += 1
+    counted.set(key, entry)
+  }
+  return [...counted.values()]
+}
+
+/** Waits until a call has ended, something new may have come, or it is time to stop. */
+async function next(calls: Iterable<Promise<void>>, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  let stop: (() => void) | undefined
+  const rest = new Promise<void>((resolve) => {
+    stop = resolve
+    timer = setTimeout(resolve, interval_ms)
+    signal.addEventListener('abort', resolve as () => void, { once: true })
+  })
+  await Promise.race([rest, ...calls])
+  clearTimeout(timer)
+  if (stop) signal.removeEventListener('abort', stop)
+}
