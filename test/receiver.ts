@@ -2,7 +2,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 
 /** One request as a merchant's server got it. */
-export type Received = { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers']; body: string; url: string }
+export type Received = {
+  method: string
+  path: string
+  query: URLSearchParams
+  headers: IncomingMessage['headers']
+  body: string
+  url: string
+}
 type Answer = (request: Received, response: ServerResponse, socket: Socket) => void
 
 /** A merchant's server on a free port. It keeps what it got and answers as told: 200 unless `answer` says otherwise. */

@@ -82,7 +82,8 @@ export function createOutbound(options: { allow_loopback: boolean; lookup?: Look
         return { ...answer, duration_ms: took() }
       } catch (error) {
         if (call.signal?.aborted) return { error: 'The process stopped.', kind: 'interrupted', duration_ms: took() }
-        if (ended.signal.aborted) return { error: `No answer within ${call.timeout_ms} ms.`, kind: 'timeout', duration_ms: took() }
+        if (ended.signal.aborted)
+          return { error: `No answer within ${call.timeout_ms} ms.`, kind: 'timeout', duration_ms: took() }
         const kind = error instanceof AddressRefused ? 'address' : 'connection'
         return { error: reason(error), kind, duration_ms: took() }
       } finally {

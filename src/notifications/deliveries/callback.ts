@@ -17,6 +17,8 @@ export type CallbackDetails = {
   /** With reason `event`: `CAPTURE`, `REFUND` or `VOID`, and the number of the transaction's event. */
   event?: string
   event_id?: string
+  /** The transaction is told as it was at this event, when that is later than the one reported (checkout-api §5.5). */
+  transaction_sequence?: number
 }
 
 export type CallbackRequest = {

@@ -1,5 +1,4 @@
-import type { CallbackDetails } from './callback.ts'
-import { callbackRequest } from './callback.ts'
+import { type CallbackDetails, callbackRequest } from './callback.ts'
 
 type Source = (account_id: string, id: string, sequence: number) => Promise<Record<string, unknown> | undefined>
 
@@ -33,7 +32,11 @@ export type Told = {
 export async function callbackBody(told: Told, sources: PayloadSources): Promise<Record<string, unknown> | undefined> {
   const details = told.details as CallbackDetails
   if (told.aggregate_type !== 'transaction') return undefined
-  const transaction = await sources.transaction?.(told.account_id, told.aggregate_id, told.sequence)
+  const transaction = await sources.transaction?.(
+    told.account_id,
+    told.aggregate_id,
+    details.transaction_sequence ?? told.sequence,
+  )
   if (!transaction || !callbackRequest({ ...details, reason: 'authorized' })?.with_session) return transaction
   return { ...transaction, session: await sources.session?.(told.account_id, details.session_id) }
 }
