@@ -17,8 +17,12 @@ import type { Clock, Ids } from './lib/ids.ts'
 import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
 import { observeRequests } from './lib/request-log.ts'
+import { retryRules } from './notifications/deliveries/delivery.ts'
+import type { PayloadSources } from './notifications/deliveries/payload.ts'
+import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
+import { deliveryWork } from './worker/deliver.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
 import { resolveOperations } from './worker/resolve-operations.ts'
@@ -34,7 +38,12 @@ export type Environment = {
 }
 
 /** The parts every service is handed. */
-export type Parts = Environment & { gateways: Gateways; metrics: Metrics }
+export type Parts = Environment & {
+  gateways: Gateways
+  metrics: Metrics
+  /** Calls merchants' servers, and never our own network. */
+  outbound: Outbound
+}
 
 /** The PostgreSQL schemas that a role reads and writes; alone, a service needs only its own and the shared ones. */
 export const schemasOf: Record<Role, readonly Schema[]> = {
@@ -46,10 +55,11 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 
 /** Builds the server from its parts. Does not listen, and starts no background work: the caller does both. */
 export async function buildApp(environment: Environment) {
-  const { role, log } = environment
+  const { role, log, config } = environment
   const sql = joiningTransactions(environment.sql)
+  const outbound = createOutbound({ allow_loopback: config.allow_loopback_callbacks })
   // The gateways keep the plain pool: what a provider did is not undone when a request of ours is.
-  const parts: Parts = { ...environment, sql, gateways: createGateways(environment), metrics: createMetrics() }
+  const parts: Parts = { ...environment, sql, gateways: createGateways(environment), metrics: createMetrics(), outbound }
   const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
   observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
@@ -71,7 +81,21 @@ export async function buildApp(environment: Environment) {
 
 /** What has to happen without anybody asking, for the schemas this role has. */
 function backgroundWork(parts: Parts): Work[] {
-  const work = [forgetIdempotencyKeys(parts)]
+  const delivering = { ...parts, rules: retryRules, sources: payloadSources(parts) }
+  const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts))
   return work
+}
+
+/** Where the payloads of webhooks and callbacks come from; a process tells only about the services it has. */
+function payloadSources({ role }: Parts): PayloadSources {
+  const orders: PayloadSources = { order: async () => undefined, draft: async () => undefined }
+  const checkout: PayloadSources = {
+    transaction: async () => undefined,
+    session: async () => undefined,
+    card_token: async () => undefined,
+  }
+  if (role === 'orders') return orders
+  if (role === 'checkout') return checkout
+  return { ...orders, ...checkout }
 }

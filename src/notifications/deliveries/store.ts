@@ -200,7 +200,8 @@ export async function settleDelivery(sql: Sql, settled: SettledAttempt): Promise
     unwell as (
       insert into notifications.endpoints as h (account_id, endpoint, failures, dead, last_failure_at, last_error)
       select ${account_id}, ${endpoint}, (not ${settled.alive})::int, (${state} = 'dead')::int, ${now}, ${settled.error}
-      from changed where ${state} <> 'delivered' and (not ${settled.alive} or (${state} = 'dead' and not exists (select from well)))
+      from changed where ${state} <> 'delivered'
+        and (not ${settled.alive} or (${state} = 'dead' and not exists (select from well)))
       on conflict (account_id, endpoint) do update set
         failures = h.failures + excluded.failures, dead = h.dead + excluded.dead,
         last_failure_at = excluded.last_failure_at, last_error = excluded.last_error,
