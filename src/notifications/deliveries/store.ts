@@ -177,6 +177,7 @@ export type SettledAttempt = Settlement & {
  */
 export async function settleDelivery(sql: Sql, settled: SettledAttempt): Promise<boolean> {
   const { account_id, id, endpoint, now, state } = settled
+  const down = limits.endpoint_failures_max
   const rows = await sql`
     with changed as (
       update notifications.deliveries set state = ${state}, failures = ${settled.failures}, leased_until = null,
@@ -205,10 +206,9 @@ export async function settleDelivery(sql: Sql, settled: SettledAttempt): Promise
       on conflict (account_id, endpoint) do update set
         failures = h.failures + excluded.failures, dead = h.dead + excluded.dead,
         last_failure_at = excluded.last_failure_at, last_error = excluded.last_error,
-        down_since = case when h.failures + excluded.failures >= ${limits.endpoint_failures_max} then coalesce(h.down_since, ${now}) end,
-        probe_at = case when h.failures + excluded.failures >= ${limits.endpoint_failures_max} then ${now}::timestamptz + make_interval(secs =>
-          least(${limits.endpoint_probe_s} * 2 ^ least(h.failures + 1 - ${limits.endpoint_failures_max}, 10),
-            ${limits.endpoint_probe_max_s})) end
+        down_since = case when h.failures + excluded.failures >= ${down} then coalesce(h.down_since, ${now}) end,
+        probe_at = case when h.failures + excluded.failures >= ${down} then ${now}::timestamptz + make_interval(secs =>
+          least(${limits.endpoint_probe_s} * 2 ^ least(h.failures + 1 - ${down}, 10), ${limits.endpoint_probe_max_s})) end
     )
     select from changed`
   return rows.length > 0
