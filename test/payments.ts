@@ -16,6 +16,7 @@ import { honourIdempotencyKeys } from '../src/lib/idempotency.ts'
 import { type Clock, systemIds } from '../src/lib/ids.ts'
 import { createLog } from '../src/lib/log.ts'
 import { createMetrics } from '../src/lib/metrics.ts'
+import { createOutbound } from '../src/notifications/outbound.ts'
 import { cloneDatabase } from './database.ts'
 
 export const account_id = 'T12345678'
@@ -89,6 +90,7 @@ export async function startTransactions() {
     log,
     gateways,
     metrics: createMetrics(),
+    outbound: createOutbound({ allow_loopback: true }),
   }
   const app = createServer({
     authenticate: async () => ({ account_id, subject: 'client-1', scopes: ['admin:checkout'] }),
