@@ -45,6 +45,38 @@ export const errors = {
   grant_exists: [409, 'The client has a grant for this audience already; delete that one first.'],
   grant_not_found: [404, 'The account has no such grant, or it was deleted.'],
   api_key_not_found: [404, 'The account has no such API key, or it was deleted.'],
+
+  // Orders
+  missing_field: [400, 'A member that the operation needs is missing; `errors[].path` says which.'],
+  unknown_line_id: [400, 'The order has no such line; `allowed` lists the ones it has.'],
+  duplicate_line_id: [400, 'A `line_id` stands twice in the request or the draft.'],
+  too_many_items: [400, 'More lines than an order may have; `allowed` is the limit.'],
+  amount_sign: [400, 'The amount is zero, or its sign differs from that of the line.'],
+  currency_mismatch: [400, 'The currency is not the currency of the order.'],
+  authorization_id_required: [400, 'The order has multiple authorizations; `authorization_id` must say which one is meant.'],
+  unknown_authorization: [400, 'The order has no successful authorization with this id.'],
+  draft_empty: [400, 'The draft has no lines, so no order can be made of it.'],
+  item_not_editable: [
+    400,
+    'This member of a line can only change through a draft that reverses the line; `allowed` lists what may be edited.',
+  ],
+  draft_not_open: [409, 'The draft is completed or deleted.'],
+  order_not_open: [409, 'The order is closed.'],
+  order_cancelled: [409, 'The order is cancelled.'],
+  order_captured: [409, 'The order has captured money that was not refunded, so it can not be cancelled.'],
+  order_id_exists: [409, 'Another order of the account has this `order_id`.'],
+  line_id_exists: [409, 'The order already has a line with this `line_id`.'],
+  replace_not_allowed: [409, 'The order has payment operations, so its content can not be replaced.'],
+  reversal_exceeds_line: [409, 'The reversals of a line would take back more than the line; `allowed` is the largest amount.'],
+  operation_id_exists: [409, 'The order already has an operation with this `id`.'],
+  already_authorized: [409, 'The line is authorized and the order was made without `multiple_authorizations`.'],
+  amount_exceeds_authorizable: [409, 'More than is left to authorize on the line; `allowed` is the largest amount.'],
+  amount_exceeds_capturable: [
+    409,
+    'More than is authorized and neither captured nor cancelled; `allowed` is the largest amount.',
+  ],
+  amount_exceeds_refundable: [409, 'More than is captured and not refunded; `allowed` is the largest amount.'],
+  checkout_unavailable: [503, 'The checkout service did not create the session; nothing was recorded.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>
 
 export type ErrorCode = keyof typeof errors

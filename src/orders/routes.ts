@@ -1,4 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { draftRoutes } from './drafts/routes.ts'
+import { orderResourceRoutes } from './orders/routes.ts'
+import { paymentRoutes } from './payments/routes.ts'
 
-export const orderRoutes: FastifyPluginAsync<Parts> = async () => {}
+/** The Orders API (orders-api §2). */
+export const orderRoutes: FastifyPluginAsync<Parts> = async (app, { sql, clock, ids }) => {
+  const service = { sql, clock, ids }
+  await app.register(draftRoutes, service)
+  await app.register(orderResourceRoutes, service)
+  await app.register(paymentRoutes, service)
+}

@@ -1,0 +1,274 @@
+import { type Db, inTransaction, violates } from '../../lib/db.ts'
+import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import type { Notification } from '../../lib/outbox.ts'
+import { completeItems, type ItemIn, parseLineId } from '../items/item.ts'
+import { orderNotification, unknownOrder } from '../orders/operations.ts'
+import { applyEvent, foldOrder, type Order, type OrderChange } from '../orders/order.ts'
+import { appendOrderEvent, findOrder, insertOrders, lockOrder } from '../orders/store.ts'
+import { assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
+import { expiresAt, groupItems, intoOrder, mayComplete, newOrders } from './complete.ts'
+import * as core from './draft.ts'
+import * as store from './store.ts'
+
+type Draft = core.Draft
+/** A draft and the list of its events. */
+export type Found = store.FoundDraft
+
+const generated_attempts = 5
+
+/** The name of the webhook for a change of a draft; its sequence is the draft's version. */
+function notificationOf(id: string, { type, version }: core.DraftEvent): Notification {
+  const event =
+    type === 'created' ? 'shopping_draft_add' : type === 'completed' ? 'shopping_draft_complete' : 'shopping_draft_update'
+  return { event, aggregate_type: 'draft', aggregate_id: id, sequence: version }
+}
+
+function writeOf(caller: Caller, draft: Draft, event: core.DraftEvent, expires_at?: string): store.DraftWrite {
+  return {
+    account_id: caller.account_id,
+    draft,
+    event,
+    request: caller.request,
+    expires_at,
+    notification: notificationOf(draft.id, event),
+  }
+}
+
+function unknownDraft(id: string): ApiError {
+  return new ApiError('not_found', `There is no draft ${id} on this account.`)
+}
+
+/**
+ * Creates a draft. With `ALPHANUMERIC_9_RESERVE` it holds its order_id from now on; with `options.order_id` the order it will be
+ * added to must exist and have the same currency (orders-api §2.2, §6 no. 16).
+ */
+export async function createDraft(service: Service, caller: Caller, body: core.DraftIn, db: Db = service.sql): Promise<Found> {
+  throwRefusal(core.refuseOptions(body))
+  const { order, options = {} } = body
+  const taken = options.order_id === undefined ? [] : await linesOfTarget(service, caller, body, options.order_id, db)
+  const { items, refusals } = core.draftItems((order.items ?? []) as ItemIn[], taken)
+  throwRefusal(refusals)
+  const id = service.ids.uuid()
+  for (let attempt = 1; ; attempt++) {
+    const reserve = options.generate_order_id === 'ALPHANUMERIC_9_RESERVE' && options.order_id === undefined
+    const reserved = reserve ? { id: service.ids.uuid(), order_id: service.ids.orderId() } : undefined
+    const change: core.DraftChange = {
+      type: 'created',
+      currency: order.currency,
+      content: core.contentOf(order),
+      options,
+      items,
+      ...(reserved ? { reserved } : {}),
+    }
+    const event = { ...nextEvent(service, caller, 0), ...change }
+    const draft = core.applyDraftEvent(id, event)
+    try {
+      await store.insertDraft(db, writeOf(caller, draft, event))
+      return { draft, events: [{ ...event, ...(caller.request ? { request: caller.request } : {}) }] }
+    } catch (error) {
+      if (!violates(error, 'order_name_unique') || attempt === generated_attempts || db !== service.sql) throw error
+    }
+  }
+}
+
+async function linesOfTarget(
+  { clock }: Service,
+  { account_id }: Caller,
+  body: core.DraftIn,
+  name: string,
+  db: Db,
+): Promise<number[]> {
+  const found = await findOrder(db, { account_id, name, now: clock.now().toISOString() })
+  const path = '/options/order_id'
+  if (!found)
+    throw new ApiError('not_found', `There is no order ${name} on this account.`, {
+      details: [{ path, message: 'No such order.' }],
+    })
+  const { order } = found
+  if (order.currency !== body.order.currency) {
+    const message = `Order ${name} is in ${order.currency}.`
+    throwRefusal({ code: 'currency_mismatch', path: '/order/currency', message, allowed: [order.currency] })
+  }
+  return body.options?.replace ? [] : order.items.map(({ line_id }) => line_id)
+}
+
+/** One draft with its events, or 404. */
+export async function getDraft({ sql, clock }: Service, account_id: string, id: string): Promise<Found> {
+  const found = await store.findDraft(sql, { account_id, id, now: clock.now().toISOString() })
+  if (!found) throw unknownDraft(id)
+  return found
+}
+
+/** Changes an open draft by one event. */
+async function changeDraft(
+  service: Service,
+  caller: Caller,
+  id: string,
+  decide: (draft: Draft) => core.DraftChange,
+): Promise<Found> {
+  const { account_id } = caller
+  const attempt = async (db: Db): Promise<Found | undefined> => {
+    const found = await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() })
+    if (!found) throw unknownDraft(id)
+    assertVersion(found.draft.version, caller)
+    throwRefusal(core.mayChange(found.draft))
+    const event = { ...nextEvent(service, caller, found.draft.version), ...decide(found.draft) }
+    const draft = core.applyDraftEvent(found.draft, event)
+    const written = await store.appendDraftEvent(db, writeOf(caller, draft, event))
+    return written
+      ? { draft, events: [...found.events, { ...event, ...(caller.request ? { request: caller.request } : {}) }] }
+      : undefined
+  }
+  return attemptWrite(service.sql, attempt, (db) => store.lockDraft(db, account_id, id))
+}
+
+/** Replaces what the draft says; its lines only when the body has `items`, its options only when the body has them. */
+export function updateDraft(service: Service, caller: Caller, id: string, body: core.DraftIn): Promise<Found> {
+  return changeDraft(service, caller, id, (draft) => {
+    const options = body.options ?? draft.options
+    const { reserved } = draft
+    const content = core.contentOf(body.order)
+    // A client that sends back what it got repeats the reserved id; that is no id of its own.
+    if (reserved && content.order_id === reserved.order_id) delete content.order_id
+    throwRefusal(core.refuseOptions({ order: { ...content, currency: body.order.currency }, options }))
+    const { items, refusals } = body.order.items
+      ? core.draftItems(body.order.items as ItemIn[])
+      : { items: draft.items, refusals: [] }
+    throwRefusal(refusals)
+    return { type: 'updated', currency: body.order.currency, content, options, items }
+  })
+}
+
+/** Soft: the draft stays readable, with `deleted_at` (orders-api §2.3). */
+export function deleteDraft(service: Service, caller: Caller, id: string): Promise<Found> {
+  return changeDraft(service, caller, id, () => ({ type: 'deleted' }))
+}
+
+export function addItem(service: Service, caller: Caller, id: string, item: ItemIn): Promise<Found> {
+  return changeDraft(service, caller, id, (draft) => {
+    const { items, refusals } = completeItems(
+      [item],
+      draft.items.map(({ line_id }) => line_id),
+      () => '',
+    )
+    throwRefusal(refusals)
+    return { type: 'item_added', item: items[0]! }
+  })
+}
+
+/** Replaces one line; the path says which, and a different `line_id` in the body is refused (orders-api §2.5). */
+export function replaceItem(service: Service, caller: Caller, id: string, line: string, item: ItemIn): Promise<Found> {
+  return changeDraft(service, caller, id, (draft) => {
+    const line_id = knownLine(draft, line)
+    if (item.line_id !== undefined && parseLineId(item.line_id) !== line_id) {
+      throwRefusal({ code: 'invalid_request', path: '/line_id', message: `The path says line ${line_id}.`, allowed: [line_id] })
+    }
+    const { items, refusals } = completeItems([{ ...item, line_id }], [], () => '')
+    throwRefusal(refusals)
+    return { type: 'item_replaced', item: items[0]! }
+  })
+}
+
+export function removeItem(service: Service, caller: Caller, id: string, line: string): Promise<Found> {
+  return changeDraft(service, caller, id, (draft) => ({ type: 'item_removed', line_id: knownLine(draft, line) }))
+}
+
+function knownLine(draft: Draft, line: string): number {
+  const line_id = parseLineId(line)
+  const item = draft.items.find((item) => item.line_id === line_id)
+  if (!item) throw new ApiError('not_found', `Draft ${draft.id} has no line ${line}.`)
+  return item.line_id
+}
+
+/**
+ * Completes a draft (orders-api §2.4): makes one order of it, or several, or brings it into an existing order. A draft is completed
+ * once: whoever comes second is refused with `draft_not_open`.
+ */
+export async function completeDraft(service: Service, caller: Caller, id: string): Promise<Order[]> {
+  const found = await getDraft(service, caller.account_id, id)
+  const { account_id } = caller
+  if (found.draft.options.order_id !== undefined) return inTransaction(service.sql, (tx) => completeInto(service, caller, id, tx))
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const complete = (db: Db) => completeNew(service, caller, id, db)
+      return await attemptWrite(service.sql, complete, (db) => store.lockDraft(db, account_id, id))
+    } catch (error) {
+      if (!violates(error, 'order_name_unique')) throw error
+      const { order_id } = found.draft.content
+      if (order_id !== undefined) throw new ApiError('order_id_exists', `There is an order ${order_id} already.`)
+      if (attempt === generated_attempts) throw error
+    }
+  }
+}
+
+/** One attempt to make new orders of a draft; undefined when the draft has changed meanwhile. */
+export async function completeNew(service: Service, caller: Caller, id: string, db: Db): Promise<Order[] | undefined> {
+  const { account_id } = caller
+  const found = await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() })
+  if (!found) throw unknownDraft(id)
+  const { draft } = found
+  assertVersion(draft.version, caller)
+  throwRefusal(mayComplete(draft))
+  const names = groupItems(draft).map(() => draft.reserved ?? nameFor(service, draft))
+  const event: core.DraftEvent = { ...nextEvent(service, caller, draft.version), type: 'completed', orders: names }
+  const completed = core.applyDraftEvent(draft, event)
+  const serials = await serialsFor(draft, account_id, names.length, db)
+  const orders = newOrders(draft, names, serials).map((change) => {
+    const created = { ...nextEvent(service, caller, 0), created_at: event.created_at, draft_id: id, ...change }
+    return { order: foldOrder([created])!, event: created, expires_at: expiresAt(draft.options, event.created_at) }
+  })
+  const written = await insertOrders(db, { draft: writeOf(caller, completed, event, orders[0]!.expires_at), orders })
+  return written ? orders.map(({ order }) => order) : undefined
+}
+
+function nameFor({ ids }: Service, draft: Draft): core.Named {
+  const id = ids.uuid()
+  if (draft.options.generate_order_id) return { id, order_id: ids.orderId() }
+  return { id, order_id: draft.content.order_id === undefined ? id : String(draft.content.order_id) }
+}
+
+async function serialsFor({ options }: Draft, account_id: string, count: number, db: Db): Promise<string[]> {
+  const suffix = options.serial_order_number_suffix
+  if (suffix === undefined) return []
+  const last = await store.claimSerials(db, account_id, count)
+  return Array.from({ length: count }, (_, index) => `${last - count + index + 1}${suffix}`)
+}
+
+/** Brings the draft into an existing order. Draft, then order: everybody who needs both locks them in this sequence. */
+export async function completeInto(service: Service, caller: Caller, id: string, tx: Db): Promise<Order[]> {
+  const { account_id } = caller
+  const now = service.clock.now().toISOString()
+  await store.lockDraft(tx, account_id, id)
+  const found = await store.findDraft(tx, { account_id, id, now })
+  if (!found) throw unknownDraft(id)
+  const { draft } = found
+  assertVersion(draft.version, caller)
+  throwRefusal(core.mayChange(draft))
+  const name = draft.options.order_id!
+  await lockOrder(tx, account_id, name)
+  const target = await findOrder(tx, { account_id, name, now })
+  if (!target) throw unknownOrder(name)
+  const { order: before } = target
+  const decision = intoOrder(draft, before)
+  if ('refusals' in decision) throwRefusal(decision.refusals)
+  const { change } = decision as { change: OrderChange }
+  const event = { ...nextEvent(service, caller, before.version), draft_id: id, ...change }
+  const after = applyEvent(before, event)
+  const completed: core.DraftEvent = {
+    ...nextEvent(service, caller, draft.version),
+    type: 'completed',
+    orders: [{ id: after.id, order_id: after.order_id }],
+  }
+  const expires_at = expiresAt(draft.options, event.created_at)
+  const remaining = expires_at ?? expiresAt(before.options, before.created_at)
+  const notification = orderNotification(after, event)
+  await store.appendDraftEvent(tx, writeOf(caller, core.applyDraftEvent(draft, completed), completed, remaining))
+  await appendOrderEvent(tx, { account_id, before, after, event, request: caller.request, expires_at, notification })
+  return [after]
+}
+
+/** A draft as it was at one of its versions: what a webhook about that version carries. */
+export async function draftAt(db: Db, account_id: string, id: string, version: number) {
+  const found = await store.findDraft(db, { account_id, id, version })
+  return found && { draft: core.draftView(found.draft) }
+}

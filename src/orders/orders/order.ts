@@ -1,0 +1,248 @@
+/*
+ * Terminology
+ *
+ * - order: a list of events, and nothing else; `foldOrder` is its state, `orderView` is what clients see of it
+ * - content: what the client wrote about the order (customer, addresses, store, unknown members); echoed, never interpreted
+ * - sums: what has been authorized, cancelled, captured, refunded on a line, signed like the line; failed records don't count
+ * - record: one authorization, capture, refund or cancellation, as it was recorded
+ */
+import { invariant } from '../../lib/errors.ts'
+import { dueOf, type Item, totalsOf } from '../items/item.ts'
+
+/** Per line, or per line of one authorization. Minor units. */
+export type Sums = { authorized: number; cancelled: number; captured: number; refunded: number }
+export type RecordType = 'authorization' | 'capture' | 'refund' | 'cancellation'
+export type RecordItem = { line_id: number; amount: number; [member: string]: unknown }
+/** orders-api §3.6 */
+export type PaymentRecord = {
+  id: string
+  items: RecordItem[]
+  amount: number
+  success: boolean
+  created_at: string
+  created_by: string
+  authorization_id?: string
+  [member: string]: unknown
+}
+export type Comment = { id: string; comment: string; created_at: string; created_by: string }
+/** A payment session that was started for the order (orders-api §2.11). */
+export type Session = {
+  id: string
+  url: string
+  items: { line_id: string; amount: number }[]
+  amount: number
+  [member: string]: unknown
+}
+/** A status that some service reported (orders-api §3.8). */
+export type ServiceStatus = { state: string; service: string; service_status: string; [member: string]: unknown }
+export type Content = { [member: string]: unknown }
+
+/** What every event of an order or a draft has. `version` counts the events, from 1. */
+export type EventBase = { id: string; version: number; created_at: string; created_by: string; draft_id?: string }
+/** The request that made an event. `body` is text, as published. */
+export type RequestRecord = { path: string; method: string; body: string }
+
+/** What happened to an order. */
+export type OrderChange =
+  | {
+      type: 'created'
+      order_id: string
+      order_uuid: string
+      currency: string
+      options: OrderOptions
+      content: Content
+      items: Item[]
+    }
+  | { type: 'lines_added'; items: Item[] }
+  | { type: 'replaced'; content: Content; items: Item[]; options: OrderOptions }
+  | { type: 'updated'; content: Content; items: Item[] }
+  | { type: 'opened' }
+  | { type: 'closed' }
+  | { type: 'cancelled'; reason: string }
+  | { type: 'comment_added'; comment: Comment }
+  | { type: 'comment_deleted'; comment_id: string }
+  | { type: RecordType; record: PaymentRecord }
+  | { type: 'session'; session: Session }
+  | { type: 'service'; service_event: ServiceStatus }
+export type OrderEvent = EventBase & OrderChange
+
+/** The options of the draft that stay with the order. */
+export type OrderOptions = { multiple_authorizations?: boolean; payout?: unknown; order_time_to_live?: number }
+
+export type Order = {
+  id: string
+  order_id: string
+  version: number
+  status: 'open' | 'closed' | 'cancelled'
+  currency: string
+  options: OrderOptions
+  content: Content
+  items: Item[]
+  sums: Map<number, Sums>
+  /** By authorization id and line id; kept only with `multiple_authorizations`. */
+  authorizations: Map<string, Map<number, Sums>>
+  records: Record<RecordType, PaymentRecord[]>
+  sessions: Session[]
+  comments: Comment[]
+  created_at: string
+  created_by: string
+  updated_at: string
+  closed?: { at: string; by: string }
+  cancelled?: { at: string; by: string; reason: string }
+}
+
+const none = (): Sums => ({ authorized: 0, cancelled: 0, captured: 0, refunded: 0 })
+const counted = { authorization: 'authorized', cancellation: 'cancelled', capture: 'captured', refund: 'refunded' } as const
+
+/** The state of an order is a fold over its events. Undefined for an order without any. */
+export function foldOrder(events: readonly OrderEvent[]): Order | undefined {
+  let order: Order | undefined
+  for (const event of events) order = order === undefined ? createdOrder(event) : applyEvent(order, event)
+  return order
+}
+
+function createdOrder(event: OrderEvent): Order {
+  invariant(event.type === 'created', `the first event of an order is ${event.type}`)
+  return {
+    id: event.order_uuid,
+    order_id: event.order_id,
+    version: event.version,
+    status: 'open',
+    currency: event.currency,
+    options: event.options,
+    content: event.content,
+    items: event.items.map((item) => ({ ...item, version: event.version })),
+    sums: new Map(event.items.map((item) => [item.line_id, none()])),
+    authorizations: new Map(),
+    records: { authorization: [], capture: [], refund: [], cancellation: [] },
+    sessions: [],
+    comments: [],
+    created_at: event.created_at,
+    created_by: event.created_by,
+    updated_at: event.created_at,
+  }
+}
+
+/** The order after one more event. Leaves the given order as it was. */
+export function applyEvent(order: Order, event: OrderEvent): Order {
+  const next: Order = { ...order, version: event.version, updated_at: event.created_at }
+  const { version } = event
+  switch (event.type) {
+    case 'created':
+      return invariant(false, 'an order is created once') ?? next
+    case 'lines_added':
+      next.items = [...order.items, ...event.items.map((item) => ({ ...item, version }))]
+      next.sums = new Map(order.sums)
+      for (const { line_id } of event.items) next.sums.set(line_id, none())
+      return next
+    case 'replaced':
+      next.content = event.content
+      next.options = event.options
+      next.items = event.items.map((item) => ({ ...item, version }))
+      next.sums = new Map(event.items.map(({ line_id }) => [line_id, none()]))
+      next.authorizations = new Map()
+      return next
+    case 'updated': {
+      const changed = new Map(event.items.map((item) => [item.line_id, { ...item, version }]))
+      next.content = { ...order.content, ...event.content }
+      next.items = order.items.map((item) => changed.get(item.line_id) ?? item)
+      return next
+    }
+    case 'opened':
+      next.status = 'open'
+      delete next.closed
+      return next
+    case 'closed':
+      return { ...next, status: 'closed', closed: { at: event.created_at, by: event.created_by } }
+    case 'cancelled':
+      return { ...next, status: 'cancelled', cancelled: { at: event.created_at, by: event.created_by, reason: event.reason } }
+    case 'comment_added':
+      return { ...next, comments: [...order.comments, event.comment] }
+    case 'comment_deleted':
+      return { ...next, comments: order.comments.filter(({ id }) => id !== event.comment_id) }
+    case 'session':
+      return { ...next, sessions: [...order.sessions, event.session] }
+    case 'service':
+      return next
+    default:
+      return recorded(next, event.type, event.record)
+  }
+}
+
+/** Adds a record; one that failed is kept beside the others and moves nothing. */
+function recorded(order: Order, type: RecordType, record: PaymentRecord): Order {
+  const next = { ...order, records: { ...order.records, [type]: [...order.records[type], record] } }
+  if (!record.success) return next
+  const column = counted[type]
+  const add = (sums: Map<number, Sums>) => {
+    const result = new Map(sums)
+    for (const { line_id, amount } of record.items) {
+      const line = result.get(line_id) ?? none()
+      result.set(line_id, { ...line, [column]: line[column] + amount })
+    }
+    return result
+  }
+  next.sums = add(order.sums)
+  if (order.options.multiple_authorizations) {
+    const authorization_id = type === 'authorization' ? record.id : record.authorization_id
+    invariant(authorization_id !== undefined, `a ${type} names no authorization`)
+    next.authorizations = new Map(order.authorizations)
+    next.authorizations.set(authorization_id, add(order.authorizations.get(authorization_id) ?? new Map()))
+  }
+  return next
+}
+
+/** Signed sums over all lines. */
+export function orderSums(order: Order): Sums & { due: number } {
+  const total = { ...none(), due: 0 }
+  for (const item of order.items) total.due += dueOf(item)
+  for (const sums of order.sums.values()) {
+    total.authorized += sums.authorized
+    total.cancelled += sums.cancelled
+    total.captured += sums.captured
+    total.refunded += sums.refunded
+  }
+  return total
+}
+
+export type PaymentStatus = 'pending' | 'partially_paid' | 'paid' | 'partially_refunded' | 'refunded'
+
+/** orders-api §5.4: derived, never stored from input. An order whose lines add up to nothing is paid. */
+export function paymentStatus(order: Order): PaymentStatus {
+  const { due, captured, refunded } = orderSums(order)
+  if (refunded !== 0) return refunded === captured ? 'refunded' : 'partially_refunded'
+  if (captured === 0) return due === 0 && order.items.length > 0 ? 'paid' : 'pending'
+  return Math.abs(captured) < Math.abs(due) ? 'partially_paid' : 'paid'
+}
+
+/** True once any authorization, capture, refund or cancellation has been recorded, failed ones included. */
+export function hasRecords({ records }: Order): boolean {
+  return Object.values(records).some((list) => list.length > 0)
+}
+
+/** What clients see of an order (orders-api §3.3). Absent members are left out; totals and statuses are derived. */
+export function orderView(order: Order): Record<string, unknown> {
+  const { content, closed, cancelled, records } = order
+  return {
+    ...content,
+    currency: order.currency,
+    id: order.id,
+    order_id: order.order_id,
+    version: order.version,
+    created_at: order.created_at,
+    created_by: order.created_by,
+    updated_at: order.updated_at,
+    ...(cancelled ? { cancelled_reason: cancelled.reason, cancelled_by: cancelled.by, cancelled_at: cancelled.at } : {}),
+    ...(closed ? { closed_by: closed.by, closed_at: closed.at } : {}),
+    status: order.status,
+    payment_status: paymentStatus(order),
+    ...totalsOf(order.items),
+    items: order.items,
+    authorizations: records.authorization,
+    captures: records.capture,
+    refunds: records.refund,
+    cancellations: records.cancellation,
+    sessions: order.sessions,
+    comments: order.comments,
+  }
+}

@@ -1,0 +1,35 @@
+import Type from 'typebox'
+import { Amount, Currency, DateTime } from '../../lib/schema.ts'
+import { Item } from '../items/item.ts'
+import { RecordOut } from '../payments/payment.ts'
+
+export const orderStatuses = ['open', 'closed', 'cancelled'] as const
+export const paymentStatuses = ['pending', 'partially_paid', 'paid', 'partially_refunded', 'refunded'] as const
+
+/** An order as it is answered (orders-api §3.3). Whatever else the client wrote stands beside these members. */
+export const OrderOut = Type.Object(
+  {
+    currency: Currency,
+    id: Type.String({ format: 'uuid' }),
+    order_id: Type.String(),
+    version: Type.Integer({ description: 'The number of the last event; also the `ETag`.' }),
+    status: Type.Enum(orderStatuses),
+    payment_status: Type.Enum(paymentStatuses),
+    gross_amount: Amount,
+    net_amount: Amount,
+    total_discount: Amount,
+    total_manual_discount_amount: Amount,
+    items: Type.Array(Item),
+    authorizations: Type.Array(RecordOut),
+    captures: Type.Array(RecordOut),
+    refunds: Type.Array(RecordOut),
+    cancellations: Type.Array(RecordOut),
+    created_at: DateTime,
+    created_by: Type.String(),
+    updated_at: DateTime,
+    events: Type.Optional(
+      Type.Array(Type.Object({ id: Type.String(), version: Type.Integer() }, { additionalProperties: true })),
+    ),
+  },
+  { additionalProperties: true, title: 'Order' },
+)

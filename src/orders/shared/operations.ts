@@ -1,0 +1,52 @@
+import type { Parts } from '../../app.ts'
+import type { Db } from '../../lib/db.ts'
+import { inTransaction } from '../../lib/db.ts'
+import { ApiError, invariant } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import type { EventBase, RequestRecord } from '../orders/order.ts'
+
+/** What the operations of the orders service need. */
+export type Service = Pick<Parts, 'sql' | 'clock' | 'ids'>
+
+/** Who calls, and what for: becomes `created_by` and `request` of the event. */
+export type Caller = {
+  account_id: string
+  subject: string
+  request?: RequestRecord
+  /** The header `If-Match`: the version that the caller has seen. */
+  if_match?: string
+}
+
+/** 412 when the caller named a version in `If-Match` and the resource is at another one. */
+export function assertVersion(version: number, { if_match }: Caller): void {
+  if (if_match === undefined || if_match.trim() === '*') return
+  const named = if_match.split(',').map((tag) => tag.trim().replace(/^W\//, '').replaceAll('"', ''))
+  if (named.includes(String(version))) return
+  throw new ApiError('precondition_failed', `The resource is at version ${version}, not at ${if_match}.`)
+}
+
+/** The members that every event has; `version` is the one after the given. */
+export function nextEvent({ clock, ids }: Service, caller: Caller, version: number): EventBase {
+  return { id: ids.uuid(), version: version + 1, created_at: clock.now().toISOString(), created_by: caller.subject }
+}
+
+/**
+ * Runs a guarded write: `attempt` reads, decides and writes, and returns undefined when another write was first. After a few of those
+ * it runs under the row lock that `lock` takes, where nobody can be first.
+ */
+export async function attemptWrite<T>(
+  sql: Service['sql'],
+  attempt: (db: Db) => Promise<T | undefined>,
+  lock: (db: Db) => Promise<void>,
+): Promise<T> {
+  for (let count = 0; count < limits.optimistic_attempts; count++) {
+    const result = await attempt(sql)
+    if (result !== undefined) return result
+  }
+  return inTransaction(sql, async (tx) => {
+    await lock(tx)
+    const result = await attempt(tx)
+    invariant(result !== undefined, 'a write under the row lock lost a race')
+    return result
+  })
+}

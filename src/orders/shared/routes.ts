@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import type { Caller } from './operations.ts'
+
+/** The scopes of orders-api §1.1. */
+export const read = { scopes: ['admin:shopping', 'read:shopping'] }
+export const write = { scopes: ['admin:shopping', 'write:shopping'] }
+
+const aid = Type.String({ pattern: '^[PT]\\d{8}$', description: 'The account.' })
+const id = Type.String({ minLength: 1, maxLength: 255 })
+export const Account = Type.Object({ aid })
+export const ById = Type.Object({ aid, id })
+export const ByOrder = Type.Object({
+  aid,
+  order_id: Type.String({ minLength: 1, maxLength: 255, description: '`order_id` or `id`.' }),
+})
+
+/** Who calls, with the request as the event will show it: its body as text (orders-api §3.8). */
+export function callerOf({ auth, url, method, body, headers }: FastifyRequest): Caller {
+  const if_match = headers['if-match']
+  const request = { path: url, method, body: body === undefined ? '' : JSON.stringify(body) }
+  return { account_id: auth.account_id, subject: auth.subject, request, ...(if_match === undefined ? {} : { if_match }) }
+}
+
+/** `ETag` is the version; a client may send it back in `If-Match`. */
+export function tag(reply: FastifyReply, version: number): void {
+  reply.header('etag', `"${version}"`)
+}
