@@ -55,7 +55,9 @@ export async function insertDraft(db: Db, { account_id, draft, event, request, n
       returning hash),
     event as (
       insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-      select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null}, hash from changed),
+      select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null},
+             hash
+      from changed),
     names as (
       insert into orders.names (account_id, name, order_uuid)
       select ${account_id}, n, ${draft.reserved?.id ?? null}::uuid from unnest(${names}::text[]) n),
