@@ -1,7 +1,8 @@
 -- Orders and drafts are lists of events; what stands beside the events is for finding, for guarding and for constraints.
 create schema orders;
 
--- Every name an order answers to: its id, and its order_id where that is another. ALPHANUMERIC_9_RESERVE holds one before there is an order.
+-- Every name an order answers to: its id, and its order_id where that is another. ALPHANUMERIC_9_RESERVE holds one before there
+-- is an order.
 create table orders.names (
   account_id text not null,
   name       text not null check (length(name) between 1 and 255),

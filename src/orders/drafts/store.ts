@@ -83,7 +83,8 @@ export function updateDraft(db: Db, { account_id, draft, event, expires_at }: Dr
 export function insertDraftEvent(db: Db, { account_id, draft, event, request }: DraftWrite) {
   return db`
     insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-    select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null}, hash from changed`
+    select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null}, hash
+    from changed`
 }
 
 /** Writes the next version of a draft. False when another write was first. */

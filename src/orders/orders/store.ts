@@ -136,7 +136,8 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<boole
       returning o.hash, o.created_at, i.body),
     event as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
-      select ${account_id}, ${after.id}, ${event.version}, ${event.type}, body->>'id', body, ${request ? json(db, request) : null}::jsonb, hash
+      select ${account_id}, ${after.id}, ${event.version}, ${event.type}, body->>'id', body,
+             ${request ? json(db, request) : null}::jsonb, hash
       from changed),
     lines as (
       insert into orders.order_lines as l (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded)
@@ -162,7 +163,8 @@ function authorizationsOf(db: Db, { account_id, before, after }: OrderWrite) {
   )
   return db`
     authorizations as (
-      insert into orders.order_authorizations as a (account_id, order_uuid, authorization_id, line_id, authorized, cancelled, captured, refunded)
+      insert into orders.order_authorizations as a (
+        account_id, order_uuid, authorization_id, line_id, authorized, cancelled, captured, refunded)
       select ${account_id}, ${after.id}, n.authorization_id, n.line_id, n.authorized, n.cancelled, n.captured, n.refunded
       from jsonb_to_recordset(${json(db, changed)}) as n (
         authorization_id text, line_id bigint, authorized bigint, cancelled bigint, captured bigint, refunded bigint)
