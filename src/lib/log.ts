@@ -1,9 +1,11 @@
-import { type Logger, pino } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 
 /** JSON lines on standard output. Credentials never reach it: headers and bodies are not logged, and these paths are cut. */
-export function createLog(level: string): Logger {
+export function createLog(level: string, destination: DestinationStream = standardOutput()): Logger {
   const redact = ['*.authorization', '*.client_secret', '*.secret', '*.access_token', '*.number', '*.cvc', '*.headers']
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact }
-  // Lines are gathered while one is being written, so that a slow reader of our output does not slow requests down.
-  return pino(options, pino.destination({ dest: 1, sync: false }))
+  return pino(options, destination)
 }
+
+// Lines are gathered while one is being written, so that a slow reader of our output does not slow requests down.
+const standardOutput = () => pino.destination({ dest: 1, sync: false })

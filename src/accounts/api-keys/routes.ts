@@ -30,6 +30,8 @@ const ApiKeyBody = Type.Unsafe<{ name?: string } | null>({
 })
 
 const config = { scopes: ['admin:checkout'], api_key: true }
+// No Idempotency-Key where the answer holds a key: the stored answer would hold it too.
+const shown_once = { ...config, idempotency: 'none' as const }
 const tags = ['api-keys']
 const Id = Type.Object({ id: Type.String() })
 
@@ -59,7 +61,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts)
   app.post(
     '/v1/admin/api-keys',
     {
-      config,
+      config: shown_once,
       schema: {
         tags,
         operationId: 'admin_api_keys_post',
@@ -87,7 +89,7 @@ export const apiKeyRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts)
   app.post(
     '/v1/admin/api-keys/:id/rotate-api-key',
     {
-      config,
+      config: shown_once,
       schema: {
         tags,
         params: Id,

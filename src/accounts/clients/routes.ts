@@ -8,6 +8,8 @@ import { findClient, listClients, listGrants } from './store.ts'
 
 const read = ['admin:accounts', 'read:accounts']
 const write = ['admin:accounts', 'write:accounts']
+// No Idempotency-Key where the answer holds a secret: the stored answer would hold it too.
+const shown_once = { scopes: write, idempotency: 'none' as const }
 const tags = ['auth']
 const Oid = Type.Object({ oid: Type.String() })
 const OidAndId = Type.Object({ oid: Type.String(), id: Type.String() })
@@ -34,7 +36,7 @@ export const clientRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts)
   app.post(
     '/v1/accounts/:oid/auth/clients',
     {
-      config: { scopes: write },
+      config: shown_once,
       schema: {
         ...schema,
         operationId: 'accounts_auth_clients_post',
@@ -76,7 +78,7 @@ export const clientRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts)
   app.post(
     '/v1/accounts/:oid/auth/clients/:id/rotate-secret',
     {
-      config: { scopes: write },
+      config: shown_once,
       schema: {
         ...one,
         operationId: 'accounts_auth_clients_id_rotate_secret_post',
