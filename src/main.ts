@@ -18,7 +18,7 @@ async function main(args: string[]): Promise<void> {
   const { command, rest } = found
   const { values, positionals } = parse(command, rest)
   if (values.help) return print(commandHelp(command))
-  await command.run({ config: config(), values, positionals, print })
+  await command.run({ config: config(), values, positionals, print, through_npm: process.env.npm_lifecycle_event !== undefined })
 }
 
 function print(line: string): void {

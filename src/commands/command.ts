@@ -11,6 +11,8 @@ export type Invocation = {
   values: Values
   /** What stands on the line besides options. */
   positionals: string[]
+  /** Started through npm or npx: should those be killed, nobody passes signals on, and the server stops by itself. */
+  through_npm: boolean
   /** Writes a line to standard output. */
   print(line: string): void
 }

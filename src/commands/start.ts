@@ -46,9 +46,9 @@ Examples:
 }
 
 /** Serves until told to stop. Whatever was opened is closed, in reverse order, also when starting fails half-way. */
-async function run({ config, positionals, print }: Invocation): Promise<void> {
+async function run({ config, positionals, print, through_npm }: Invocation): Promise<void> {
   const role = roleOf(positionals)
-  const stopped = stopSignal(print)
+  const stopped = stopSignal(print, through_npm)
   const opened: (() => Promise<unknown>)[] = []
   try {
     const database = await openDatabase(config, print)
@@ -78,9 +78,13 @@ function roleOf(positionals: string[]): Role {
   return role as Role
 }
 
+const parent_interval_ms = 500
+
 /** Resolves with the name of the first signal. At the second one the person has waited enough. */
-function stopSignal(print: (line: string) => void): Promise<string> {
+function stopSignal(print: (line: string) => void, through_npm: boolean): Promise<string> {
+  const parent = process.ppid
   return new Promise((resolve) => {
+    if (through_npm) setInterval(() => process.ppid !== parent && resolve('npm is gone'), parent_interval_ms).unref()
     let asked = false
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => {
