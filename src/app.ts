@@ -16,6 +16,7 @@ import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts
 import type { Clock, Ids } from './lib/ids.ts'
 import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
+import { openApiRoutes } from './lib/openapi.ts'
 import { observeRequests } from './lib/request-log.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
 import type { PayloadSources } from './notifications/deliveries/payload.ts'
@@ -68,6 +69,7 @@ export async function buildApp(environment: Environment) {
   honourIdempotencyKeys(app, environment.sql)
 
   await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })
+  await app.register(openApiRoutes)
   await app.register(accountRoutes, parts)
   await app.register(notificationRoutes, parts)
   if (role === 'all' || role === 'orders') await app.register(orderRoutes, parts)

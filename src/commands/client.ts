@@ -1,6 +1,8 @@
+import { rotateSecret } from '../accounts/clients/operations.ts'
+import { listClients } from '../accounts/clients/store.ts'
 import { createClient, firstClientScopes } from '../accounts/operations.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
-import { type Command, requiredText, text } from './command.ts'
+import { type Command, Failure, requiredText, text, UsageError } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 export const clientCreate: Command = {
@@ -32,6 +34,64 @@ Example:
       const accounts = { sql, clock, ids: systemIds(clock) }
       const options = { account_id, scopes, name: text(values, 'name'), client_id: text(values, 'client-id') }
       print(JSON.stringify({ account_id, ...(await createClient(accounts, options)), scopes }, null, 2))
+    })
+  },
+}
+
+export const clientRotate: Command = {
+  name: 'client rotate',
+  summary: 'Gives an API client a new secret; the old one ends at once.',
+  usage: '--account <id> [--client-id <id>]',
+  help: `
+Prints the client as JSON. The secret is shown this once and stored only as a hash. Tokens that the client has end within seconds.
+
+Options:
+  --account    The account's id. Required.
+  --client-id  Which client. Needed when the account has several.
+
+Example:
+  npx kvitt client rotate --account T12345678`,
+  options: { account: { type: 'string' }, 'client-id': { type: 'string' } },
+  async run({ config, values, print }) {
+    const account_id = requiredText(values, 'account')
+    const client_id = text(values, 'client-id')
+    await withDatabase(config, print, async (sql) => {
+      const clients = await listClients(sql, account_id)
+      const matching = client_id === undefined ? clients : clients.filter((client) => client.client_id === client_id)
+      const [client, second] = matching
+      if (!client) throw new Failure(`Account ${account_id} has no client${client_id ? ` ${client_id}` : ''}.`)
+      if (second) throw new UsageError(`--client-id is required: ${clients.map((one) => one.client_id).join(', ')}.`)
+      const clock = systemClock
+      const { client_secret } = await rotateSecret(
+        { sql, clock, ids: systemIds(clock) },
+        { account_id, subject: 'kvitt', scopes: [] },
+        client.id,
+      )
+      print(JSON.stringify({ account_id, client_id: client.client_id, client_secret }, null, 2))
+    })
+  },
+}
+
+export const clientList: Command = {
+  name: 'client list',
+  summary: 'Lists the API clients of an account.',
+  usage: '--account <id>',
+  help: `
+One line a client: its client id, when it was made, and its name. Secrets are not stored and can't be shown.
+
+Options:
+  --account  The account's id. Required.
+
+Example:
+  npx kvitt client list --account T12345678`,
+  options: { account: { type: 'string' } },
+  async run({ config, values, print }) {
+    const account_id = requiredText(values, 'account')
+    await withDatabase(config, print, async (sql) => {
+      const clients = await listClients(sql, account_id)
+      for (const { client_id, created_at, name } of clients) {
+        print(`${client_id}  ${new Date(created_at).toISOString()}  ${name ?? ''}`.trimEnd())
+      }
     })
   },
 }

@@ -6,4 +6,6 @@ export const commands: Record<string, () => Promise<Command>> = {
   migrate: async () => (await import('./migrate.ts')).migrateCommand,
   'account create': async () => (await import('./account-create.ts')).accountCreate,
   'client create': async () => (await import('./client.ts')).clientCreate,
+  'client rotate': async () => (await import('./client.ts')).clientRotate,
+  'client list': async () => (await import('./client.ts')).clientList,
 }
