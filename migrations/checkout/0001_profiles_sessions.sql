@@ -46,21 +46,42 @@ create table checkout.sessions (
   updated_at           timestamptz not null,
   cancelled_at         timestamptz,
   cancelled_by         text,
-  primary key (account_id, id)
+  primary key (account_id, id),
+  constraint columns_repeat_the_order check (
+    amount = (data -> 'order' ->> 'amount')::bigint and currency = data -> 'order' ->> 'currency'
+    and merchant_reference = data -> 'order' ->> 'merchant_reference')
 );
 create index sessions_by_created on checkout.sessions (account_id, created_at desc, id desc);
 create index sessions_by_reference on checkout.sessions (account_id, merchant_reference);
+create index sessions_by_transaction on checkout.sessions (account_id, transaction_id) where transaction_id is not null;
 
+-- `body` is the event as it is shown: id, name, created_at, request_id, request_headers, details.
 create table checkout.session_events (
-  account_id      text not null,
-  session_id      text not null,
-  sequence        int not null check (sequence > 0),
-  id              uuid not null,
-  name            text not null,
-  request_id      uuid not null,
-  request_headers jsonb,
-  details         jsonb,
-  created_at      timestamptz not null,
-  hash            bytea not null,
+  account_id text not null,
+  session_id text not null,
+  sequence   int not null check (sequence > 0),
+  body       jsonb not null check (body ? 'id' and body ? 'name' and body ? 'created_at'),
+  hash       bytea not null,
   primary key (account_id, session_id, sequence)
 );
+
+-- What an account has set for all its sessions: payment_options, merchant.
+create table checkout.account_configurations (
+  account_id text primary key,
+  data       jsonb not null,
+  updated_at timestamptz not null,
+  updated_by text
+);
+
+-- Numbers and hashes new events, each over the one before: hash = sha256(previous hash || body). Sessions and transactions use it.
+create function checkout.chain(previous bytea, bodies jsonb) returns table (ordinal int, body jsonb, hash bytea)
+language plpgsql immutable strict parallel safe as $$
+begin
+  ordinal := 0;
+  hash := previous;
+  for body in select jsonb_array_elements(bodies) loop
+    ordinal := ordinal + 1;
+    hash := sha256(hash || convert_to(body::text, 'UTF8'));
+    return next;
+  end loop;
+end $$;

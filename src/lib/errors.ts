@@ -77,6 +77,27 @@ export const errors = {
   ],
   amount_exceeds_refundable: [409, 'More than is captured and not refunded; `allowed` is the largest amount.'],
   checkout_unavailable: [503, 'The checkout service did not create the session; nothing was recorded.'],
+
+  // Sessions and profiles
+  profile_not_found: [404, 'The account has no such session profile, or it was deleted.'],
+  profile_unknown: [400, 'The session names a profile that the account does not have.'],
+  profile_exists: [409, 'The account has a session profile with this profile_id.'],
+  gateway_not_configured: [400, 'The account has no payment gateway. Production accounts need a real one.'],
+  no_payment_product: [400, 'No payment product is left with which this order could be paid.'],
+  payment_products_clash: [400, 'Two enabled payment products may not be combined.'],
+  session_not_found: [404, 'The account has no such session.'],
+  session_gone: [404, 'The session can no longer be paid; `cause` says why.'],
+  session_finished: [400, 'The session is paid, declined, cancelled or expired, so it can no longer be changed.'],
+  session_payment_in_progress: [409, 'A payment of this session is under way; wait for its outcome.'],
+  session_locked: [412, 'The shop holds the pay lock of the session.'],
+  session_not_locked: [400, 'The session must be locked before it is updated, or the call must say `update_without_lock`.'],
+  session_lock_refused: [412, 'The session can not be locked: a payment is under way, or it is over.'],
+  session_changed: [409, 'The session was changed by another request at the same time.'],
+  session_incomplete: [400, 'The customer has not filled in what the session needs before it can be paid.'],
+  session_amount_mismatch: [400, 'The amount of the order is not its lines added up.'],
+  shipping_option_unknown: [400, 'The shipping option is not one that the session offers.'],
+  payment_product_not_payable: [400, 'The payment product is not enabled for the session, or can not pay this order.'],
+  express_callback_failed: [400, 'The shop did not answer the shipping or discount callback as it must; nothing was changed.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>
 
 export type ErrorCode = keyof typeof errors

@@ -36,6 +36,11 @@ export const limits = {
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,
   pay_lock_s: 300,
+  /** Events that a customer's side may add to one session: visits are no longer recorded past it, changes refused. */
+  session_events_max: 500,
+  /** A changed profile is used by every process within this time. */
+  profile_memory_ms: 2_000,
+  profiles_remembered: 10_000,
 
   gateway_timeout_ms: 10_000,
   callback_timeout_ms: 10_000,

@@ -1,0 +1,208 @@
+/*
+ * Terminology
+ *
+ * - configuration: the tree of checkout-api §3.13; groups (a provider) hold products. `vipps` is both at once
+ * - product: a payment product type, `provider.method`
+ * - payability: can this order be paid with that product, and if not, why
+ */
+import type { PaymentProduct } from '../../gateways/gateway.ts'
+import type { Refusal } from '../../lib/errors.ts'
+import { isObject } from '../../lib/object.ts'
+
+/** Every payment product type (checkout-api §9.1), by provider; the names that exist in configurations only included. */
+export const productGroups: Readonly<Record<string, readonly string[]>> = {
+  bambora: ['applepay', 'creditcard', 'googlepay', 'mobilepay', 'vipps'],
+  collector: ['invoice', 'invoice_b2b', 'invoice_b2b_preapproved', 'finance', 'installment', 'installment_b2b_preapproved'],
+  dintero: ['external', 'wallets', 'zero'],
+  dintero_psp: ['applepay', 'clicktopay', 'creditcard', 'googlepay', 'vipps'],
+  instabank: ['finance', 'installment', 'invoice', 'postponement'],
+  klarna: ['billie', 'klarna'],
+  kravia: ['invoice_b2b', 'invoice_b2b_grouped', 'invoice_b2c'],
+  netaxept: ['creditcard'],
+  payex: ['applepay', 'clicktopay', 'creditcard', 'googlepay', 'mobilepay', 'swish', 'vipps'],
+  santander: ['debit_account'],
+  seitatech: ['in_person'],
+  swish: ['swish'],
+  two: ['invoice_b2b'],
+}
+
+/** `vipps` is flat: the group is the product. */
+const flat = 'vipps'
+
+/** Can this order be paid with this product (checkout-api §3.13)? */
+export type Payability = 'payable' | 'disabled_by_gateway' | 'disabled_by_order_amount'
+
+export type Tree = { readonly [key: string]: unknown }
+
+/** What payability depends on. `amount` in minor units of `currency`. */
+export type PayableOrder = {
+  amount: number
+  currency: string
+  partial_payment?: boolean
+  items?: readonly { line_id?: string | number }[]
+  store?: { readonly [key: string]: unknown }
+}
+
+/** The settings of one product in a configuration, if it is there. */
+export function productSettings(configuration: Tree, type: string): Tree | undefined {
+  const [group, name] = type.split('.')
+  const whole = configuration[group!]
+  const settings = name !== undefined && isObject(whole) ? whole[name] : whole
+  return isObject(settings) ? settings : undefined
+}
+
+/** Every product type that a configuration may name, in a fixed order. */
+export const productTypes: readonly string[] = [
+  ...Object.entries(productGroups).flatMap(([group, names]) => names.map((name) => `${group}.${name}`)),
+  flat,
+]
+
+/** The product types that are enabled, in a fixed order. */
+export function enabledProducts(configuration: Tree): string[] {
+  return productTypes.filter((type) => productSettings(configuration, type)?.enabled === true)
+}
+
+/** Deep merge: the members of `over` win, objects are merged, arrays and everything else replaced (checkout-api §3.2). */
+export function mergeTrees(under: Tree, over: Tree): Tree {
+  const merged: Record<string, unknown> = { ...under }
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key]
+    merged[key] = isObject(value) && isObject(below) ? mergeTrees(below, value) : value
+  }
+  return merged
+}
+
+/** A copy in which each product is what `change` makes of it; `undefined` removes it, and a group left without products goes too. */
+function mapProducts(configuration: Tree, change: (type: string, settings: Tree) => Tree | undefined): Tree {
+  const copy: Record<string, unknown> = { ...configuration }
+  for (const [group, names] of Object.entries(productGroups)) {
+    const settings = configuration[group]
+    if (!isObject(settings)) continue
+    const products: Record<string, unknown> = { ...settings }
+    for (const name of names) {
+      const product = settings[name]
+      if (!isObject(product)) continue
+      const changed = change(`${group}.${name}`, product)
+      if (changed) products[name] = changed
+      else delete products[name]
+    }
+    if (names.some((name) => name in products)) copy[group] = products
+    else delete copy[group]
+  }
+  const settings = configuration[flat]
+  const changed = isObject(settings) ? change(flat, settings) : undefined
+  if (changed) copy[flat] = changed
+  else delete copy[flat]
+  return copy
+}
+
+/** A profile's configuration as it is shown: with the `type` strings by which plugins find products (checkout-api §3.13). */
+export function withTypes(configuration: Tree): Tree {
+  const typed: Record<string, unknown> = {
+    ...mapProducts(configuration, (_, { payability: _payability, ...settings }) => ({
+      ...settings,
+      type: 'payment_product_type',
+    })),
+  }
+  for (const group of Object.keys(productGroups)) {
+    if (isObject(typed[group])) typed[group] = { ...typed[group], type: 'payment_type' }
+  }
+  return typed
+}
+
+/** `active_payment_types.enabled` stands for every product of the account; one that is switched off by name stays off. */
+function expandActive(configuration: Tree, available: readonly PaymentProduct[]): Tree {
+  const wildcard = configuration.active_payment_types
+  if (!isObject(wildcard) || wildcard.enabled !== true) return configuration
+  let expanded = configuration
+  for (const { payment_product_type: type } of available) {
+    if (type === 'dintero.wallets' || productSettings(configuration, type)?.enabled !== undefined) continue
+    const [group, name] = type.split('.')
+    expanded = mergeTrees(expanded, { [group!]: name === undefined ? { enabled: true } : { [name]: { enabled: true } } })
+  }
+  return expanded
+}
+
+/** Gift cards can't be combined with these (checkout-api §3.13). */
+const notWithWallets = ['vipps', 'swish.swish', 'klarna.billie', /^instabank\./, /^collector\./, /^netaxept\./]
+
+/** True when the provider's product takes this currency. */
+export function takesCurrency(product: PaymentProduct, currency: string): boolean {
+  return product.currencies === 'any' || product.currencies.includes(currency)
+}
+
+/**
+ * The configuration of a new session: profile and request merged, the wildcard expanded, and only the products kept that are enabled,
+ * that the account has a gateway for, and that take the currency.
+ */
+export function sessionConfiguration(
+  profile: Tree,
+  request: Tree,
+  available: readonly PaymentProduct[],
+  currency: string,
+): { configuration: Tree; refusal: Refusal | undefined } {
+  const merged = expandActive(mergeTrees(profile, request), available)
+  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
+  const wanted = enabledProducts(merged)
+  const kept = wanted.filter((type) => byType.has(type) && takesCurrency(byType.get(type)!, currency))
+  const configuration = mapProducts(merged, (type, { payability: _payability, ...settings }) =>
+    kept.includes(type) ? { ...settings, type: 'payment_product_type' } : undefined,
+  )
+  return { configuration, refusal: combinationRefusal(kept, wanted, available, currency) }
+}
+
+function combinationRefusal(
+  kept: readonly string[],
+  wanted: readonly string[],
+  available: readonly PaymentProduct[],
+  currency: string,
+): Refusal | undefined {
+  const path = '/configuration'
+  if (available.length === 0) {
+    const message = 'No gateway is configured for this account, so nothing can be paid. A production account needs a real one.'
+    return { code: 'gateway_not_configured', message }
+  }
+  if (wanted.length === 0) return { code: 'no_payment_product', path, message: 'No payment product is enabled.' }
+  if (kept.length === 0) {
+    const message = `None of the enabled payment products (${wanted.join(', ')}) is available on this account for ${currency}.`
+    return { code: 'no_payment_product', path, message }
+  }
+  if (kept.includes('dintero.wallets')) {
+    const clash = kept.find((type) => notWithWallets.some((rule) => (typeof rule === 'string' ? rule === type : rule.test(type))))
+    if (clash) return { code: 'payment_products_clash', path, message: `dintero.wallets can't be combined with ${clash}.` }
+  }
+}
+
+/** Minor units: Instabank invoices start above 500 NOK (checkout-api §9.2). */
+const instabank_invoice_above = 50_000
+
+/** Can `order` be paid with this product now? `product` is the gateway's description of it. */
+export function payability(type: string, order: PayableOrder, product: PaymentProduct | undefined): Payability {
+  if (!product || !takesCurrency(product, order.currency)) return 'disabled_by_gateway'
+  if ((order.amount === 0) !== (type === 'dintero.zero')) return 'disabled_by_order_amount'
+  if (type === 'instabank.invoice' && order.amount <= instabank_invoice_above) return 'disabled_by_order_amount'
+  if (/^(instabank|collector)\./.test(type) && !order.partial_payment && !hasUniqueLines(order)) return 'disabled_by_gateway'
+  if (type === 'seitatech.in_person' && !(order.store?.id && order.store.terminal_id)) return 'disabled_by_gateway'
+  return 'payable'
+}
+
+/** Instabank and Collector bill by line: there must be lines, each with a `line_id` of its own (checkout-api §3.2.2). */
+function hasUniqueLines({ items = [] }: PayableOrder): boolean {
+  const ids = new Set(items.map(({ line_id }) => line_id))
+  return items.length > 0 && ids.size === items.length && !ids.has(undefined)
+}
+
+/** The enabled product types with which this order can be paid. */
+export function payableProducts(configuration: Tree, order: PayableOrder, available: readonly PaymentProduct[]): string[] {
+  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
+  return enabledProducts(configuration).filter((type) => payability(type, order, byType.get(type)) === 'payable')
+}
+
+/** A session's configuration as it is shown: with `payability` on every product. */
+export function withPayability(configuration: Tree, order: PayableOrder, available: readonly PaymentProduct[]): Tree {
+  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
+  return mapProducts(configuration, (type, settings) => ({
+    ...settings,
+    payability: payability(type, order, byType.get(type)),
+  }))
+}

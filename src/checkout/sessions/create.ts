@@ -1,0 +1,179 @@
+import Type, { type Static } from 'typebox'
+import type { PaymentProduct } from '../../gateways/gateway.ts'
+import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { isObject } from '../../lib/object.ts'
+import { FreeObject, LineIdIn } from '../../lib/schema.ts'
+import { payableProducts, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
+import type { ProfileData } from '../profiles/profile.ts'
+import { amountRefusal, Order, ShippingOption, type StoredOption, storedOption, storedOrder } from './order.ts'
+import type { Express, SessionData } from './session.ts'
+
+/** Where the customer and the callbacks go (checkout-api §3.2.1). Any scheme but those that run as script in the page. */
+export const Urls = Type.Object(
+  {
+    return_url: Type.String({
+      pattern: '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',
+    }),
+    callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+    merchant_terms_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+  },
+  { title: 'SessionUrls' },
+)
+
+export const Customer = Type.Object(
+  {
+    customer_id: Type.Optional(LineIdIn),
+    email: Type.Optional(Type.String()),
+    phone_number: Type.Optional(Type.String()),
+    tokens: Type.Optional(FreeObject),
+  },
+  { title: 'SessionCustomer' },
+)
+
+/** Presence makes it an express session: the customer fills in addresses on our page (checkout-api §3.2.3). */
+export const ExpressIn = Type.Object(
+  {
+    shipping_options: Type.Optional(Type.Array(ShippingOption, { maxItems: limits.items_per_order_max })),
+    shipping_mode: Type.Optional(Type.Enum(['shipping_required', 'shipping_not_required'])),
+    shipping_address_callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+    discount_codes: Type.Optional(
+      Type.Object({
+        max_count: Type.Optional(Type.Number()),
+        callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+      }),
+    ),
+    customer_types: Type.Optional(Type.Array(Type.String())),
+  },
+  { title: 'SessionExpress' },
+)
+
+const members = {
+  url: Urls,
+  order: Order,
+  customer: Type.Optional(Customer),
+  expires_at: Type.Optional(Type.String({ description: 'ISO 8601. At most 30 days ahead; a day when absent.' })),
+  checkboxes: Type.Optional(Type.Array(FreeObject)),
+  merchant: Type.Optional(FreeObject),
+  express: Type.Optional(ExpressIn),
+  metadata: Type.Optional(FreeObject),
+}
+
+const example = {
+  url: { return_url: 'https://shop.example/done', callback_url: 'https://shop.example/callback?report_error=true' },
+  order: {
+    amount: 33890,
+    currency: 'NOK',
+    merchant_reference: 'ORD-1',
+    items: [{ id: 'chair-1', line_id: '1', description: 'Stol', quantity: 1, amount: 29990, vat_amount: 5998, vat: 25 }],
+    shipping_option: { id: 'post', line_id: 'post', amount: 3900, title: 'Posten', operator: 'Posten' },
+  },
+}
+
+/** The body of `POST /sessions-profile` (checkout-api §3.2). */
+export const SessionProfileIn = Type.Object(
+  { ...members, profile_id: Type.String({ minLength: 1 }), configuration: Type.Optional(FreeObject) },
+  { title: 'SessionProfile', examples: [{ ...example, profile_id: 'default' }] },
+)
+/** The body of `POST /sessions` (checkout-api §3.3). */
+export const SessionIn = Type.Object(
+  { ...members, configuration: FreeObject },
+  { title: 'SessionOptions', examples: [{ ...example, configuration: { dintero_psp: { creditcard: { enabled: true } } } }] },
+)
+/** Either of them. */
+export type SessionRequest = Omit<Static<typeof SessionProfileIn>, 'profile_id'> & { profile_id?: string }
+
+/** What a session is made from, besides the request. */
+export type Basis = {
+  profile: ProfileData | undefined
+  merchant: Tree | undefined
+  products: readonly PaymentProduct[]
+  toggles: ReadonlySet<string>
+}
+
+/** The data of a new session: profile and request merged; or why it can't be made (checkout-api §3.2.5). */
+export function newSessionData(request: SessionRequest, basis: Basis): { data: SessionData } | { refusal: Refusal } {
+  const { profile, products, toggles } = basis
+  const order = storedOrder(request.order)
+  if (toggles.has('strict-session-amounts')) {
+    const refusal = amountRefusal(order)
+    if (refusal) return { refusal }
+  }
+  const given = request.configuration ?? {}
+  const { configuration, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
+  if (refusal) return { refusal }
+  const payable = payableProducts(configuration, order, products)
+  // Express orders grow while the customer fills them in, so only the others must be payable from the start.
+  if (payable.length === 0 && !request.express) {
+    const why =
+      order.amount === 0 ? 'An amount of 0 needs dintero.zero.' : 'Some need items with a line_id each, or a larger amount.'
+    const message = `None of the enabled payment products can pay this order. ${why}`
+    return { refusal: { code: 'no_payment_product', path: '/order/amount', message } }
+  }
+  const { checkboxes, express, customer } = request
+  const merchant = { ...basis.merchant, ...profile?.merchant, ...request.merchant }
+  const metadata = { ...request.metadata, ...(request.profile_id ? { 'session:profile_id': request.profile_id } : {}) }
+  const data: SessionData = {
+    url: { ...profile?.url, ...request.url },
+    order,
+    configuration,
+    ...(customer ? { customer: withTextId(customer) } : {}),
+    ...(express ? { express: storedExpress(express) } : {}),
+    ...(Object.keys(merchant).length > 0 ? { merchant } : {}),
+    ...(checkboxes ? { checkboxes } : {}),
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
+  }
+  return { data }
+}
+
+/** Express settings with an option list, which clients leave out, and ids as text. */
+export function storedExpress(express: Static<typeof ExpressIn>): Express & { shipping_options: StoredOption[] } {
+  return { ...express, shipping_options: (express.shipping_options ?? []).map(storedOption) }
+}
+
+function withTextId(customer: Static<typeof Customer>): Tree {
+  return customer.customer_id === undefined ? customer : { ...customer, customer_id: String(customer.customer_id) }
+}
+
+/**
+ * When the session expires. Leniently: any number of fraction digits (clients §4.4), with or without a zone (then UTC), a date alone.
+ * @returns undefined when the text is no time
+ */
+export function parseTime(text: string): Date | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i.exec(text.trim())
+  if (!match) return undefined
+  const [, day, time = '00:00:00', fraction = '', zone = 'Z'] = match
+  const offset = /^z$/i.test(zone)
+    ? 'Z'
+    : zone.length === 3
+      ? `${zone}:00`
+      : zone.length === 5
+        ? `${zone.slice(0, 3)}:${zone.slice(3)}`
+        : zone
+  const at = new Date(`${day}T${time.length === 5 ? `${time}:00` : time}.${`${fraction}000`.slice(0, 3)}${offset}`)
+  return Number.isNaN(at.getTime()) ? undefined : at
+}
+
+/** The time of expiry that was asked for, or a day from now; or why it can't be (checkout-api §12 Q1). */
+export function expiry(asked: string | undefined, now: Date): { expires_at: Date } | { refusal: Refusal } {
+  if (asked === undefined || asked === '') {
+    return { expires_at: new Date(now.getTime() + limits.session_lifetime_default_s * 1000) }
+  }
+  const refuse = (message: string) => ({ refusal: { code: 'invalid_request' as const, path: '/expires_at', message } })
+  const expires_at = parseTime(asked)
+  if (!expires_at) return refuse(`expires_at is not an ISO 8601 time: ${asked.slice(0, 40)}.`)
+  if (expires_at <= now) return refuse(`expires_at is in the past: ${expires_at.toISOString()}.`)
+  const latest = new Date(now.getTime() + limits.session_lifetime_max_s * 1000)
+  if (expires_at > latest) return refuse(`expires_at is too far ahead; at most ${latest.toISOString()}.`)
+  return { expires_at }
+}
+
+/** Every token value given with the customer, by product type (checkout-api §2.7). */
+export function givenTokens(customer: Tree | undefined): { type: string; token: Tree; value: string }[] {
+  if (!isObject(customer?.tokens)) return []
+  return Object.entries(customer.tokens).flatMap(([type, token]) => {
+    if (!isObject(token)) return []
+    const value = token.payment_token ?? token.recurrence_token
+    return typeof value === 'string' ? [{ type, token, value }] : []
+  })
+}

@@ -1,0 +1,181 @@
+/*
+ * Terminology
+ *
+ * - order: what a session asks to be paid; its `amount` is the total to authorize
+ * - item: one line of it, named by `line_id`; its `amount` includes VAT and discounts and may be negative
+ * - shipping option: one more line, chosen from what is offered
+ */
+import Type, { type Static } from 'typebox'
+import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { AmountIn, Currency, FreeObject, LineIdIn, PositiveAmountIn, Reference } from '../../lib/schema.ts'
+
+const Text = Type.String({ maxLength: limits.text_length_max })
+/** Ids that clients write as text or as number. Stored as text. */
+const IdIn = LineIdIn
+
+/** A shipping or billing address (checkout-api §2.1). Nothing is required; `phone_number` is taken as sent (clients §4.4). */
+export const Address = Type.Object(
+  {
+    first_name: Type.Optional(Text),
+    last_name: Type.Optional(Text),
+    address_line: Type.Optional(Text),
+    address_line_2: Type.Optional(Text),
+    co_address: Type.Optional(Text),
+    business_name: Type.Optional(Text),
+    postal_code: Type.Optional(Text),
+    postal_place: Type.Optional(Text),
+    country: Type.Optional(Text),
+    phone_number: Type.Optional(Text),
+    email: Type.Optional(Text),
+    organization_number: Type.Optional(Text),
+    customer_reference: Type.Optional(Text),
+    cost_center: Type.Optional(Text),
+  },
+  {
+    title: 'OrderAddress',
+    examples: [
+      {
+        first_name: 'Kari',
+        last_name: 'Nordmann',
+        address_line: 'Storgata 1',
+        postal_code: '0155',
+        postal_place: 'Oslo',
+        country: 'NO',
+      },
+    ],
+  },
+)
+export type Address = Static<typeof Address>
+
+/** A way to ship that is offered, or chosen (checkout-api §2.6). `line_id` tells two of them apart. */
+export const ShippingOption = Type.Object(
+  {
+    id: IdIn,
+    line_id: IdIn,
+    amount: PositiveAmountIn,
+    vat_amount: Type.Optional(AmountIn),
+    vat: Type.Optional(Type.Number()),
+    title: Type.Optional(Text),
+    description: Type.Optional(Text),
+    operator: Type.Optional(Text),
+    delivery_method: Type.Optional(Text),
+    countries: Type.Optional(Type.Array(Type.String())),
+  },
+  {
+    title: 'ShippingOption',
+    examples: [{ id: 'post', line_id: 'post', amount: 3900, title: 'Posten', operator: 'Posten', delivery_method: 'delivery' }],
+  },
+)
+export type ShippingOption = Static<typeof ShippingOption>
+
+const DiscountLine = Type.Object({
+  amount: Type.Optional(AmountIn),
+  percentage: Type.Optional(Type.Number()),
+  discount_type: Type.Optional(Text),
+  discount_id: Type.Optional(IdIn),
+  description: Type.Optional(Text),
+  line_id: Type.Optional(IdIn),
+})
+
+/** One line (checkout-api §2.4). */
+export const Item = Type.Object(
+  {
+    id: Type.Optional(IdIn),
+    line_id: Type.Optional(IdIn),
+    description: Type.Optional(Text),
+    quantity: Type.Optional(Type.Number()),
+    amount: Type.Optional(AmountIn),
+    vat_amount: Type.Optional(AmountIn),
+    vat: Type.Optional(Type.Number()),
+    splits: Type.Optional(Type.Array(Type.Object({ payout_destination_id: Text, amount: AmountIn }))),
+    discount_lines: Type.Optional(Type.Array(DiscountLine)),
+  },
+  { title: 'OrderItem' },
+)
+export type Item = Static<typeof Item>
+
+const optional = {
+  vat_amount: Type.Optional(AmountIn),
+  merchant_reference_2: Type.Optional(Reference),
+  event_reference: Type.Optional(Reference),
+  payout_destination_id: Type.Optional(Reference),
+  shipping_address: Type.Optional(Address),
+  billing_address: Type.Optional(Address),
+  partial_payment: Type.Optional(Type.Boolean()),
+  items: Type.Optional(Type.Array(Item, { maxItems: limits.items_per_order_max })),
+  store: Type.Optional(FreeObject),
+  discount_lines: Type.Optional(Type.Array(DiscountLine)),
+  discount_codes: Type.Optional(Type.Array(Text)),
+  gift_cards: Type.Optional(Type.Array(FreeObject)),
+}
+
+/** The order of a new session (checkout-api §3.2.2). */
+export const Order = Type.Object(
+  {
+    amount: PositiveAmountIn,
+    currency: Currency,
+    merchant_reference: Type.String({ minLength: 1, maxLength: limits.reference_length_max }),
+    ...optional,
+    shipping_option: Type.Optional(ShippingOption),
+  },
+  { title: 'SessionOrder' },
+)
+export type Order = Static<typeof Order>
+
+/** The order of an update: every member optional, `shipping_option: null` removes it (checkout-api §3.6). */
+export const OrderUpdate = Type.Object(
+  {
+    amount: Type.Optional(PositiveAmountIn),
+    currency: Type.Optional(Currency),
+    merchant_reference: Type.Optional(Type.String({ minLength: 1, maxLength: limits.reference_length_max })),
+    ...optional,
+    shipping_option: Type.Optional(Type.Union([ShippingOption, Type.Null()])),
+  },
+  { title: 'SessionOrderUpdate' },
+)
+export type OrderUpdate = Static<typeof OrderUpdate>
+
+/** Lines as they are stored and shown: ids as text. Members that we don't know are kept. */
+export type StoredItem = Omit<Item, 'id' | 'line_id'> & { id?: string; line_id?: string }
+export type StoredOption = Omit<ShippingOption, 'id' | 'line_id'> & { id: string; line_id: string }
+export type StoredOrder = Omit<Order, 'items' | 'shipping_option'> & { items?: StoredItem[]; shipping_option?: StoredOption }
+
+/** An item with its ids as text. */
+export function storedItem(item: Item): StoredItem {
+  const { id, line_id, ...rest } = item
+  return {
+    ...(id === undefined ? {} : { id: String(id) }),
+    ...(line_id === undefined ? {} : { line_id: String(line_id) }),
+    ...rest,
+  }
+}
+
+/** A shipping option with its ids as text. */
+export function storedOption(option: ShippingOption): StoredOption {
+  return { ...option, id: String(option.id), line_id: String(option.line_id) }
+}
+
+/** An order with every id as text; whatever else was sent stays as it was. */
+export function storedOrder(order: Order): StoredOrder {
+  const { items, shipping_option, ...rest } = order
+  return {
+    ...rest,
+    ...(items ? { items: items.map(storedItem) } : {}),
+    ...(shipping_option ? { shipping_option: storedOption(shipping_option) } : {}),
+  }
+}
+
+/** The items and the shipping option added up, in minor units. */
+export function sumOfLines({ items = [], shipping_option }: Pick<StoredOrder, 'items' | 'shipping_option'>): number {
+  return items.reduce((sum, { amount = 0 }) => sum + amount, 0) + (shipping_option?.amount ?? 0)
+}
+
+/** With `strict-session-amounts`, the lines must add up to the amount; with `partial_payment` it may be less (checkout-api §1.10). */
+export function amountRefusal(order: StoredOrder): Refusal | undefined {
+  const sum = sumOfLines(order)
+  if (order.partial_payment ? order.amount <= sum : order.amount === sum) return undefined
+  const rule = order.partial_payment ? 'may be at most' : 'must be'
+  const message = `order.amount is ${order.amount}, but it ${rule} ${sum}: the items and the shipping option added up.`
+  return { code: 'session_amount_mismatch', path: '/order/amount', message, allowed: sum }
+}

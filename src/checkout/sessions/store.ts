@@ -1,0 +1,198 @@
+import type postgres from 'postgres'
+import { type Db, json, type Tx } from '../../lib/db.ts'
+import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import type { SessionEvent, SessionRow } from './session.ts'
+
+/** A session with its events; `events` is absent when they were not asked for. */
+export type FoundSession = SessionRow & { events?: SessionEvent[] }
+
+/**
+ * The CTE `chain`: `events` numbered and hashed after the last event of the session. Together with {@link insertSessionEvents} it
+ * appends to a session in whatever statement changes it:
+ *
+ *     with chain as (${sessionChain(db, account_id, session_id, events)}),
+ *     changed as (
+ *       update checkout.sessions s
+ *       set ..., version = s.version + 1, event_count = s.event_count + ${events.length}, hash = (${lastHash(db)})
+ *       where s.account_id = ${account_id} and s.id = ${session_id} and s.version = (select max(version) from chain) and ...
+ *       returning s.version),
+ *     session_events as (${insertSessionEvents(db, account_id, session_id)})
+ *     select version from changed
+ *
+ * The guard on `version` is what keeps the chain whole: when another write was first, nothing is changed and nothing appended.
+ */
+export function sessionChain(
+  db: Db,
+  account_id: string,
+  session_id: string,
+  events: readonly SessionEvent[],
+): postgres.PendingQuery<never[]> {
+  return db`
+    select s.version, s.event_count + c.ordinal as sequence, c.body, c.hash
+    from checkout.sessions s, lateral checkout.chain(s.hash, ${json(db, events)}) c
+    where s.account_id = ${account_id} and s.id = ${session_id}`
+}
+
+/** The hash of the last event in `chain`. */
+export function lastHash(db: Db): postgres.PendingQuery<never[]> {
+  return db`select c.hash from chain c order by c.sequence desc limit 1`
+}
+
+/** An insert to stand as a CTE: the events of `chain`, when `changed` let the change through. */
+export function insertSessionEvents(db: Db, account_id: string, session_id: string): postgres.PendingQuery<never[]> {
+  return db`
+    insert into checkout.session_events (account_id, session_id, sequence, body, hash)
+    select ${account_id}, ${session_id}, c.sequence, c.body, c.hash from chain c where exists (select from changed)`
+}
+
+/** One session, with its events in order when asked. One statement. */
+export async function findSession(
+  db: Db,
+  account_id: string,
+  id: string,
+  options: { events?: boolean } = {},
+): Promise<FoundSession | undefined> {
+  if (!options.events) {
+    const [row] = await db<SessionRow[]>`
+      select account_id, id, version, event_count, profile_id, payment_operation, data, operation_id, transaction_id, outcome,
+             pay_lock_id, pay_lock_expires_at, customer_ip, user_agent, expires_at, created_at, created_by, updated_at,
+             cancelled_at, cancelled_by
+      from checkout.sessions
+      where account_id = ${account_id} and id = ${id}`
+    return row
+  }
+  const [row] = await db<FoundSession[]>`
+    select s.account_id, s.id, s.version, s.event_count, s.profile_id, s.payment_operation, s.data, s.operation_id, s.transaction_id,
+           s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at, s.created_by,
+           s.updated_at, s.cancelled_at, s.cancelled_by,
+           (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+            where e.account_id = s.account_id and e.session_id = s.id) as events
+    from checkout.sessions s
+    where s.account_id = ${account_id} and s.id = ${id}`
+  return row
+}
+
+/** The session's row, locked until the database transaction ends. Its events are read by {@link findSession}. */
+export async function lockSession(tx: Tx, account_id: string, id: string): Promise<void> {
+  await tx`select from checkout.sessions where account_id = ${account_id} and id = ${id} for update`
+}
+
+/** Which sessions to list (checkout-api §3.4). `null`: any. */
+export type SessionFilter = {
+  limit: number
+  starting_after: string | null
+  id: string[] | null
+  search: string | null
+  transaction_id: string[] | null
+  store_id: string[] | null
+  created_at_gte: Date | null
+  created_at_lte: Date | null
+}
+
+/** A page of sessions with their events, newest first, after the one named by `starting_after`. */
+export function listSessions(db: Db, account_id: string, filter: SessionFilter): Promise<FoundSession[]> {
+  const { limit, starting_after, id, search, transaction_id, store_id, created_at_gte, created_at_lte } = filter
+  return db<FoundSession[]>`
+    with page as (
+      select * from checkout.sessions s
+      where s.account_id = ${account_id}
+        and (${starting_after}::text is null or (s.created_at, s.id) < (
+          select c.created_at, c.id from checkout.sessions c where c.account_id = ${account_id} and c.id = ${starting_after}))
+        and (${id}::text[] is null or s.id = any(${id}))
+        and (${transaction_id}::text[] is null or s.transaction_id = any(${transaction_id}))
+        and (${store_id}::text[] is null or s.store_id = any(${store_id}))
+        and (${created_at_gte}::timestamptz is null or s.created_at >= ${created_at_gte})
+        and (${created_at_lte}::timestamptz is null or s.created_at <= ${created_at_lte})
+        and (${search}::text is null or s.merchant_reference = ${search} or s.merchant_reference_2 = ${search}
+             or ${search} in (
+               concat_ws(' ', s.data #>> '{order,billing_address,first_name}', s.data #>> '{order,billing_address,last_name}'),
+               concat_ws(' ', s.data #>> '{order,shipping_address,first_name}', s.data #>> '{order,shipping_address,last_name}')))
+      order by s.account_id, s.created_at desc, s.id desc
+      limit ${limit})
+    select p.account_id, p.id, p.version, p.event_count, p.profile_id, p.payment_operation, p.data, p.operation_id, p.transaction_id,
+           p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at, p.created_by,
+           p.updated_at, p.cancelled_at, p.cancelled_by,
+           (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+            where e.account_id = p.account_id and e.session_id = p.id) as events
+    from page p
+    order by p.created_at desc, p.id desc`
+}
+
+/** A session that is not stored yet. */
+export type NewSession = Pick<
+  SessionRow,
+  'account_id' | 'id' | 'profile_id' | 'payment_operation' | 'data' | 'expires_at' | 'created_at' | 'created_by'
+>
+
+/** Inserts a session and its first events, in one statement. */
+export async function insertSession(db: Db, session: NewSession, events: readonly SessionEvent[]): Promise<void> {
+  const { account_id, id, profile_id, payment_operation, data, expires_at, created_at, created_by } = session
+  const { merchant_reference, merchant_reference_2 = null, store, amount, currency } = data.order
+  const store_id = store?.id === undefined ? null : String(store.id)
+  await db`
+    with chain as (select c.ordinal as sequence, c.body, c.hash from checkout.chain(${''}::bytea, ${json(db, events)}) c),
+    changed as (
+      insert into checkout.sessions (
+        account_id, id, event_count, hash, profile_id, payment_operation, merchant_reference, merchant_reference_2, store_id, amount,
+        currency, data, expires_at, created_at, created_by, updated_at)
+      values (
+        ${account_id}, ${id}, ${events.length}, (${lastHash(db)}), ${profile_id}, ${payment_operation}, ${merchant_reference},
+        ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${json(db, data)}, ${expires_at}, ${created_at}, ${created_by},
+        ${created_at})
+      returning id)
+    ${insertSessionEvents(db, account_id, id)}`
+}
+
+/** What a change may set; members left out stay as they are. `data` is sent only when it changes. */
+export type SessionChange = Partial<
+  Pick<
+    SessionRow,
+    | 'data'
+    | 'outcome'
+    | 'pay_lock_id'
+    | 'pay_lock_expires_at'
+    | 'customer_ip'
+    | 'user_agent'
+    | 'updated_at'
+    | 'cancelled_at'
+    | 'cancelled_by'
+  >
+>
+
+/**
+ * Changes the session that was read and appends events, in one statement, unless it has changed since.
+ * @returns the session as it is now; nothing when another write was first
+ */
+export async function updateSession(
+  db: Db,
+  read: FoundSession,
+  change: SessionChange,
+  events: readonly SessionEvent[],
+  notifications: readonly Notification[] = [],
+): Promise<FoundSession | undefined> {
+  const { account_id, id, version } = read
+  const next = { ...read, ...change }
+  const order = change.data?.order
+  const store_id = order?.store?.id === undefined ? null : String(order.store.id)
+  const [row] = await db<{ version: number }[]>`
+    with chain as (${sessionChain(db, account_id, id, events)}),
+    changed as (
+      update checkout.sessions s set
+        version = s.version + 1, event_count = s.event_count + ${events.length}, hash = coalesce((${lastHash(db)}), s.hash),
+        data = coalesce(${change.data ? json(db, change.data) : null}, s.data),
+        amount = coalesce(${order?.amount ?? null}, s.amount), currency = coalesce(${order?.currency ?? null}, s.currency),
+        merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),
+        merchant_reference_2 = coalesce(${order?.merchant_reference_2 ?? null}, s.merchant_reference_2),
+        store_id = coalesce(${store_id}, s.store_id),
+        outcome = ${next.outcome}, pay_lock_id = ${next.pay_lock_id}, pay_lock_expires_at = ${next.pay_lock_expires_at},
+        customer_ip = ${next.customer_ip}, user_agent = ${next.user_agent}, updated_at = ${next.updated_at},
+        cancelled_at = ${next.cancelled_at}, cancelled_by = ${next.cancelled_by}
+      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version}
+      returning s.version),
+    session_events as (${insertSessionEvents(db, account_id, id)}),
+    notifications as (${insertNotifications(db, account_id, notifications)})
+    select version from changed`
+  if (!row) return undefined
+  const appended = read.events ? { events: [...read.events, ...events] } : {}
+  return { ...next, ...appended, version: row.version, event_count: read.event_count + events.length }
+}
