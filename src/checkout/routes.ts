@@ -1,10 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { transactionRoutes } from './transactions/routes.ts'
 
 /** The Checkout API. */
 export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  await app.register(profileRoutes, parts)
   await app.register(sessionRoutes, parts)
   await app.register(transactionRoutes, parts)
 }

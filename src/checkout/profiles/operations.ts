@@ -44,6 +44,16 @@ export async function readProfile({ sql }: ProfileParts, account_id: string, nam
   return (await store.findProfile(sql, account_id, name)) ?? notFound(name)
 }
 
+/** A page of profiles by `profile_id`. */
+export function listProfiles(
+  { sql }: ProfileParts,
+  account_id: string,
+  page: { limit?: number; starting_after?: string },
+): Promise<ProfileRow[]> {
+  const { limit = limits.page_size_default, starting_after = null } = page
+  return store.listProfiles(sql, account_id, { limit, starting_after })
+}
+
 /** Replaces a profile; 404 when there is none. Sessions made before keep what they were made with. */
 export async function updateProfile(
   parts: ProfileParts,
@@ -72,15 +82,11 @@ function notFound(name: string): never {
 /** What the account has set for all its sessions, with the payment options it really has (checkout-api §8.2). */
 export async function readAccountConfiguration({ sql, gateways }: ProfileParts, account_id: string) {
   const account = await store.findAccountConfiguration(sql, account_id)
-  const products = availableProducts(gateways.products(account_id), account)
-  const payment_options = products.map(({ payment_product_type, currencies }) => ({ type: payment_product_type, currencies }))
-  return { configuration: { ...account?.configuration, payment_options: payment_options.map(asOption) } }
+  const payment_options = availableProducts(gateways.products(account_id), account).map(
+    ({ payment_product_type: type, currencies }) => ({ type, currencies: currencies === 'any' ? ['any'] : [...currencies] }),
+  )
+  return { configuration: { ...account?.configuration, payment_options } }
 }
-
-const asOption = ({ type, currencies }: { type: string; currencies: PaymentProduct['currencies'] }) => ({
-  type,
-  currencies: currencies === 'any' ? ['any'] : [...currencies],
-})
 
 /** Sets which products and currencies the account offers, and its name and logo. */
 export async function writeAccountConfiguration(

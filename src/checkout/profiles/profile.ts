@@ -57,6 +57,26 @@ export const Profile = Type.Object(
   { title: 'Profile' },
 )
 
+const PaymentOption = Type.Object({
+  type: Type.String({ description: 'A payment product type.' }),
+  currencies: Type.Array(Type.String(), { description: 'ISO 4217 codes, or `any`.' }),
+})
+const accountMembers = {
+  merchant: Type.Optional(
+    Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ pattern: '^https?://' })) }),
+  ),
+}
+/** What is sent to set the account's checkout configuration (checkout-api §8.2). Without `payment_options`: all it has. */
+export const AccountConfigurationIn = Type.Object(
+  { configuration: Type.Object({ payment_options: Type.Optional(Type.Array(PaymentOption)), ...accountMembers }) },
+  { examples: [{ configuration: { payment_options: [{ type: 'vipps', currencies: ['NOK'] }] } }] },
+)
+/** The account's checkout configuration as it is shown. */
+export const AccountConfiguration = Type.Object(
+  { configuration: Type.Object({ payment_options: Type.Array(PaymentOption), ...accountMembers }) },
+  { title: 'CheckoutConfiguration' },
+)
+
 /** What a profile's row keeps as `data`. */
 export type ProfileData = { configuration: Tree; merchant?: Tree; url?: { merchant_terms_url?: string }; description?: string }
 

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
+import { createGateways } from '../src/gateways/registry.ts'
+import { createTestAccount, send, type TestAccount } from './client.ts'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+let shop: TestAccount
+before(async () => {
+  server = await startServer({ work: false })
+  shop = await createTestAccount(server)
+  await ensureDefaultProfile(partsOf(server), shop.account_id)
+})
+after(() => server.close())
+
+/** The parts as the server has them. */
+function partsOf({ sql, clock, ids, config }: TestServer) {
+  return { sql, clock, ids, gateways: createGateways({ sql, clock, ids, config }) }
+}
+
+const walk = {
+  url: { return_url: 'https://example.com/accept', callback_url: 'https://example.com/callback' },
+  order: {
+    amount: 39800,
+    currency: 'NOK',
+    merchant_reference: 'order_id',
+    items: [
+      {
+        id: '175938',
+        line_id: '1',
+        description: 'Stablestol for utendørsbruk',
+        quantity: 2,
+        amount: 39800,
+        vat_amount: 7960,
+        vat: 25,
+      },
+    ],
+  },
+  profile_id: 'default',
+}
+const withOrder = (order: object) => ({ ...walk, order: { ...walk.order, ...order } })
+
+test('session create: 200 with id and url for the published body; read gives the order back as it was', async () => {
+  const created = await shop.call('POST', '/v1/sessions-profile', walk)
+  assert.equal(created.status, 200, JSON.stringify(created.body))
+  assert.deepEqual(Object.keys(created.body), ['id', 'url'])
+  assert.match(created.body.id, new RegExp(`^${shop.account_id}\\.[1-9A-HJ-NP-Za-km-z]{22}$`))
+  assert.equal(created.body.url, `${server.url}/v1/view/${created.body.id}`)
+
+  const { status, body } = await shop.call('GET', `/v1/sessions/${created.body.id}`)
+  assert.equal(status, 200)
+  assert.deepEqual(body.order, walk.order)
+  assert.deepEqual(body.url, walk.url)
+  assert.equal(body.profile_id, 'default')
+  assert.deepEqual(body.metadata, { 'session:profile_id': 'default' })
+  assert.equal(body.configuration.vipps.payability, 'payable')
+  assert.equal(body.configuration.dintero_psp.creditcard.payability, 'payable')
+  assert.equal(body.configuration.dintero.zero.payability, 'disabled_by_order_amount')
+  assert.equal(body.configuration.swish, undefined, 'Swish does not take NOK')
+  assert.deepEqual(
+    body.events.map((event: { name: string }) => event.name),
+    ['INITIATED'],
+  )
+  assert.equal('transaction_id' in body || 'status' in body || 'request_headers' in body.events[0], false)
+  assert.ok(!JSON.stringify(body).includes('null'))
+})
+
+test('session create: include_session puts the session into the answer', async () => {
+  const { body } = await shop.call('POST', '/v1/sessions-profile?include_session=true', walk)
+  const read = await shop.call('GET', `/v1/sessions/${body.id}`)
+  assert.deepEqual(body.session, read.body)
+})
+
+test('session create: headers are shown on request only, in lower case', async () => {
+  const headers = { 'Dintero-System-Name': 'woocommerce', 'Dintero-System-Version': '5.4', 'User-Agent': 'WordPress/6' }
+  const { body } = await shop.call('POST', '/v1/sessions-profile', walk, headers)
+  const kept = { 'dintero-system-name': 'woocommerce', 'dintero-system-version': '5.4', 'user-agent': 'WordPress/6' }
+  const path = `/v1/sessions/${body.id}?includes=events.request_headers&includes=initiating_system_request_headers`
+  for (const url of [path, path.replace('&includes=', ',')]) {
+    const read = await shop.call('GET', url)
+    assert.deepEqual(read.body.events[0].request_headers, kept)
+    assert.deepEqual(read.body.initiating_system_request_headers, kept)
+  }
+})
+
+// body of POST /v1/sessions-profile -> path and a part of the message of the 400
+const refused: [name: string, body: unknown, path: string, message: RegExp][] = [
+  ['unknown profile', { ...walk, profile_id: 'nope' }, '/profile_id', /no profile nope/],
+  ['no profile', { ...walk, profile_id: undefined }, '/profile_id', /required/],
+  ['no order', { ...walk, order: undefined }, '/order', /required/],
+  ['no url', { ...walk, url: undefined }, '/url', /required/],
+  ['amount as text', withOrder({ amount: '1' }), '/order/amount', /number/],
+  ['negative amount', withOrder({ amount: -1 }), '/order/amount', />= 0/],
+  ['no reference', withOrder({ merchant_reference: '' }), '/order/merchant_reference', /fewer than 1/],
+  ['currency', withOrder({ currency: 'nok' }), '/order/currency', /pattern/],
+  ['a currency nobody takes', { ...withOrder({ currency: 'XOF' }), profile_id: 'vipps' }, '/configuration', /XOF/],
+  ['relative return_url', { ...walk, url: { return_url: '/done' } }, '/url/return_url', /pattern/],
+  ['return_url that runs script', { ...walk, url: { return_url: 'JavaScript:alert(1)' } }, '/url/return_url', /pattern/],
+  ['callback_url', { ...walk, url: { ...walk.url, callback_url: 'ftp://x' } }, '/url/callback_url', /pattern/],
+  ['expired', { ...walk, expires_at: '2020-01-01T00:00:00Z' }, '/expires_at', /past/],
+  ['expires_at', { ...walk, expires_at: 'soon' }, '/expires_at', /ISO 8601/],
+  ['expires_at far ahead', { ...walk, expires_at: '2099-01-01T00:00:00Z' }, '/expires_at', /at most/],
+  ['amount 0 without dintero.zero', { ...withOrder({ amount: 0 }), profile_id: 'vipps' }, '/order/amount', /dintero.zero/],
+  [
+    'gift cards beside Vipps',
+    { ...walk, configuration: { dintero: { wallets: { enabled: true } } } },
+    '/configuration',
+    /dintero.wallets can't be combined with/,
+  ],
+]
+test('session create: 400 with the path, nothing stored', async (t) => {
+  await shop.call('POST', '/v1/admin/session/profiles', { profile_id: 'vipps', configuration: { vipps: { enabled: true } } })
+  const count = async () => (await server.sql`select count(*) from checkout.sessions`)[0]!.count
+  const before = await count()
+  for (const [name, body, path, message] of refused) {
+    await t.test(name, async () => {
+      const answer = await shop.call('POST', '/v1/sessions-profile', body)
+      assert.equal(answer.status, 400, JSON.stringify(answer.body))
+      assert.equal(answer.body.error.code, 'INVALID_REQUEST_PARAMETER')
+      assert.match(answer.body.error.message, message)
+      assert.equal(answer.body.error.errors[0].path, path)
+    })
+  }
+  assert.equal(await count(), before)
+})
+
+test('session create: 401 without token, 403 without scope', async () => {
+  assert.equal((await send(server.url, 'POST', '/v1/sessions-profile', { body: walk })).status, 401)
+  const reader = await createTestAccount(server, { scopes: ['read:checkout'] })
+  assert.equal((await reader.call('POST', '/v1/sessions-profile', walk)).status, 403)
+})
+
+test('session create: a production account without a gateway is told so', async () => {
+  const live = await createTestAccount(server, { account_id: 'P87654321' })
+  await ensureDefaultProfile(partsOf(server), live.account_id)
+  const { status, body } = await live.call('POST', '/v1/sessions-profile', walk)
+  assert.equal(status, 400)
+  assert.match(body.error.message, /No gateway is configured/)
+})
+
+test('session read: 404 for an unknown id, 403 for another account', async () => {
+  assert.equal((await shop.call('GET', `/v1/sessions/${shop.account_id}.nothing`)).status, 404)
+  assert.equal((await shop.call('GET', "/v1/sessions/'%20or%201=1")).status, 404)
+  assert.equal((await shop.call('GET', '/v1/sessions/T00000009.5cyWnV68vzJ1kYjZPrKWWm')).status, 403)
+})
+
+test('session events: each hash is over the one before and the event', async () => {
+  const { body } = await shop.call('POST', '/v1/sessions-profile', walk)
+  const [row] = await server.sql`
+    select s.hash = e.hash and e.hash = sha256(convert_to(e.body::text, 'UTF8')) as whole
+    from checkout.sessions s join checkout.session_events e on e.account_id = s.account_id and e.session_id = s.id
+    where s.id = ${body.id}`
+  assert.equal(row!.whole, true)
+})
