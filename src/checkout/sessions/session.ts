@@ -216,7 +216,8 @@ export function mayChange(session: SessionRow, now: Date): Refusal | undefined {
 }
 
 /**
- * What a cancel has to do (checkout-api §3.7): nothing (`done`), mark the session (`cancel`), or have the transaction voided first (`void`).
+ * What a cancel has to do (checkout-api §3.7): nothing (`done`), mark the session (`cancel`), or have the transaction voided
+ * first (`void`).
  */
 export function mayCancel(session: SessionRow): { step: 'done' | 'cancel' | 'void' } | { refusal: Refusal } {
   if (session.outcome === 'CANCELLED') return { step: 'done' }
