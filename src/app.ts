@@ -7,7 +7,7 @@ import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
 import { checkoutRoutes } from './checkout/routes.ts'
 import type { Gateways } from './gateways/gateway.ts'
 import { createGateways } from './gateways/registry.ts'
-import { simulatorRoutes } from './gateways/simulator/routes.ts'
+import { gatewayRoutes } from './gateways/routes.ts'
 import type { Config, Role } from './lib/config.ts'
 import type { Sql } from './lib/db.ts'
 import { healthRoutes } from './lib/health.ts'
@@ -76,7 +76,7 @@ export async function buildApp(environment: Environment) {
   if (role === 'all' || role === 'checkout') {
     await app.register(checkoutRoutes, parts)
     await app.register(paymentPageRoutes, parts)
-    await app.register(simulatorRoutes, parts)
+    await app.register(gatewayRoutes, parts)
   }
   return { app, work: backgroundWork(parts) }
 }

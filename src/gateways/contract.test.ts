@@ -23,7 +23,7 @@ type Candidate = {
 }
 
 let database: TestDatabase
-const card = (number: string) => ({ card: { number, expiry_date: '12/39', cvc: '123' } })
+const card = (number: string) => ({ card: { number, expiry: '12/39', cvc: '123' } })
 const gateways: Record<string, () => Candidate> = {
   simulator: () => ({
     gateway: createSimulator({

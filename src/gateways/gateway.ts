@@ -89,7 +89,7 @@ export type UpdateAuthorizationCall = FollowUp & {
 export type CardIn = {
   number: string
   /** `MM/YY` or `MM/YYYY`. */
-  expiry_date: string
+  expiry: string
   cvc: string
   cardholder_name?: string
 }

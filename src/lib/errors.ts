@@ -98,6 +98,9 @@ export const errors = {
   shipping_option_unknown: [400, 'The shipping option is not one that the session offers.'],
   payment_product_not_payable: [400, 'The payment product is not enabled for the session, or can not pay this order.'],
   express_callback_failed: [400, 'The shop did not answer the shipping or discount callback as it must; nothing was changed.'],
+
+  // Gateways
+  simulator_test_accounts_only: [403, 'The simulator serves test accounts (`T…`) only.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>
 
 export type ErrorCode = keyof typeof errors

@@ -93,12 +93,12 @@ export function judgeCard(fields: Readonly<Record<string, unknown>>, now: Date):
   const outcome = table[number]
   if (!/^\d{12,19}$/.test(number) || (!outcome && !luhn(number)))
     return refuse('card_number_invalid', 'This is not a card number.')
-  const expiry = readExpiry(fields.expiry_date)
-  if (!expiry) return refuse('expiry_date_invalid', 'The expiry date must be MM/YY or MM/YYYY.')
+  const expiry = readExpiry(fields.expiry)
+  if (!expiry) return refuse('card_expiry_invalid', 'The expiry date must be MM/YY or MM/YYYY.')
   if (expiry.ends <= now) return refuse('card_expired', 'The card has expired.', ['EXPIRED_CARD'])
   const american = number.startsWith('3')
   if (!new RegExp(`^\\d{${american ? 4 : 3}}$`).test(String(fields.cvc ?? ''))) {
-    return refuse('cvc_invalid', `The CVC must have ${american ? 4 : 3} digits.`, ['FAILED_VERIFICATION'])
+    return refuse('card_cvc_invalid', `The CVC must have ${american ? 4 : 3} digits.`, ['FAILED_VERIFICATION'])
   }
   const card = details(number, expiry.text, outcome)
   const code = /^RC-([0-9A-Z]{2})$/i.exec(String(fields.cardholder_name ?? '').trim())?.[1]

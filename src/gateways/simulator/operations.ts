@@ -4,7 +4,7 @@ import { invariant } from '../../lib/errors.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import type { AuthorizeCall, AuthorizeOutcome, FoundOutcome, Gateway, OperationOutcome } from '../gateway.ts'
 import { type CardVerdict, judgeCard } from './cards.ts'
-import { chooseFault, fittingRules, type Rule, type Subject } from './faults.ts'
+import { chooseFault, fittingRules, mask, type Rule, type Script, type Subject } from './faults.ts'
 import { arrive, type FollowUpCall, type FollowUpKind, openFollowUp } from './follow-up.ts'
 import {
   answerOf,
@@ -271,6 +271,47 @@ export async function decide(
     await store.updateMovement(tx, settled, decided.payment, now)
     return settled
   })
+}
+
+/** A payment with its authorization, for the pretend page. */
+export async function findOpen({ sql }: Simulator, account_id: string, payment_id: string) {
+  const movement = await store.findMovement(sql, account_id, payment_id)
+  const payment = movement?.kind === 'authorize' ? await store.findPayment(sql, { ...movement, id: payment_id }) : undefined
+  return movement && payment ? { movement, payment } : undefined
+}
+
+/** Puts a script in place. Card numbers in it are kept masked; a seed is chosen when none is given, so that the run can be repeated. */
+export async function createScript({ sql, ids, clock }: Simulator, account_id: string, given: Script): Promise<ScriptInPlace> {
+  const rules = given.rules?.map((rule) =>
+    rule.when?.card ? { ...rule, when: { ...rule.when, card: mask(rule.when.card) } } : rule,
+  )
+  const script = { ...given, seed: given.seed ?? ids.uuid(), ...(rules ? { rules } : {}) }
+  await store.upsertScript(sql, account_id, script, clock.now())
+  return { ...script, counters: {} }
+}
+
+type ScriptInPlace = Script & { counters: Record<string, number> }
+
+/** One page of the book, with the totals of every payment on it. */
+export async function readBook({ sql }: Simulator, account_id: string, query: store.BookQuery) {
+  const movements = await store.listMovements(sql, account_id, query)
+  const payments = await store.listPayments(sql, account_id, [...new Set(movements.map((movement) => movement.transaction_id))])
+  return {
+    movements: movements.map(({ account_id: _, sequence, detail, known_at, settled_at, merchant_reference, ...movement }) => ({
+      id: String(sequence),
+      ...movement,
+      merchant_reference: merchant_reference ?? undefined,
+      payment_product_type: movement.payment_product_type ?? undefined,
+      known_at: known_at ?? undefined,
+      settled_at: settled_at ?? undefined,
+      error: detail.error,
+    })),
+    payments: payments.map(({ account_id: _, masked_pan, habit, ...payment }) => ({
+      ...payment,
+      masked_pan: masked_pan ?? undefined,
+      habit: habit ?? undefined,
+    })),
+  }
 }
 
 function told({ clock, config }: Simulator, { account_id, payment_id }: Movement): { now: Date; redirect_url: string } {

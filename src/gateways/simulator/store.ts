@@ -207,3 +207,53 @@ export async function countEarlier(db: Db, account_id: string, transaction_id: s
     where account_id = ${account_id} and transaction_id = ${transaction_id} and kind = ${kind}`
   return row!.earlier
 }
+
+/** A script in place of the one before; the counters begin anew. */
+export async function upsertScript(db: Db, account_id: string, script: Script, now: Date): Promise<void> {
+  await db`
+    insert into simulator.scripts (account_id, script, updated_at) values (${account_id}, ${json(db, script)}, ${now})
+    on conflict (account_id) do update set script = excluded.script, counters = '{}', updated_at = excluded.updated_at`
+}
+
+/** Takes the script away, and returns it. */
+export async function deleteScript(
+  db: Db,
+  account_id: string,
+): Promise<{ script: Script; counters: Record<string, number> } | undefined> {
+  const [row] = await db<{ script: Script; counters: Record<string, number> }[]>`
+    delete from simulator.scripts where account_id = ${account_id} returning script, counters`
+  return row
+}
+
+export type BookQuery = { transaction_id?: string; merchant_reference?: string; limit?: number; starting_after?: string }
+export type BookRow = Movement & {
+  sequence: number
+  calls: number
+  created_at: Date
+  settled_at: Date | null
+  merchant_reference: string | null
+  payment_product_type: string | null
+}
+
+/** A page of the book, oldest first. */
+export async function listMovements(db: Db, account_id: string, query: BookQuery): Promise<BookRow[]> {
+  const { transaction_id, merchant_reference, limit = 100, starting_after = '0' } = query
+  return db<BookRow[]>`
+    select m.*, p.merchant_reference, p.payment_product_type
+    from simulator.movements m
+    left join simulator.payments p
+      on p.account_id = m.account_id and p.transaction_id = m.transaction_id and p.id = m.payment_id
+    where m.account_id = ${account_id} and m.sequence > ${Number(starting_after)}
+      ${transaction_id === undefined ? db`` : db`and m.transaction_id = ${transaction_id}`}
+      ${merchant_reference === undefined ? db`` : db`and p.merchant_reference = ${merchant_reference}`}
+    order by m.sequence limit ${limit}`
+}
+
+/** The payments of these transactions, with their totals. */
+export async function listPayments(db: Db, account_id: string, transaction_ids: string[]): Promise<Payment[]> {
+  return db<Payment[]>`
+    select account_id, transaction_id, id, session_id, merchant_reference, payment_product_type, currency, amount, authorized, captured,
+      refunded, voided, state, is_final, habit, masked_pan
+    from simulator.payments where account_id = ${account_id} and transaction_id = any(${transaction_ids})
+    order by created_at, id`
+}
