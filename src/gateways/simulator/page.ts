@@ -43,9 +43,9 @@ export function paymentPage(payment: Payment, movement: Movement): string {
     (decision) => `<button name="decision" value="${decision}" data-testid="${decision}">${labels[decision]}</button>`,
   )
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(name)}</title><style>${style}</style></head><body><main><h1>${escape(name)}</h1>
-<p class="note">This is a test. No real money moves.</p><p class="amount" data-testid="amount">${escape(amountText(payment))}</p>
-<dl>${rows.map(([term, value]) => `<dt>${term}</dt><dd>${escape(value)}</dd>`).join('')}</dl>
+<title>${escapeHtml(name)}</title><style>${style}</style></head><body><main><h1>${escapeHtml(name)}</h1>
+<p class="note">This is a test. No real money moves.</p><p class="amount" data-testid="amount">${escapeHtml(amountText(payment))}</p>
+<dl>${rows.map(([term, value]) => `<dt>${term}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${open ? `${held ? '<p>The payment is held for review.</p>' : ''}<form method="post">${buttons.join('')}</form>` : outcome(movement)}
 </main></body></html>`
 }
@@ -53,7 +53,7 @@ ${open ? `${held ? '<p>The payment is held for review.</p>' : ''}<form method="p
 function outcome(movement: Movement): string {
   const text = movement.state === 'succeeded' ? 'This payment is approved.' : 'This payment is over.'
   const back = movement.detail.return_url
-  return `<p data-testid="outcome">${text}</p>${back && /^https?:/.test(back) ? `<p><a href="${escape(back)}">Back to the shop</a></p>` : ''}`
+  return `<p data-testid="outcome">${text}</p>${back && /^https?:/.test(back) ? `<p><a href="${escapeHtml(back)}">Back to the shop</a></p>` : ''}`
 }
 
 function amountText({ amount, currency }: Payment): string {
@@ -61,6 +61,6 @@ function amountText({ amount, currency }: Payment): string {
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
