@@ -2,11 +2,15 @@ import { createHash } from 'node:crypto'
 import type { Decision, Movement, Payment } from './payment.ts'
 import { findProduct } from './products.ts'
 
-const style = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{margin:0;display:grid;place-items:center;min-height:100vh}
-main{max-width:26rem;padding:1.5rem;width:100%;box-sizing:border-box}h1{font-size:1.25rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem}
-dd{margin:0;text-align:right;overflow-wrap:anywhere}.amount{font-size:2rem;font-weight:600}
-button{display:block;width:100%;margin:.5rem 0;padding:.75rem;font:inherit;border-radius:.5rem;border:1px solid currentColor;background:transparent;color:inherit;cursor:pointer}
-button[value=approve]{background:#0b6b3a;border-color:#0b6b3a;color:#fff}button:focus-visible{outline:3px solid #1a73e8;outline-offset:2px}.note{opacity:.85}`
+const style = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
+body{margin:0;display:grid;place-items:center;min-height:100vh}main{max-width:26rem;padding:1.5rem;width:100%;box-sizing:border-box}
+h1{font-size:1.25rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem}dd{margin:0;text-align:right;overflow-wrap:anywhere}
+.amount{font-size:2rem;font-weight:600}.note{opacity:.85}
+button{display:block;width:100%;margin:.5rem 0;padding:.75rem;font:inherit;border-radius:.5rem;border:1px solid currentColor}
+button{background:transparent;color:inherit;cursor:pointer}button[value=approve]{background:#0b6b3a;border-color:#0b6b3a;color:#fff}
+button:focus-visible{outline:3px solid #1a73e8;outline-offset:2px}`
+
+const styleHash = createHash('sha256').update(style).digest('base64')
 
 /**
  * Sent with the page. No script runs, nothing is loaded. The decision ends in a redirect to the merchant's site, which browsers count
@@ -14,7 +18,7 @@ button[value=approve]{background:#0b6b3a;border-color:#0b6b3a;color:#fff}button:
  */
 export const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; form-action http: https:; base-uri 'none'`,
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; form-action http: https:; base-uri 'none'`,
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
