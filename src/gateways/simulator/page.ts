@@ -57,7 +57,8 @@ ${open ? `${held ? '<p>The payment is held for review.</p>' : ''}<form method="p
 function outcome(movement: Movement): string {
   const text = movement.state === 'succeeded' ? 'This payment is approved.' : 'This payment is over.'
   const back = movement.detail.return_url
-  return `<p data-testid="outcome">${text}</p>${back && /^https?:/.test(back) ? `<p><a href="${escapeHtml(back)}">Back to the shop</a></p>` : ''}`
+  const link = back && /^https?:/.test(back) ? `<p><a href="${escapeHtml(back)}">Back to the shop</a></p>` : ''
+  return `<p data-testid="outcome">${text}</p>${link}`
 }
 
 function amountText({ amount, currency }: Payment): string {
