@@ -1,4 +1,186 @@
-import type { FastifyPluginAsync } from 'fastify'
+import { createHash } from 'node:crypto'
+import formbody from '@fastify/formbody'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../app.ts'
+import { ApiError } from '../../lib/errors.ts'
+import { type Html, safeHref } from '../../lib/html.ts'
+import { loadAssets } from './assets.ts'
+import { chooseLanguage } from './language.ts'
+import { renderPage } from './page.ts'
+import type { PageQuery } from './parts/context.ts'
+import { continuePage, embedResult, landingPage } from './plain.ts'
+import { readTheme, themeCss } from './theme.ts'
+import type { SessionView, View } from './view.ts'
 
-export const paymentPageRoutes: FastifyPluginAsync<Parts> = async () => {}
+const open = { config: { access: 'public' as const }, schema: { hide: true } }
+type Query = PageQuery & Record<string, string | undefined>
+
+/**
+ * The hosted payment page (checkout-api §3.10.1, §7; clients §1 to §3). It reads and pays through the public endpoints of
+ * the customer side, so that the page can do nothing that another page could not.
+ */
+export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  await app.register(formbody)
+
+  app.get<{ Querystring: Query }>('/', open, async (request, reply) => {
+    const { sid } = request.query
+    const assets = await loadAssets()
+    if (!sid) return sendHtml(reply, landingPage(assets), {})
+    return sendPage(app, parts, request, reply, sid)
+  })
+
+  app.get<{ Params: { sid: string } }>('/v1/view/:sid', open, async (request, reply) => {
+    const [path = '', query = ''] = request.url.split('?', 2)
+    // Relative, so that it stays on the origin that the customer knows us by (clients §3.1).
+    const up = path.endsWith('/') ? '../../../' : '../../'
+    const rest = query.split('&').filter((pair) => pair && !pair.startsWith('sid='))
+    return reply.redirect(`${up}?${[...rest, `sid=${encodeURIComponent(request.params.sid)}`].join('&')}`, 302)
+  })
+
+  app.get<{ Querystring: Query }>('/page/state', open, async (request, reply) => {
+    const { sid = '' } = request.query
+    const { state, fragment } = await render(app, parts, request, sid)
+    return reply.header('cache-control', 'no-store').send({ state, html: fragment.markup })
+  })
+
+  for (const path of ['/embedResult/', '//embedResult/']) {
+    app.get<{ Querystring: Query }>(path, open, async (request, reply) => {
+      const language = chooseLanguage(request.query.language, request.headers['accept-language'])
+      return sendHtml(reply, embedResult(await loadAssets(), language, request.query), {})
+    })
+  }
+
+  app.get<{ Params: { file: string } }>('/page/assets/:file', open, async (request, reply) => {
+    const { js, css, js_path, css_path } = await loadAssets()
+    const script = request.params.file.endsWith('.js')
+    const current = request.url.split('?')[0] === (script ? js_path : css_path)
+    return reply
+      .header('cache-control', current ? 'public, max-age=31536000, immutable' : 'no-cache')
+      .header('x-content-type-options', 'nosniff')
+      .type(script ? 'text/javascript; charset=utf-8' : 'text/css; charset=utf-8')
+      .send(script ? js : css)
+  })
+
+  app.post<{ Querystring: Query; Body: Record<string, string> }>('/page/pay', open, async (request, reply) => {
+    assertOwnPage(request)
+    const { sid = '' } = request.query
+    const answer = await app.inject({
+      method: 'POST',
+      url: `/v1/sessions/${encodeURIComponent(sid)}/pay`,
+      headers: passedOn(request),
+      payload: formMembers(request.body ?? {}),
+    })
+    const body = answer.json<{ redirect_url?: string; error?: unknown; success?: boolean; poll_url?: string }>()
+    const next = safeHref(body.redirect_url)
+    const language = chooseLanguage(request.query.language, request.headers['accept-language'])
+    // Not a redirect: browsers hold the whole chain of a form's redirects against `form-action`.
+    if (answer.statusCode < 300 && next && !body.error)
+      return sendHtml(reply, continuePage(await loadAssets(), language, next), {})
+    const failed = answer.statusCode >= 400 || (body.error !== undefined && !body.poll_url)
+    return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}), 303)
+  })
+
+  app.post<{ Querystring: Query }>('/page/cancel', open, async (request, reply) => {
+    assertOwnPage(request)
+    const sid = encodeURIComponent(request.query.sid ?? '')
+    await app.inject({ method: 'POST', url: `/v1/view/${sid}/session/abandon`, headers: passedOn(request) })
+    return reply.redirect(backToPage(request, {}), 303)
+  })
+}
+
+async function render(app: FastifyInstance, parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
+  return renderPage({
+    view: await readView(app, sid, passedOn(request)),
+    query: request.query,
+    sid,
+    accept_language: request.headers['accept-language'],
+    now: parts.clock.now(),
+    assets: await loadAssets(),
+  })
+}
+
+async function sendPage(
+  app: FastifyInstance,
+  parts: Parts,
+  request: FastifyRequest<{ Querystring: Query }>,
+  reply: FastifyReply,
+  sid: string,
+) {
+  const { html, theme_css, logo_url } = await render(app, parts, request, sid)
+  return sendHtml(reply, html, { theme_css, logo_url })
+}
+
+async function readView(app: FastifyInstance, sid: string, headers: Record<string, string>): Promise<View> {
+  const answer = await app.inject({ url: `/v1/view/${encodeURIComponent(sid)}/session`, headers })
+  if (answer.statusCode === 200) return { session: answer.json<SessionView>() }
+  if (answer.statusCode !== 404) throw new ApiError('unavailable', 'The session can not be read now. Try again.')
+  const { error } = answer.json<{ error?: { cause?: string; session_details?: object } }>()
+  return { cause: error?.cause, details: error?.session_details ?? {} }
+}
+
+/** The headers of the customer's browser that the endpoints record. */
+function passedOn({ headers, ip }: FastifyRequest): Record<string, string> {
+  const language = headers['accept-language']
+  return {
+    'user-agent': headers['user-agent'] ?? '',
+    'x-forwarded-for': ip,
+    ...(language ? { 'accept-language': language } : {}),
+  }
+}
+
+/** A form may be posted from our own page only: another site could make a customer pay or cancel. */
+function assertOwnPage({ headers }: FastifyRequest): void {
+  const site = headers['sec-fetch-site']
+  const { origin } = headers
+  const own = site ? site === 'same-origin' : !origin || (URL.canParse(origin) && new URL(origin).host === headers.host)
+  if (!own) throw new ApiError('forbidden', 'This form can be sent from the payment page only.')
+}
+
+function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Record<string, string>): string {
+  const { notice, ...query } = request.query
+  const pairs = Object.entries({ ...query, ...changes }).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
+  return `/?${new URLSearchParams(pairs)}`
+}
+
+/** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. */
+function formMembers(form: Readonly<Record<string, string>>): object {
+  const body: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(form)) {
+    const path = name.split('.')
+    if (typeof value !== 'string' || value.trim() === '' || path.some((member) => member === '__proto__')) continue
+    let node = body
+    for (const member of path.slice(0, -1)) {
+      node[member] ??= {}
+      node = node[member] as Record<string, unknown>
+    }
+    const digits = name === 'card.number' || name === 'phone_number'
+    node[path.at(-1)!] = digits ? value.replace(/[\s()-]/g, '') : value.trim()
+  }
+  return body
+}
+
+/** Sends a page with its policy: our own script and styles, nothing from anybody else but the merchant's logo; any site may frame it. */
+export function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string; logo_url?: string | undefined }) {
+  const style = createHash('sha256')
+    .update(options.theme_css ?? themeCss(readTheme(undefined)))
+    .digest('base64')
+  const logo = options.logo_url && URL.canParse(options.logo_url) ? ` ${new URL(options.logo_url).origin}` : ''
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'sha256-${style}'`,
+    `img-src 'self' data:${logo}`,
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    'frame-ancestors *',
+  ]
+  return reply
+    .header('content-security-policy', policy.join('; '))
+    .header('referrer-policy', 'same-origin')
+    .header('x-content-type-options', 'nosniff')
+    .header('cache-control', 'no-store')
+    .type('text/html; charset=utf-8')
+    .serializer((text: string) => text)
+    .send(page.markup)
+}

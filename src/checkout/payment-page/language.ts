@@ -1,0 +1,52 @@
+import { da } from './texts/da.ts'
+import { de } from './texts/de.ts'
+import { en, type Texts } from './texts/en.ts'
+import { fi } from './texts/fi.ts'
+import { no } from './texts/no.ts'
+import { sv } from './texts/sv.ts'
+
+/** The languages of the page, by the code that the Web SDK uses. */
+export const languages = {
+  no: { name: 'Norsk', locale: 'nb-NO', texts: no },
+  sv: { name: 'Svenska', locale: 'sv-SE', texts: sv },
+  da: { name: 'Dansk', locale: 'da-DK', texts: da },
+  fi: { name: 'Suomi', locale: 'fi-FI', texts: fi },
+  en: { name: 'English', locale: 'en-GB', texts: en },
+  de: { name: 'Deutsch', locale: 'de-DE', texts: de },
+} as const satisfies Record<string, { name: string; locale: string; texts: Texts }>
+
+export type Language = keyof typeof languages
+export type { Texts }
+
+function match(tag: string): Language | undefined {
+  const code = tag.trim().toLowerCase().split(/[-_;]/)[0]!
+  if (code === 'nb' || code === 'nn') return 'no'
+  return Object.hasOwn(languages, code) ? (code as Language) : undefined
+}
+
+/** The language asked for (`no`, `nb-NO`, `sv_SE`, …), else the first that the browser prefers and we speak, else English. */
+export function chooseLanguage(asked: string | undefined, accept_language: string | undefined): Language {
+  return match(asked ?? '') ?? (accept_language ?? '').split(',').map(match).find(Boolean) ?? 'en'
+}
+
+/** Puts values into the `{name}` places of a text. */
+export function fill(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (place, name: string) => values[name] ?? place)
+}
+
+/** An amount in minor units as the customer reads it, such as `398,00 kr`. */
+export function money(language: Language, amount: number, currency: string): string {
+  try {
+    const format = new Intl.NumberFormat(languages[language].locale, { style: 'currency', currency })
+    return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+  } catch {
+    return `${(amount / 100).toFixed(2)} ${currency}`
+  }
+}
+
+/** A point in time as the customer reads it; in UTC unless the text carries its own offset's meaning for the shop. */
+export function dateTime(language: Language, iso: string, timeZone = 'UTC'): string {
+  const date = new Date(iso)
+  if (Number.isNaN(date.getTime())) return iso
+  return new Intl.DateTimeFormat(languages[language].locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(date)
+}

@@ -1,0 +1,119 @@
+import { type Html, html, scriptJson } from '../../lib/html.ts'
+import type { Assets } from './assets.ts'
+import { chooseLanguage, type Language, languages, type Texts } from './language.ts'
+import { body } from './parts/body.ts'
+import { createContext, type PageQuery } from './parts/context.ts'
+import type { PageState, ScriptText } from './protocol.ts'
+import { readTheme, type Theme, themeCss } from './theme.ts'
+import { finalEvent, type MerchantView, stageOf, type View } from './view.ts'
+
+/** A page and what its headers need to know. */
+export type Rendered = { html: Html; theme_css: string; logo_url: string | undefined; state: PageState; fragment: Html }
+
+const scriptTexts = [
+  'processing',
+  'locked',
+  'updated',
+  'in_progress',
+  'declined',
+  'offline',
+  'leaving',
+  'validating',
+  'validation_failed',
+  'waiting_app',
+  'required',
+  'card_number_wrong',
+  'card_expiry_wrong',
+  'card_expired',
+  'card_cvc_wrong',
+  'phone_number_wrong',
+  'email_wrong',
+  'postal_code_wrong',
+  'organization_number_wrong',
+  'social_security_number_wrong',
+  'choose_product',
+  'checkbox_required',
+  'code_refused',
+  'address_refused',
+  'address_first',
+  'popout_open',
+  'popout_focus',
+  'popout_close',
+  'popout_description',
+  'popout_failed',
+  'try_again',
+] as const satisfies readonly ScriptText[]
+
+function textsOfScript(texts: Texts): PageState['texts'] {
+  return Object.fromEntries(scriptTexts.map((name) => [name, texts[name]])) as PageState['texts']
+}
+
+function merchantOf(view: View): MerchantView | undefined {
+  if (!('session' in view)) return view.details.merchant
+  return view.session.merchant ?? (view.session.configuration?.merchant as MerchantView | undefined)
+}
+
+/** Renders the page for one session, whatever has become of it. */
+export function renderPage(input: {
+  view: View
+  query: PageQuery
+  sid: string
+  accept_language: string | undefined
+  now: Date
+  assets: Assets
+}): Rendered {
+  const { view, query, sid, assets } = input
+  const language = chooseLanguage(query.language, input.accept_language)
+  const stage = stageOf(view)
+  const session = 'session' in view ? view.session : undefined
+  const final = finalEvent(view)
+  const merchant = merchantOf(view)
+  const context = createContext({ sid, stage, language, query, session })
+  const theme = readTheme(session?.configuration?.theme)
+  const state: PageState = {
+    sid,
+    stage,
+    language,
+    ...(session ? { session } : {}),
+    ...(final ? { final } : {}),
+    now: input.now.toISOString(),
+    texts: textsOfScript(context.t),
+    button: { background: theme.primary, color: theme.on_primary, radius: theme.button },
+  }
+  const return_url = 'details' in view ? view.details.return_url : undefined
+  const fragment = body(context, { merchant, final, return_url })
+  const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
+  const refresh = final && html`<noscript><meta http-equiv="refresh" content="1;url=${final.href}"></noscript>`
+  return {
+    html: document({ language, title, theme, assets, inline: query.ui === 'inline', head: refresh, state, fragment }),
+    theme_css: themeCss(theme),
+    logo_url: merchant?.logo_url,
+    state,
+    fragment,
+  }
+}
+
+/** The HTML around a page. With a state, the script takes over; without one it is plain HTML. */
+export function document(input: {
+  language: Language
+  title: string
+  theme: Theme
+  assets: Assets
+  inline: boolean
+  head?: Html | undefined
+  state?: PageState
+  fragment: Html
+}): Html {
+  const { language, title, theme, assets, inline, head, state, fragment } = input
+  return html`<!doctype html>
+<html lang="${languages[language].locale.slice(0, 2)}"><head><meta charset="utf-8"><title>${title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="${assets.css_path}"><style>${rawCss(theme)}</style>
+${state && html`<script type="module" src="${assets.js_path}"></script>`}${head}</head>
+<body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}"><div id="page" class="page">${fragment}</div>${state && scriptJson('state', state)}</body></html>`
+}
+
+/** The theme is checked values only, none of which HTML could take for markup: escaping leaves it as it is. */
+function rawCss(theme: Theme): string {
+  return themeCss(theme)
+}

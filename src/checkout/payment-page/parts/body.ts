@@ -1,0 +1,82 @@
+import { type Html, html, safeHref } from '../../../lib/html.ts'
+import type { Texts } from '../language.ts'
+import { enabledProducts, selectedProduct } from '../products.ts'
+import type { FinalEvent, Stage } from '../protocol.ts'
+import type { MerchantView } from '../view.ts'
+import { amountText, type Context, pageQuery } from './context.ts'
+import { checkboxes, expressMissing, expressParts } from './express.ts'
+import { header, message, testBanner } from './frame.ts'
+import { productList } from './products.ts'
+import { summary } from './summary.ts'
+
+const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Texts]>> = {
+  paid: ['paid_title', 'paid'],
+  held: ['held_title', 'held'],
+  failed: ['failed_title', 'failed'],
+  declined: ['failed_title', 'failed'],
+  cancelled: ['cancelled_title', 'cancelled'],
+  expired: ['expired_title', 'expired'],
+  not_found: ['not_found_title', 'not_found'],
+}
+
+/** Everything inside the page's frame: what the script swaps when the session has changed. */
+export function body(
+  context: Context,
+  rest: { merchant: MerchantView | undefined; final: FinalEvent | undefined; return_url?: string | undefined },
+): Html {
+  return html`${testBanner(context)}${header(context, rest.merchant)}
+<main data-stage="${context.stage}">${
+    context.query.loader === 'true'
+      ? waiting(context, context.t.validating)
+      : context.stage === 'open' || context.stage === 'locked'
+        ? payment(context)
+        : context.stage === 'processing'
+          ? waiting(context, context.t.processing)
+          : outcome(context, rest.final?.href ?? rest.return_url)
+  }</main>`
+}
+
+function waiting({ t }: Context, text: string): Html {
+  return html`<h1 class="unseen">${t.title}</h1><section class="card centre" data-testid="waiting"><div class="spinner" aria-hidden="true"></div>${message(text, 'info')}</section>`
+}
+
+/** The end of a session: what happened, and the way back to the shop. Without JavaScript the browser goes there by itself. */
+function outcome({ t, stage }: Context, href: string | undefined): Html {
+  const [title, text] = ends[stage] ?? ends.not_found!
+  const back = safeHref(href)
+  return html`<section class="card centre outcome" data-outcome="${stage}"><h1>${t[title]}</h1>${message(t[text], 'info')}
+${back && html`<p><a class="button" href="${back}" target="_top" data-testid="back">${t.back_to_shop}</a></p>`}</section>`
+}
+
+function payment(context: Context): Html {
+  const { t, session, stage, query } = context
+  const amount = session.order?.amount ?? 0
+  const products = enabledProducts(session.configuration, t, amount)
+  const selected = selectedProduct(products, query.product, session.configuration)
+  const terms = safeHref(session.url?.merchant_terms_url)
+  const missing = expressMissing(context)
+  const notice = stage === 'locked' ? t.locked : query.notice === 'declined' ? t.declined : undefined
+  const launcher = query.role === 'pop_out_launcher'
+  return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
+${summary(context)}${expressParts(context)}
+<section class="card" id="payment"${launcher ? html` data-launcher="true"` : ''}>
+<form id="pay-form" method="post" action="/page/pay?${pageQuery(context)}" data-form="pay" novalidate${missing ? html` data-missing="${missing}"` : ''}>
+${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
+${session.express && checkboxes(session.checkboxes)}
+${missing && html`<p class="hint" data-testid="express-missing">${t.address_first}</p>`}
+<p class="hint terms">${t.terms} ${terms && html`<a href="${terms}" target="_blank" rel="noopener noreferrer" data-testid="terms">${t.terms_link}</a>`}</p>
+${
+  !launcher &&
+  products.length > 0 &&
+  html`<button type="submit" class="pay" data-testid="pay"${missing || stage === 'locked' || !selected ? html` disabled` : ''}>${
+    amount === 0 ? t.complete : payLabel(context, amount)
+  }</button>`
+}</form></section>
+<form method="post" action="/page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit" class="plain" data-testid="cancel">${
+    t.cancel
+  }</button></form>`
+}
+
+function payLabel(context: Context, amount: number): string {
+  return context.t.pay.replace('{amount}', () => amountText(context, amount))
+}

@@ -1,0 +1,134 @@
+import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { dateTime } from '../language.ts'
+import type { CheckboxView, ShippingView } from '../view.ts'
+import { amountText, type Context } from './context.ts'
+import { addressFields } from './fields.ts'
+
+/** What an express session still lacks before it can be paid (checkout-api §3.2.3). */
+export function expressMissing({ session }: Context): 'address' | 'shipping_option' | undefined {
+  const { express, order } = session
+  if (!express) return undefined
+  if (!order?.shipping_address) return 'address'
+  if (express.shipping_mode === 'shipping_not_required') return undefined
+  const offered = (express.shipping_options ?? []).length > 0 || Boolean(express.shipping_address_callback_url)
+  return offered && !order.shipping_option ? 'shipping_option' : undefined
+}
+
+/** Address, delivery and discount codes of an express session. */
+export function expressParts(context: Context): Html | false {
+  return context.session.express !== undefined && html`${address(context)}${shipping(context)}${discountCodes(context)}`
+}
+
+function address(context: Context): Html {
+  const { t, session } = context
+  const configuration = session.configuration ?? {}
+  const types = session.express?.customer_types?.length ? session.express.customer_types : ['b2c', 'b2b']
+  const value = session.order?.shipping_address
+  const preferred = value?.business_name ? 'b2b' : ((configuration.default_customer_type as string | undefined) ?? types[0])
+  const company = types.includes('b2b') && (preferred === 'b2b' || !types.includes('b2c'))
+  const differing = (configuration.allow_different_billing_shipping_address ?? []) as string[]
+  const billing = session.order?.billing_address
+  const differs = billing !== undefined && value !== undefined && JSON.stringify(billing) !== JSON.stringify(value)
+  return html`<section class="card" id="express-address"><form data-form="address" novalidate>
+<h2>${t.express_title}</h2><noscript><p class="hint">${t.script_needed}</p></noscript>
+${
+  types.length > 1 &&
+  html`<fieldset class="inline-choice"><legend>${t.customer_type}</legend>${types.map(
+    (type) =>
+      html`<label class="choice"><input type="radio" name="customer_type" value="${type}" data-testid="customer-type-${type}"${
+        (type === 'b2b') === company ? html` checked` : ''
+      }><span>${type === 'b2b' ? t.b2b : t.b2c}</span></label>`,
+  )}</fieldset>`
+}
+<div class="fields" data-company="${company ? 'true' : 'false'}">${addressFields(context, {
+    prefix: 'shipping_address',
+    value,
+    company: types.includes('b2b'),
+    contact: true,
+  })}</div>
+${
+  differing.length > 0 &&
+  html`<label class="choice"><input type="checkbox" name="other_billing" value="true" data-testid="other-billing"${differs ? html` checked` : ''}>
+<span>${t.other_billing}</span></label><div class="fields billing" data-company="${company ? 'true' : 'false'}"><h3>${t.billing_title}</h3>${addressFields(
+    context,
+    {
+      prefix: 'billing_address',
+      value: differs ? billing : undefined,
+      company: types.includes('b2b'),
+      contact: false,
+      testid: 'billing-',
+    },
+  )}</div>`
+}
+<button type="submit" class="secondary" data-testid="save-address">${t.save_address}</button></form></section>`
+}
+
+function shipping(context: Context): Html | false {
+  const { t, session } = context
+  const options = session.express?.shipping_options ?? []
+  if (session.express?.shipping_mode === 'shipping_not_required' || !session.order?.shipping_address) return false
+  if (options.length === 0) {
+    return (
+      Boolean(session.express?.shipping_address_callback_url) &&
+      html`<section class="card" id="express-shipping"><p class="message" data-kind="error" data-testid="no-shipping">${t.no_shipping}</p></section>`
+    )
+  }
+  // Options with the same id are one product in several forms (checkout-api §2.6): they stand together.
+  const ids = [...new Set(options.map((option) => option.id))]
+  return html`<section class="card" id="express-shipping"><form data-form="shipping"><fieldset><legend><h2>${t.shipping_title}</h2></legend>${ids.map(
+    (id) => {
+      const members = options.filter((option) => option.id === id)
+      return html`<div class="shipping-group">${members.map((option) => shippingRow(context, option))}</div>`
+    },
+  )}</fieldset></form></section>`
+}
+
+function shippingRow(context: Context, option: ShippingView): Html {
+  const { t, language, session } = context
+  const chosen = session.order?.shipping_option?.line_id === option.line_id
+  const place = option.pick_up_address
+  const slot = option.time_slot
+  const notes = [
+    option.description,
+    option.operator,
+    place && `${t.pick_up}: ${[place.business_name, place.address_line, place.postal_place].filter(Boolean).join(', ')}`,
+    slot?.starts_at && `${dateTime(language, slot.starts_at)}${slot.ends_at ? ` – ${dateTime(language, slot.ends_at)}` : ''}`,
+    option.environmental_data?.description,
+  ].filter(Boolean)
+  return html`<label class="choice"><input type="radio" name="shipping_option" value="${option.line_id}" data-testid="shipping-${option.line_id}"${
+    chosen ? html` checked` : ''
+  }><span class="label">${option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>
+<span>${option.amount ? amountText(context, option.amount) : t.free}</span></label>`
+}
+
+function discountCodes(context: Context): Html | false {
+  const { t, session } = context
+  const discounts = session.configuration?.discounts as { express_discount_codes?: { enabled?: boolean } } | undefined
+  if (!discounts?.express_discount_codes?.enabled) return false
+  const codes = session.order?.discount_codes ?? []
+  const most = session.express?.discount_codes?.max_count ?? 1
+  return html`<section class="card" id="express-discounts"><form data-form="discount" novalidate>
+${codes.map(
+  (code) => html`<p class="code"><span data-testid="discount-applied">${code}</span>
+<button type="button" class="plain" data-action="remove-code" data-code="${code}" aria-label="${t.remove} ${code}">${t.remove}</button></p>`,
+)}
+${
+  codes.length < most &&
+  html`<div class="row end"><div class="field"><label for="f-discount">${t.discount_code}</label>
+<input id="f-discount" name="discount_code" autocomplete="off" data-testid="discount-code" aria-describedby="f-discount-error">
+<p class="error" id="f-discount-error"></p></div><button type="submit" class="secondary" data-testid="apply-discount">${t.apply}</button></div>`
+}</form></section>`
+}
+
+/** The merchant's own boxes to tick, such as a newsletter (checkout-api §3.2). */
+export function checkboxes(list: readonly CheckboxView[] | undefined): Html[] {
+  return (list ?? []).map(({ id, label, checked, required, link }) => {
+    const field = `box-${id.replace(/[^\w-]/g, '_')}`
+    return html`<div class="field"><label class="choice"><input type="checkbox" name="checkbox.${id}" id="${field}" value="true"
+ data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${required ? html` data-required="true" aria-required="true"` : ''}${
+   checked ? html` checked` : ''
+ }><span>${label}${
+   link && safeHref(link.url) ? html` <a href="${link.url}" target="_blank" rel="noopener noreferrer">${link.text}</a>` : ''
+ }</span></label><p class="error" id="${field}-error"></p></div>`
+  })
+}

@@ -1,0 +1,176 @@
+import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { fill } from '../language.ts'
+import type { Product, ProductGroup } from '../products.ts'
+import { type Context, pageQuery } from './context.ts'
+import { addressFields, textField } from './fields.ts'
+
+const groups: readonly ProductGroup[] = ['card', 'wallet', 'later', 'other']
+const groupTitle = { card: 'group_card', wallet: 'group_wallet', later: 'group_later', other: 'group_other' } as const
+
+/** All products, grouped. Only the selected one's fields are in the document; the others' wait in templates for the script. */
+export function productList(context: Context, products: readonly Product[], selected: Product | undefined): Html {
+  const { t } = context
+  if (products.length === 0) return html`<p class="message" data-kind="error" data-testid="no-products">${t.no_products}</p>`
+  const titled = new Set(products.map((product) => product.group)).size > 1
+  return html`<fieldset class="products" id="products"><legend><h2>${t.payment_method}</h2></legend>
+${groups.map((group) => {
+  const members = products.filter((product) => product.group === group)
+  return (
+    members.length > 0 &&
+    html`${titled && html`<h3>${t[groupTitle[group]]}</h3>`}${members.map((product) => row(context, product, product === selected))}`
+  )
+})}
+<p class="error" id="product-error" data-testid="product-error"></p></fieldset>`
+}
+
+function row(context: Context, product: Product, selected: boolean): Html {
+  const type = product.payment_product_type
+  const id = `product-${type.replaceAll('.', '-')}`
+  const reason = product.reason && html`<span class="hint" id="${id}-reason">${context.t[product.reason]}</span>`
+  const fields = html`<div class="fields" data-kind="${product.kind}">${productFields(context, product)}</div>`
+  return html`<div class="product" data-product="${type}" data-kind="${product.kind}">
+<label class="choice"><input type="radio" name="payment_product_type" value="${type}" id="${id}" data-testid="product-${type}"${
+    selected ? html` checked` : ''
+  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}</span>${reason}</label>
+${
+  !product.payable
+    ? ''
+    : selected
+      ? fields
+      : html`<button class="plain no-script" type="submit" formmethod="get" formaction="/?${pageQuery(context)}" name="product" value="${type}">${context.t.choose}</button>
+<template>${fields}</template>`
+}</div>`
+}
+
+function productFields(context: Context, product: Product): Html {
+  const { t, test } = context
+  const redirected = test && html`<p class="hint">${t.test_redirect}</p>`
+  switch (product.kind) {
+    case 'card':
+      return cardFields(context, product)
+    case 'app':
+      return html`<p class="hint">${fill(t.app_note, { name: product.provider })}</p>${phoneField(context)}`
+    case 'redirect':
+      return html`<p class="hint">${fill(t.redirect_note, { name: product.provider })}</p>${redirected}`
+    case 'invoice':
+      return html`${needsNumber(product) && identityField(context)}${invoiceAddress(context, false)}`
+    case 'company_invoice':
+      return invoiceAddress(context, true)
+    case 'installment':
+      return html`${plans(context, product)}${identityField(context)}${invoiceAddress(context, false)}`
+    case 'gift_card':
+      return textField(context, { name: 'gift_card.number', label: t.gift_card, inputmode: 'numeric' })
+    case 'external':
+      return externalFields(context, product)
+    case 'terminal':
+      return html`<p class="hint">${t.terminal_note}</p>`
+    case 'zero':
+      return html`<p class="hint">${t.zero_note}</p>`
+  }
+}
+
+function cardFields(context: Context, product: Product): Html {
+  const { t, test, session } = context
+  const saved = session.customer?.tokens?.[product.payment_product_type]?.payment_token_id
+  const config = product.options.generate_payment_token_config as { save_card_checkbox?: string } | undefined
+  const consent = config?.save_card_checkbox
+  return html`${
+    saved &&
+    html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card" value="true" checked data-testid="saved-card">
+<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card" value="" data-testid="other-card"><span>${t.other_card}</span></label></div>`
+  }<div class="card-fields"${saved ? html` data-saved="true"` : ''}>${textField(context, {
+    name: 'card.number',
+    label: t.card_number,
+    type: 'tel',
+    inputmode: 'numeric',
+    autocomplete: 'cc-number',
+    check: 'card_number',
+    maxlength: 23,
+  })}<p class="brand-name hint" id="card-brand" data-testid="card-brand" aria-live="polite"></p>
+<div class="row">${textField(context, {
+    name: 'card.expiry',
+    label: t.card_expiry,
+    inputmode: 'numeric',
+    autocomplete: 'cc-exp',
+    check: 'card_expiry',
+    maxlength: 7,
+    narrow: true,
+  })}${textField(context, {
+    name: 'card.cvc',
+    label: t.card_cvc,
+    inputmode: 'numeric',
+    autocomplete: 'cc-csc',
+    check: 'card_cvc',
+    maxlength: 4,
+    narrow: true,
+  })}</div>
+${
+  consent &&
+  html`<label class="choice"><input type="checkbox" name="generate_payment_token" value="true" data-testid="save-card"${
+    consent === 'opt_out' ? html` checked` : ''
+  }><span>${t.save_card}</span></label>`
+}${test && html`<button type="button" class="plain script-only" data-action="test-card" data-testid="test-card">${t.test_fill}</button>`}</div>`
+}
+
+function phoneField(context: Context): Html {
+  const { session, t } = context
+  const known =
+    session.customer?.phone_number ??
+    session.order?.billing_address?.phone_number ??
+    session.order?.shipping_address?.phone_number
+  return textField(context, {
+    name: 'phone_number',
+    label: t.phone_number,
+    type: 'tel',
+    inputmode: 'tel',
+    autocomplete: 'tel',
+    check: 'phone_number',
+    value: typeof known === 'string' ? known.replace('%2B', '+') : known,
+    maxlength: 20,
+  })
+}
+
+const needsNumber = ({ payment_product_type }: Product) => /^(collector|instabank)\./.test(payment_product_type)
+
+function identityField(context: Context): Html {
+  return textField(context, {
+    name: 'social_security_number',
+    label: context.t.social_security_number,
+    inputmode: 'numeric',
+    check: 'social_security_number',
+    maxlength: 13,
+  })
+}
+
+/** Invoices need a whole billing address: what the order lacks is asked for. */
+function invoiceAddress(context: Context, company: boolean): Html {
+  const value = { ...context.session.order?.shipping_address, ...context.session.order?.billing_address }
+  return addressFields(context, { prefix: 'billing_address', value, company, contact: true })
+}
+
+function plans(context: Context, product: Product): Html | '' {
+  const offered = (product.options.products ?? []) as { id?: string; title?: string; name?: string }[]
+  const known =
+    Array.isArray(offered) && offered.length > 0
+      ? offered
+      : [
+          { id: '3', title: '3' },
+          { id: '6', title: '6' },
+          { id: '12', title: '12' },
+        ]
+  return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id" data-testid="plan">${known.map(
+    ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
+  )}</select></div>`
+}
+
+function externalFields(_context: Context, product: Product): Html {
+  const { content, terms } = (product.options.display ?? {}) as {
+    content?: { title?: string; description?: string }
+    terms?: { label?: string; href?: string }[]
+  }
+  return html`${content?.title && html`<p><strong>${content.title}</strong></p>`}${content?.description && html`<p>${content.description}</p>`}${(
+    terms ?? []
+  ).map(
+    ({ label, href }) => safeHref(href) && html`<p><a href="${href}" target="_blank" rel="noopener noreferrer">${label}</a></p>`,
+  )}`
+}

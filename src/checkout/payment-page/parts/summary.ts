@@ -1,0 +1,42 @@
+import { type Html, html } from '../../../lib/html.ts'
+import type { DiscountView, ItemView } from '../view.ts'
+import { amountText, type Context } from './context.ts'
+
+function discountRow(context: Context, discount: DiscountView, counted: boolean): Html | '' {
+  if (!discount.amount) return ''
+  const text = discount.description || context.t.discount
+  // A line's discounts are inside its amount already: told, not counted again.
+  return html`<li class="discount"><span>${text}</span><span>${counted ? '' : '('}${amountText(context, -discount.amount)}${counted ? '' : ')'}</span></li>`
+}
+
+function itemRow(context: Context, item: ItemView): Html {
+  const quantity = item.quantity !== undefined && item.quantity !== 1 ? html`<span class="hint">${item.quantity} × </span>` : ''
+  return html`<li data-testid="item"><span>${quantity}${item.description || item.id || item.line_id}</span>
+<span>${item.amount === undefined ? '' : amountText(context, item.amount)}</span></li>
+${(item.discount_lines ?? []).map((discount) => discountRow(context, discount, false))}`
+}
+
+/** What is paid for: lines, discounts, shipping, VAT, total. */
+export function summary(context: Context): Html {
+  const { t, session } = context
+  const order = session.order ?? {}
+  const items = order.items ?? []
+  const shipping = order.shipping_option
+  const vat =
+    order.vat_amount ?? items.reduce((sum, item) => sum + (item.vat_amount ?? 0), 0) + Math.round(shipping?.vat_amount ?? 0)
+  const lines = items.length > 0 || shipping !== undefined
+  const list = html`<ul class="lines">${items.map((item) => itemRow(context, item))}
+${(order.discount_lines ?? []).map((discount) => discountRow(context, discount, true))}
+${
+  shipping &&
+  html`<li data-testid="shipping"><span>${t.shipping}: ${shipping.title}</span><span>${shipping.amount ? amountText(context, shipping.amount) : t.free}</span></li>`
+}
+${(order.gift_cards ?? []).map(
+  (card) =>
+    html`<li><span>${t.gift_card} ${card.masked_card_token}</span><span>${amountText(context, -(card.amount ?? 0))}</span></li>`,
+)}</ul>`
+  return html`<section class="card summary" id="summary" aria-labelledby="summary-title"><h2 id="summary-title">${t.order_summary}</h2>
+${lines && list}
+<dl class="totals">${vat > 0 && html`<div class="hint"><dt>${t.vat_included}</dt><dd data-testid="vat">${amountText(context, vat)}</dd></div>`}
+<div class="total"><dt>${t.total}</dt><dd data-testid="amount">${amountText(context, order.amount ?? 0)}</dd></div></dl></section>`
+}

@@ -1,0 +1,111 @@
+import type { PageState, ScriptText } from '../../src/checkout/payment-page/protocol.ts'
+
+/** What the server last told us. Replaced as a whole by `show`. */
+export let state: PageState = JSON.parse(document.getElementById('state')?.textContent ?? '{}')
+
+export const query = new URLSearchParams(location.search)
+export const text = (name: ScriptText) => state.texts[name]
+
+export const find = <T extends HTMLElement = HTMLElement>(selector: string, root: ParentNode = document) =>
+  root.querySelector<T>(selector) ?? undefined
+export const findAll = <T extends HTMLElement = HTMLElement>(selector: string, root: ParentNode = document) => [
+  ...root.querySelectorAll<T>(selector),
+]
+export const payForm = () => find<HTMLFormElement>('#pay-form')
+export const selectedType = () => find<HTMLInputElement>('input[name=payment_product_type]:checked')?.value
+
+/** Says something at the top of the page; screen readers hear it. `focus` also takes the keyboard there. */
+export function say(message: string, kind: 'error' | 'info' = 'error', focus = false): void {
+  const place = find('#message')
+  if (!place) return
+  place.dataset.kind = kind
+  place.textContent = message
+  if (focus && message) place.focus({ preventScroll: false })
+}
+
+const reasons = new Set<string>()
+
+/** While any reason holds, nothing can be changed or paid. The reasons are kept apart: a lock outlives a validation. */
+export function busy(reason: string, on: boolean): void {
+  if (on) reasons.add(reason)
+  else reasons.delete(reason)
+  apply()
+}
+
+export const isBusy = () => reasons.size > 0
+
+function apply(): void {
+  const on = reasons.size > 0
+  document.body.classList.toggle('busy', on)
+  find('#payment')?.setAttribute('aria-busy', String(on))
+  const pay = find<HTMLButtonElement>('[data-testid=pay]')
+  if (pay) pay.disabled = on || Boolean(payForm()?.dataset.missing) || !selectedType()
+  for (const field of findAll<HTMLInputElement>('#page input, #page select:not(#language), .cancel button, [data-form] button')) {
+    if (field.dataset.testid === 'pay') continue
+    if (field.dataset.fixed === undefined) field.dataset.fixed = String(field.disabled)
+    field.disabled = on || field.dataset.fixed === 'true'
+  }
+}
+
+/** Puts a newer page in place of the shown one. What the customer has typed and chosen stays, and so does the focus. */
+export function show(next: PageState, markup: string): void {
+  const page = find('#page')
+  if (!page) return
+  const kept = new Map<string, HTMLInputElement | HTMLSelectElement>()
+  for (const field of findAll<HTMLInputElement | HTMLSelectElement>('#page input[id], #page select[id]'))
+    kept.set(field.id, field)
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement.id : ''
+  const type = selectedType()
+  const told = find('#message')?.textContent ?? ''
+  const kind = find('#message')?.dataset.kind
+  const ended = state.stage !== next.stage
+  const parsed = new DOMParser().parseFromString(markup, 'text/html')
+  page.replaceChildren(...parsed.body.childNodes)
+  state = next
+  document.documentElement.lang = next.language === 'no' ? 'nb' : next.language
+  if (type) selectProduct(type)
+  for (const field of findAll<HTMLInputElement | HTMLSelectElement>('#page input[id], #page select[id]')) {
+    const before = kept.get(field.id)
+    if (!before || field.id === 'language') continue
+    if (
+      field instanceof HTMLInputElement &&
+      before instanceof HTMLInputElement &&
+      (field.type === 'checkbox' || field.type === 'radio')
+    ) {
+      if (field.name !== 'payment_product_type') field.checked = before.checked
+    } else if (before.value !== '') field.value = before.value
+  }
+  if (!ended && told && !find('#message')?.textContent) say(told, kind === 'info' ? 'info' : 'error')
+  apply()
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
+}
+
+const shelved = new Map<string, HTMLElement>()
+
+/** Selects a product (none: clears the selection) and shows its fields. False when there is no such product to select. */
+export function selectProduct(type: string | undefined): boolean {
+  const wanted = findAll('.product').find((row) => row.dataset.product === type)
+  const radio = wanted && find<HTMLInputElement>('input[name=payment_product_type]', wanted)
+  if (type !== undefined && (!radio || radio.dataset.fixed === 'true' || (radio.disabled && !isBusy()))) return false
+  for (const row of findAll('.product')) {
+    const fields = find(':scope > .fields', row)
+    const input = find<HTMLInputElement>('input[name=payment_product_type]', row)
+    if (input) input.checked = row === wanted
+    if (row === wanted && !fields) {
+      const fresh = find<HTMLTemplateElement>(':scope > template', row)?.content.firstElementChild?.cloneNode(true)
+      const old = shelved.get(`${state.language}:${type}`)
+      if (old ?? fresh) row.append((old ?? fresh) as Node)
+    } else if (row !== wanted && fields) {
+      // Taken out rather than hidden, so that one field of a name exists; kept, so that nothing typed is lost.
+      shelved.set(`${state.language}:${row.dataset.product}`, fields)
+      fields.remove()
+      if (!find(':scope > template', row)) {
+        const template = document.createElement('template')
+        template.content.append(fields.cloneNode(true))
+        row.append(template)
+      }
+    }
+  }
+  apply()
+  return true
+}

@@ -1,0 +1,96 @@
+import { busy, find, findAll, query, say, state, text } from './dom.ts'
+import { checkForm, formBody } from './fields.ts'
+import { type Incoming, place, post } from './messages.ts'
+import { announce, call, reload, send } from './session.ts'
+
+const view = (path: string) => `/v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
+
+/** One change of the order by the customer: saved, shown, told to the merchant. False when it was refused. */
+async function change(path: string, body: unknown, refusal: 'code_refused' | 'address_refused' | 'offline'): Promise<boolean> {
+  const updated_at = state.session?.updated_at
+  const answer = await call(view(path), send('PUT', body, updated_at ? { 'if-unmodified-since': updated_at } : {}))
+  if (!answer) {
+    say(text('offline'), 'error', true)
+    return false
+  }
+  const result = await reload()
+  if (answer.status === 412) say(text('updated'), 'error', true)
+  else if (answer.status >= 400) say(text(refusal), 'error', true)
+  if (answer.status >= 400) return false
+  say('')
+  if (result?.changed) announce('SessionUpdated')
+  return true
+}
+
+let answered: ((result: Incoming) => void) | undefined
+
+/** The merchant's answer to AddressCallback. */
+export function addressCallbackResult(result: Incoming): void {
+  answered?.(result)
+  answered = undefined
+}
+
+/** Saves the addresses; with client_side_address_callback the merchant's page is asked first (clients §1.6). */
+export async function saveAddress(form: HTMLFormElement): Promise<void> {
+  if (!checkForm(form)) return
+  const { shipping_address, billing_address } = formBody(form) as Record<string, Record<string, unknown> | undefined>
+  const addresses = {
+    shipping_address,
+    billing_address: billing_address ? withContact(billing_address, shipping_address) : shipping_address,
+  }
+  busy('address', true)
+  try {
+    if (query.get('client_side_address_callback') !== 'true' || place === 'alone') {
+      await change('addresses', addresses, 'address_refused')
+      return
+    }
+    const session = { ...state.session, order: { ...state.session?.order, ...addresses } }
+    post({ type: 'AddressCallback', session })
+    const result = await new Promise<Incoming>((resolve) => {
+      answered = resolve
+    })
+    if (result.success !== true) {
+      say(typeof result.error === 'string' && result.error ? result.error : text('address_refused'), 'error', true)
+      return
+    }
+    // The merchant may have saved the address with its own update; if not, we do, and the server makes no callback of its own.
+    await reload()
+    const saved = state.session?.order?.shipping_address as Record<string, unknown> | undefined
+    const same = Object.entries(shipping_address ?? {}).every(([name, value]) => saved?.[name] === value)
+    if (!same) await change('addresses?client_side_address_callback=true', addresses, 'address_refused')
+    else announce('SessionUpdated')
+  } finally {
+    busy('address', false)
+  }
+}
+
+function withContact(billing: Record<string, unknown>, shipping: Record<string, unknown> | undefined) {
+  return { email: shipping?.email, phone_number: shipping?.phone_number, ...billing }
+}
+
+/** The chosen delivery, sent whole: the server matches it with what was offered. */
+export async function chooseShipping(line_id: string): Promise<void> {
+  const { shipping_options = [] } = (state.session?.express ?? {}) as { shipping_options?: { line_id: string }[] }
+  const option = shipping_options.find((candidate) => candidate.line_id === line_id)
+  if (!option) return
+  busy('shipping', true)
+  await change('shipping_option', option, 'offline')
+  busy('shipping', false)
+}
+
+/** Adds a discount code, or takes one away. */
+export async function changeCodes(codes: string[], wanted?: string): Promise<void> {
+  busy('discount', true)
+  const ok = await change('discount_codes', { discount_codes: codes }, 'code_refused')
+  busy('discount', false)
+  const known = (state.session?.order?.discount_codes ?? []) as string[]
+  if (ok && wanted && !known.includes(wanted)) say(text('code_refused'), 'error', true)
+}
+
+export const codes = () => (state.session?.order?.discount_codes ?? []) as string[]
+
+/** Shows the fields of a company, or of a person. */
+export function showCustomerType(type: string): void {
+  for (const fields of findAll('#express-address .fields')) fields.dataset.company = String(type === 'b2b')
+  find('#express-address .fields input')?.focus()
+}

@@ -1,0 +1,173 @@
+import { busy, find, isBusy, payForm, query, say, selectedType, state, text } from './dom.ts'
+import { checkForm, formBody } from './fields.ts'
+import { type Incoming, place, post } from './messages.ts'
+import { isLauncher } from './pop-out.ts'
+import { call, reload, send } from './session.ts'
+
+let validated: ((result: Incoming) => void) | undefined
+
+/** The merchant's answer to ValidateSession. Some merchants send one unasked: only a refusal is worth showing then. */
+export function validationResult(result: Incoming): void {
+  const resolve = validated
+  validated = undefined
+  if (resolve) {
+    resolve(result)
+    return
+  }
+  if (isLauncher()) {
+    busy('validating', false)
+    say('')
+  }
+  if (result.success !== true) refuse(result)
+}
+
+function refuse(result: Incoming): void {
+  const told = typeof result.clientValidationError === 'string' ? result.clientValidationError : ''
+  say(told || text('validation_failed'), 'error', true)
+}
+
+/** The customer presses pay: check the fields, ask the merchant if it wants to be asked, then pay once. */
+export async function pay(): Promise<void> {
+  const form = payForm()
+  if (!form || isBusy() || state.stage !== 'open') return
+  say('')
+  const type = selectedType()
+  const error = find('#product-error')
+  if (error) error.textContent = type ? '' : text('choose_product')
+  if (!type) return find('input[name=payment_product_type]:not(:disabled)')?.focus()
+  if (!checkForm(form)) return
+  const body = paymentBody(form, type)
+  busy('paying', true)
+  try {
+    if (query.get('client_side_validation') === 'true' && place === 'frame') {
+      say(text('validating'), 'info')
+      post({ type: 'ValidateSession', session: state.session })
+      const result = await new Promise<Incoming>((resolve) => {
+        validated = resolve
+      })
+      if (result.success !== true) return refuse(result)
+    }
+    say(text('processing'), 'info')
+    await payNow(body)
+  } finally {
+    busy('paying', false)
+  }
+}
+
+function paymentBody(form: HTMLFormElement, type: string): Record<string, unknown> {
+  const { checkbox, ...fields } = formBody(form)
+  return {
+    ...fields,
+    payment_product_type: type,
+    ...(type.endsWith('.creditcard') ? { browser_information: browserInformation() } : {}),
+    ...(checkbox ? { checkboxes: Object.keys(checkbox as object).map((id) => ({ id, checked: true })) } : {}),
+    language: state.language,
+  }
+}
+
+/** What 3-D Secure wants to know of the browser (checkout-api §3.10.6). */
+function browserInformation() {
+  return {
+    java_enabled: false,
+    javascript_enabled: true,
+    color_depth: screen.colorDepth,
+    screen_height: screen.height,
+    screen_width: screen.width,
+    timezone_offset: new Date().getTimezoneOffset(),
+  }
+}
+
+async function payNow(body: Record<string, unknown>): Promise<void> {
+  const updated_at = state.session?.updated_at
+  const answer = await call(
+    `/v1/sessions/${encodeURIComponent(state.sid)}/pay`,
+    send('POST', body, updated_at ? { 'if-unmodified-since': updated_at } : {}),
+  )
+  // No answer is not a refusal: the payment may have gone through. The session knows.
+  if (!answer) {
+    await reload()
+    if (state.stage === 'open') say(text('offline'), 'error', true)
+    return
+  }
+  if (answer.status >= 400) return refused(answer)
+  const { success, redirect_url, poll_url, approval_url, error, error_details } = answer.body as Record<
+    string,
+    string | undefined
+  >
+  if (poll_url) return waitInApp(poll_url, approval_url)
+  await reload()
+  if (state.final || state.stage === 'not_found') return
+  if (redirect_url && !error) return leave(redirect_url, String(body.payment_product_type))
+  if (state.stage === 'open' && (error || error_details || !success)) say(text('declined'), 'error', true)
+}
+
+async function refused({ status, body }: { status: number; body: Record<string, unknown> }): Promise<void> {
+  await reload()
+  if (state.stage === 'processing') return say(text('in_progress'), 'info')
+  if (state.stage !== 'open') return
+  const error = body.error as { message?: string } | undefined
+  if (status === 412) return say(text('updated'), 'error', true)
+  say(status >= 500 ? text('offline') : status === 400 && error?.message ? error.message : text('declined'), 'error', true)
+}
+
+/** The customer approves on a phone; we ask the server, less and less often. */
+async function waitInApp(poll_url: string, approval_url: string | undefined): Promise<void> {
+  const name = find('.product:has(input:checked) .label')?.textContent ?? ''
+  say(text('waiting_app').replace('{name}', name), 'info')
+  if (approval_url && matchMedia('(pointer: coarse)').matches) await leaveTop(approval_url)
+  const url = new URL(poll_url, location.href)
+  for (let wait_ms = 500; ; wait_ms = Math.min(wait_ms * 1.3, 5_000)) {
+    await new Promise((resolve) => setTimeout(resolve, wait_ms))
+    const answer = await call(url.pathname + url.search)
+    if (answer?.status === 202) continue
+    if (!answer) continue
+    await reload()
+    if (state.stage === 'open') say(text('declined'), 'error', true)
+    return
+  }
+}
+
+/** On to the bank or the wallet. Cards stay in the frame; wallets that refuse frames take the whole window. */
+async function leave(href: string, type: string): Promise<void> {
+  say(text('leaving'), 'info')
+  const other_site = new URL(href, location.href).origin !== location.origin
+  if (place === 'frame' && other_site && !type.endsWith('.creditcard')) return leaveTop(href)
+  location.assign(href)
+}
+
+async function leaveTop(href: string): Promise<void> {
+  if (place !== 'frame') return location.assign(href)
+  // SDKs before 0.11 do not know the message; then the frame may do it itself (clients §1.3, sandbox).
+  if (await post({ type: 'TopLevelNavigation', href }, 500)) return
+  try {
+    window.top!.location.href = href
+  } catch {
+    location.assign(href)
+  }
+}
+
+/** The customer gives up: ends the session, which tells the merchant. */
+export async function cancel(): Promise<void> {
+  if (isBusy()) return
+  busy('cancelling', true)
+  await fetch(`/v1/view/${encodeURIComponent(state.sid)}/session/abandon`, { method: 'POST', redirect: 'manual' }).catch(
+    () => undefined,
+  )
+  const answer = await reload()
+  busy('cancelling', false)
+  if (!answer) say(text('offline'), 'error', true)
+}
+
+/** One click fills in the test card that always succeeds. */
+export function fillTestCard(): void {
+  const set = (name: string, value: string) => {
+    const input = find<HTMLInputElement>(`[name="${name}"]`)
+    if (!input) return
+    input.value = value
+    input.dispatchEvent(new Event('input', { bubbles: true }))
+  }
+  set('card.number', '4000000000000002')
+  set('card.expiry', `12/${(Number(state.now.slice(2, 4)) + 3) % 100}`)
+  set('card.cvc', '123')
+  find('[data-testid=pay]')?.focus()
+}

@@ -1,0 +1,121 @@
+import type { PageSession, PageState } from '../../src/checkout/payment-page/protocol.ts'
+import { busy, query, say, show, state, text } from './dom.ts'
+import { end, post } from './messages.ts'
+import { drawPopOutButton } from './pop-out.ts'
+
+/** Asks the server for JSON; undefined when no answer comes. */
+export async function call(
+  path: string,
+  init: RequestInit = {},
+): Promise<{ status: number; body: Record<string, unknown> } | undefined> {
+  try {
+    const response = await fetch(path, init)
+    const body = await response.json().catch(() => ({}))
+    return { status: response.status, body }
+  } catch {
+    return undefined
+  }
+}
+
+export const send = (method: string, body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+})
+
+/** What the customer and the merchant would call a change; times, events and locks are not (clients §2). */
+function content(session: PageSession | undefined): string {
+  if (!session) return ''
+  const { updated_at, events, pay_lock, customer_ip, user_agent, operations, ...rest } = session
+  return JSON.stringify(rest)
+}
+
+let polling: ReturnType<typeof setTimeout> | undefined
+
+/** Reads the session again and shows it. Returns undefined when the server does not answer. */
+export async function reload(): Promise<{ changed: boolean } | undefined> {
+  const answer = await call(`/page/state?${query}`)
+  if (answer?.status !== 200) return undefined
+  const { state: next, html } = answer.body as { state: PageState; html: string }
+  const changed = content(state.session) !== content(next.session)
+  if (changed || next.stage !== state.stage || next.language !== state.language || next.stage === 'processing') show(next, html)
+  else Object.assign(state, next)
+  settle()
+  return { changed }
+}
+
+/** After each read: what follows from the stage the session is in. */
+export function settle(): void {
+  clearTimeout(polling)
+  const { stage } = state
+  document.body.dataset.stage = stage
+  busy('locked', stage === 'locked')
+  if (stage === 'locked') say(text('locked'), 'info')
+  if (state.final) end()
+  else if (stage === 'expired' || stage === 'not_found') void post({ type: 'SessionNotFound' })
+  else if (stage === 'processing') poll(1_000)
+  drawPopOutButton()
+}
+
+/** Asks again, less and less often, until the payment has come to an end. */
+function poll(wait_ms: number): void {
+  polling = setTimeout(async () => {
+    const before = state.stage
+    const answer = await reload()
+    if (state.stage === 'processing' || !answer) {
+      clearTimeout(polling)
+      poll(Math.min(wait_ms * 1.5, 10_000))
+    } else if (before === 'processing' && state.stage === 'open') announce('SessionUpdated')
+  }, wait_ms)
+}
+
+export function announce(type: 'SessionLoaded' | 'SessionUpdated'): void {
+  if (state.session) post({ type, session: state.session })
+  drawPopOutButton()
+}
+
+let told_unchanged_ms = Number.NEGATIVE_INFINITY
+
+/**
+ * RefreshSession. A change is always announced. An unchanged session at most once in five seconds: shops that answer every
+ * SessionUpdated with another refresh would never stop, and one that awaits `refreshSession()` needs an answer (clients §2).
+ */
+export async function refresh(): Promise<void> {
+  const result = await reload()
+  if (!result) return say(text('offline'))
+  if (!state.session) return
+  const now = performance.now()
+  if (result.changed) {
+    say(text('updated'), 'info')
+    announce('SessionUpdated')
+  } else if (now - told_unchanged_ms > 5_000) {
+    told_unchanged_ms = now
+    announce('SessionUpdated')
+  }
+}
+
+/** LockSession: always answered, also when the session is locked already or can't be. */
+export async function lock(): Promise<void> {
+  busy('locked', true)
+  const answer = await call(`/v1/view/${encodeURIComponent(state.sid)}/session/lock`, { method: 'POST' })
+  const pay_lock = answer?.body.pay_lock as { pay_lock_id?: string } | undefined
+  if (answer?.status === 200 && pay_lock?.pay_lock_id) {
+    state.stage = 'locked'
+    say(text('locked'), 'info')
+    post({ type: 'SessionLocked', pay_lock_id: pay_lock.pay_lock_id })
+  } else {
+    busy('locked', false)
+    post({ type: 'SessionLockFailed' })
+    await reload()
+  }
+  drawPopOutButton()
+}
+
+/** Shows the page in another language. `tell` is false when the merchant's page asked for it. */
+export async function changeLanguage(language: string, tell: boolean): Promise<void> {
+  query.set('language', language)
+  history.replaceState(null, '', `${location.pathname}?${query}`)
+  if (!(await reload())) return say(text('offline'))
+  if (tell) post({ type: 'LanguageChanged', language: state.language })
+  drawPopOutButton()
+}
