@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+before(async () => {
+  server = await startServer({ work: false })
+})
+after(() => server.close())
+
+const get = (path: string, init: RequestInit = {}) => fetch(server.url + path, { redirect: 'manual', ...init })
+
+test('payment page: the landing page when no session is named', async () => {
+  const answer = await get('/')
+  assert.equal(answer.status, 200)
+  assert.match(await answer.text(), /Kvitt server/)
+})
+
+test('payment page: 302 to / with the whole query when it is opened by the address of the session', async () => {
+  for (const [path, location] of [
+    ['/v1/view/T12345678.abc?language=nb-NO&x=1', '../../?language=nb-NO&x=1&sid=T12345678.abc'],
+    ['/v1/view/T12345678.abc', '../../?sid=T12345678.abc'],
+    ['/v1/view/T12345678.abc/', '../../../?sid=T12345678.abc'],
+  ]) {
+    const answer = await get(path!)
+    assert.equal(answer.status, 302)
+    assert.equal(answer.headers.get('location'), location)
+    assert.equal(new URL(location!, server.url + path).pathname, '/')
+  }
+})
+
+test('payment page: 200 and a page in the language asked for when the session is unknown', async () => {
+  for (const [language, text] of [
+    ['nb-NO', 'Denne betalingssiden finnes ikke'],
+    ['nn', 'Denne betalingssiden finnes ikke'],
+    ['sv', 'Den här betalsidan finns inte'],
+    ['da', 'Denne betalingsside findes ikke'],
+    ['fi', 'Tätä maksusivua ei ole'],
+    ['de', 'Diese Zahlungsseite gibt es nicht'],
+    ['xx', 'This payment page does not exist'],
+  ]) {
+    const answer = await get(`/?sid=T00000000.nothing&language=${language}&unknown=1`)
+    assert.equal(answer.status, 200)
+    const page = await answer.text()
+    assert.ok(page.includes(text!), `${language}: ${text}`)
+    assert.match(page, /"stage":"not_found"/)
+  }
+})
+
+test('payment page: any site may frame it, nothing but our own script runs', async () => {
+  const { headers } = await get('/?sid=T00000000.nothing')
+  const policy = headers.get('content-security-policy') ?? ''
+  assert.match(policy, /script-src 'self';/)
+  assert.match(policy, /frame-ancestors \*/)
+  assert.doesNotMatch(policy, /unsafe/)
+  assert.equal(headers.get('x-frame-options'), null)
+  assert.equal(headers.get('cross-origin-opener-policy'), null)
+  assert.equal(headers.get('cache-control'), 'no-store')
+})
+
+test('payment page: script and styles are kept for a year, and the script is at most 35 kB compressed', async () => {
+  const page = await (await get('/?sid=T00000000.nothing')).text()
+  const paths = [...page.matchAll(/\/page\/assets\/\w+\.(?:js|css)/g)].map(([path]) => path)
+  assert.equal(paths.length, 2)
+  for (const path of paths) {
+    const answer = await get(path)
+    assert.match(answer.headers.get('cache-control') ?? '', /immutable/)
+    assert.ok(gzipSync(await answer.text()).length <= 35_000)
+  }
+  assert.equal((await get('/page/assets/old.js')).headers.get('cache-control'), 'no-cache')
+})
+
+test('payment page: 403 when another site posts its forms', async () => {
+  for (const path of ['/page/pay?sid=T00000000.x', '/page/cancel?sid=T00000000.x']) {
+    for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }, { origin: 'null' }]) {
+      const form = { 'content-type': 'application/x-www-form-urlencoded', ...headers }
+      const answer = await get(path, {
+        method: 'POST',
+        headers: form as Record<string, string>,
+        body: 'payment_product_type=vipps',
+      })
+      assert.equal(answer.status, 403)
+    }
+  }
+})
+
+test('embedResult: says what the end was, at both addresses that SDKs use', async () => {
+  assert.match(await (await get('/embedResult/?sid=x&transaction_id=T1.x&language=no')).text(), /betalingen er fullført/)
+  assert.match(await (await get('//embedResult/?sid=x&error=cancelled&language=en')).text(), /The payment was cancelled/)
+  const hostile = await (await get('/embedResult/?error=<script>alert(1)</script>&language="><b>')).text()
+  assert.doesNotMatch(hostile, /<b>|alert/)
+})
