@@ -107,10 +107,12 @@ export function document(input: {
   const { language, title, theme, assets, inline, head, state, fragment } = input
   return html`<!doctype html>
 <html lang="${languages[language].locale.slice(0, 2)}"><head><meta charset="utf-8"><title>${title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${assets.css_path}"><style>${rawCss(theme)}</style>
 ${state && html`<script type="module" src="${assets.js_path}"></script>`}${head}</head>
-<body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}"><div id="page" class="page">${fragment}</div>${state && scriptJson('state', state)}</body></html>`
+<body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}"><div id="page" class="page">${fragment}</div>
+${state && scriptJson('state', state)}</body></html>`
 }
 
 /** The theme is checked values only, none of which HTML could take for markup: escaping leaves it as it is. */

@@ -8,7 +8,8 @@ const theme = readTheme(undefined)
 
 /** What a browser sees that comes without a session. */
 export function landingPage(assets: Assets): Html {
-  const fragment = html`<main><section class="card"><h1>Kvitt</h1><p>This is a Kvitt server: order management and checkout that a merchant runs itself.
+  const fragment = html`<main><section class="card"><h1>Kvitt</h1>
+<p>This is a Kvitt server: order management and checkout that a merchant runs itself.
 There is nothing to pay at this address. A payment page is opened by the address that a session names.</p>
 <ul><li><a href="/docs">API reference</a></li><li><a href="/healthz">Health</a></li></ul></section></main>`
   return document({ language: 'en', title: 'Kvitt', theme, assets, inline: false, fragment })
@@ -24,9 +25,8 @@ export function continuePage(assets: Assets, language: Language, href: string): 
     assets,
     inline: false,
     head: html`<meta http-equiv="refresh" content="0;url=${href}">`,
-    fragment: html`<main><section class="card centre"><h1>${texts.title}</h1><p>${texts.leaving}</p><p><a class="button" href="${href}">${
-      texts.continue
-    }</a></p></section></main>`,
+    fragment: html`<main><section class="card centre"><h1>${texts.title}</h1><p>${texts.leaving}</p><p><a class="button"
+ href="${href}">${texts.continue}</a></p></section></main>`,
   })
 }
 

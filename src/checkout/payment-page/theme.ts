@@ -74,5 +74,6 @@ export function readTheme(theme: unknown): Theme {
 /** The theme as a style sheet. It holds nothing but checked values. */
 export function themeCss(theme: Theme): string {
   const behind = theme.backdrop ? `--backdrop:${theme.backdrop};--on-backdrop:${theme.on_backdrop};` : ''
-  return `:root{--primary:${theme.primary};--on-primary:${theme.on_primary};${behind}--card-radius:${theme.card};--button-radius:${theme.button}}`
+  const values = `--primary:${theme.primary};--on-primary:${theme.on_primary};${behind}--card-radius:${theme.card}`
+  return `:root{${values};--button-radius:${theme.button}}`
 }

@@ -37,7 +37,8 @@ export function body(
 }
 
 function waiting({ t }: Context, text: string): Html {
-  return html`<h1 class="unseen">${t.title}</h1><section class="card centre" data-testid="waiting"><div class="spinner" aria-hidden="true"></div>${message(text, 'info')}</section>`
+  return html`<h1 class="unseen">${t.title}</h1><section class="card centre" data-testid="waiting"><div class="spinner"
+ aria-hidden="true"></div>${message(text, 'info')}</section>`
 }
 
 /** The end of a session: what happened, and the way back to the shop. Without JavaScript the browser goes there by itself. */
@@ -64,7 +65,11 @@ ${summary(context)}${expressParts(context)}
 ${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
 ${session.express && checkboxes(session.checkboxes)}
 ${missing && html`<p class="hint" data-testid="express-missing">${t.address_first}</p>`}
-<p class="hint terms">${t.terms} ${terms && html`<a href="${terms}" target="_blank" rel="noopener noreferrer" data-testid="terms">${t.terms_link}</a>`}</p>
+<p class="hint terms">${t.terms} ${
+    terms &&
+    html`<a href="${terms}" target="_blank" rel="noopener noreferrer"
+ data-testid="terms">${t.terms_link}</a>`
+  }</p>
 ${
   !launcher &&
   products.length > 0 &&
@@ -72,9 +77,8 @@ ${
     amount === 0 ? t.complete : payLabel(context, amount)
   }</button>`
 }</form></section>
-<form method="post" action="/page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit" class="plain" data-testid="cancel">${
-    t.cancel
-  }</button></form>`
+<form method="post" action="/page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit"
+ class="plain" data-testid="cancel">${t.cancel}</button></form>`
 }
 
 function payLabel(context: Context, amount: number): string {

@@ -48,17 +48,16 @@ ${
   })}</div>
 ${
   differing.length > 0 &&
-  html`<label class="choice"><input type="checkbox" name="other_billing" value="true" data-testid="other-billing"${differs ? html` checked` : ''}>
-<span>${t.other_billing}</span></label><div class="fields billing" data-company="${company ? 'true' : 'false'}"><h3>${t.billing_title}</h3>${addressFields(
-    context,
-    {
-      prefix: 'billing_address',
-      value: differs ? billing : undefined,
-      company: types.includes('b2b'),
-      contact: false,
-      testid: 'billing-',
-    },
-  )}</div>`
+  html`<label class="choice"><input type="checkbox" name="other_billing" value="true"
+ data-testid="other-billing"${differs ? html` checked` : ''}>
+<span>${t.other_billing}</span></label><div class="fields billing" data-company="${company ? 'true' : 'false'}"><h3>
+${t.billing_title}</h3>${addressFields(context, {
+    prefix: 'billing_address',
+    value: differs ? billing : undefined,
+    company: types.includes('b2b'),
+    contact: false,
+    testid: 'billing-',
+  })}</div>`
 }
 <button type="submit" class="secondary" data-testid="save-address">${t.save_address}</button></form></section>`
 }
@@ -70,17 +69,17 @@ function shipping(context: Context): Html | false {
   if (options.length === 0) {
     return (
       Boolean(session.express?.shipping_address_callback_url) &&
-      html`<section class="card" id="express-shipping"><p class="message" data-kind="error" data-testid="no-shipping">${t.no_shipping}</p></section>`
+      html`<section class="card" id="express-shipping"><p class="message" data-kind="error" data-testid="no-shipping">
+${t.no_shipping}</p></section>`
     )
   }
   // Options with the same id are one product in several forms (checkout-api §2.6): they stand together.
   const ids = [...new Set(options.map((option) => option.id))]
-  return html`<section class="card" id="express-shipping"><form data-form="shipping"><fieldset><legend><h2>${t.shipping_title}</h2></legend>${ids.map(
-    (id) => {
-      const members = options.filter((option) => option.id === id)
-      return html`<div class="shipping-group">${members.map((option) => shippingRow(context, option))}</div>`
-    },
-  )}</fieldset></form></section>`
+  return html`<section class="card" id="express-shipping"><form data-form="shipping"><fieldset><legend><h2>
+${t.shipping_title}</h2></legend>${ids.map((id) => {
+    const members = options.filter((option) => option.id === id)
+    return html`<div class="shipping-group">${members.map((option) => shippingRow(context, option))}</div>`
+  })}</fieldset></form></section>`
 }
 
 function shippingRow(context: Context, option: ShippingView): Html {
@@ -95,9 +94,10 @@ function shippingRow(context: Context, option: ShippingView): Html {
     slot?.starts_at && `${dateTime(language, slot.starts_at)}${slot.ends_at ? ` – ${dateTime(language, slot.ends_at)}` : ''}`,
     option.environmental_data?.description,
   ].filter(Boolean)
-  return html`<label class="choice"><input type="radio" name="shipping_option" value="${option.line_id}" data-testid="shipping-${option.line_id}"${
-    chosen ? html` checked` : ''
-  }><span class="label">${option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>
+  return html`<label class="choice"><input type="radio" name="shipping_option" value="${option.line_id}"
+ data-testid="shipping-${option.line_id}"${
+   chosen ? html` checked` : ''
+ }><span class="label">${option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>
 <span>${option.amount ? amountText(context, option.amount) : t.free}</span></label>`
 }
 
@@ -110,13 +110,15 @@ function discountCodes(context: Context): Html | false {
   return html`<section class="card" id="express-discounts"><form data-form="discount" novalidate>
 ${codes.map(
   (code) => html`<p class="code"><span data-testid="discount-applied">${code}</span>
-<button type="button" class="plain" data-action="remove-code" data-code="${code}" aria-label="${t.remove} ${code}">${t.remove}</button></p>`,
+<button type="button" class="plain" data-action="remove-code" data-code="${code}" aria-label="${t.remove} ${code}">
+${t.remove}</button></p>`,
 )}
 ${
   codes.length < most &&
   html`<div class="row end"><div class="field"><label for="f-discount">${t.discount_code}</label>
 <input id="f-discount" name="discount_code" autocomplete="off" data-testid="discount-code" aria-describedby="f-discount-error">
-<p class="error" id="f-discount-error"></p></div><button type="submit" class="secondary" data-testid="apply-discount">${t.apply}</button></div>`
+<p class="error" id="f-discount-error"></p></div><button type="submit" class="secondary" data-testid="apply-discount">
+${t.apply}</button></div>`
 }</form></section>`
 }
 
@@ -125,9 +127,12 @@ export function checkboxes(list: readonly CheckboxView[] | undefined): Html[] {
   return (list ?? []).map(({ id, label, checked, required, link }) => {
     const field = `box-${id.replace(/[^\w-]/g, '_')}`
     return html`<div class="field"><label class="choice"><input type="checkbox" name="checkbox.${id}" id="${field}" value="true"
- data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${required ? html` data-required="true" aria-required="true"` : ''}${
-   checked ? html` checked` : ''
- }><span>${label}${
+ data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${
+   required
+     ? html` data-required="true"
+ aria-required="true"`
+     : ''
+ }${checked ? html` checked` : ''}><span>${label}${
    link && safeHref(link.url) ? html` <a href="${link.url}" target="_blank" rel="noopener noreferrer">${link.text}</a>` : ''
  }</span></label><p class="error" id="${field}-error"></p></div>`
   })

@@ -38,7 +38,8 @@ export function textField({ t }: Context, field: Field): Html {
 <input id="${id}" name="${field.name}" type="${field.type ?? 'text'}" inputmode="${field.inputmode ?? 'text'}"
  autocomplete="${field.autocomplete ?? 'off'}" value="${field.value ?? ''}" maxlength="${field.maxlength ?? 255}"
  data-testid="${field.testid ?? field.name.replaceAll('.', '-')}" data-check="${field.check ?? ''}"
- placeholder="${field.placeholder ?? ''}" aria-describedby="${id}-error" aria-required="${field.optional ? 'false' : 'true'}" spellcheck="false">
+ placeholder="${field.placeholder ?? ''}" aria-describedby="${id}-error" aria-required="${field.optional ? 'false' : 'true'}"
+ spellcheck="false">
 <p class="error" id="${id}-error" data-testid="${field.testid ?? field.name.replaceAll('.', '-')}-error"></p>
 </div>`
 }
@@ -70,7 +71,8 @@ function countryField(context: Context, prefix: string, id: string, testid: stri
     value && !codes.includes(value) ? [value, ...codes] : codes
   ).map(
     (code) =>
-      html`<option value="${code}"${code === chosen ? html` selected` : ''}>${/^[A-Z]{2}$/.test(code) ? names.of(code) : code}</option>`,
+      html`<option value="${code}"${code === chosen ? html` selected` : ''}>
+${/^[A-Z]{2}$/.test(code) ? names.of(code) : code}</option>`,
   )}</select></div>`
 }
 

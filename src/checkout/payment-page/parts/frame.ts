@@ -35,5 +35,6 @@ export function testBanner({ t, test, query }: Context): Html | false {
 
 /** The one place for messages; announced by screen readers when its text changes. */
 export function message(text: string | undefined, kind: 'error' | 'info' = 'error'): Html {
-  return html`<div id="message" class="message" role="status" aria-live="polite" tabindex="-1" data-testid="message" data-kind="${kind}">${text}</div>`
+  return html`<div id="message" class="message" role="status" aria-live="polite" tabindex="-1" data-testid="message"
+ data-kind="${kind}">${text}</div>`
 }

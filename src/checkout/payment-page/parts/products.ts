@@ -31,13 +31,15 @@ function row(context: Context, product: Product, selected: boolean): Html {
   return html`<div class="product" data-product="${type}" data-kind="${product.kind}">
 <label class="choice"><input type="radio" name="payment_product_type" value="${type}" id="${id}" data-testid="product-${type}"${
     selected ? html` checked` : ''
-  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}</span>${reason}</label>
+  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}</span>
+${reason}</label>
 ${
   !product.payable
     ? ''
     : selected
       ? fields
-      : html`<button class="plain no-script" type="submit" formmethod="get" formaction="/?${pageQuery(context)}" name="product" value="${type}">${context.t.choose}</button>
+      : html`<button class="plain no-script" type="submit" formmethod="get" formaction="/?${pageQuery(context)}" name="product"
+ value="${type}">${context.t.choose}</button>
 <template>${fields}</template>`
 }</div>`
 }
@@ -76,8 +78,10 @@ function cardFields(context: Context, product: Product): Html {
   const consent = config?.save_card_checkbox
   return html`${
     saved &&
-    html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card" value="true" checked data-testid="saved-card">
-<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card" value="" data-testid="other-card"><span>${t.other_card}</span></label></div>`
+    html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card"
+ value="true" checked data-testid="saved-card">
+<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card" value=""
+ data-testid="other-card"><span>${t.other_card}</span></label></div>`
   }<div class="card-fields"${saved ? html` data-saved="true"` : ''}>${textField(context, {
     name: 'card.number',
     label: t.card_number,
@@ -109,7 +113,11 @@ ${
   html`<label class="choice"><input type="checkbox" name="generate_payment_token" value="true" data-testid="save-card"${
     consent === 'opt_out' ? html` checked` : ''
   }><span>${t.save_card}</span></label>`
-}${test && html`<button type="button" class="plain script-only" data-action="test-card" data-testid="test-card">${t.test_fill}</button>`}</div>`
+}${
+  test &&
+  html`<button type="button" class="plain script-only" data-action="test-card" data-testid="test-card">
+${t.test_fill}</button>`
+}</div>`
 }
 
 function phoneField(context: Context): Html {
@@ -158,9 +166,10 @@ function plans(context: Context, product: Product): Html | '' {
           { id: '6', title: '6' },
           { id: '12', title: '12' },
         ]
-  return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id" data-testid="plan">${known.map(
-    ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
-  )}</select></div>`
+  return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id"
+ data-testid="plan">${known.map(
+   ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
+ )}</select></div>`
 }
 
 function externalFields(_context: Context, product: Product): Html {
@@ -168,9 +177,11 @@ function externalFields(_context: Context, product: Product): Html {
     content?: { title?: string; description?: string }
     terms?: { label?: string; href?: string }[]
   }
-  return html`${content?.title && html`<p><strong>${content.title}</strong></p>`}${content?.description && html`<p>${content.description}</p>`}${(
-    terms ?? []
-  ).map(
+  return html`${content?.title && html`<p><strong>${content.title}</strong></p>`}${
+    content?.description &&
+    html`<p>
+${content.description}</p>`
+  }${(terms ?? []).map(
     ({ label, href }) => safeHref(href) && html`<p><a href="${href}" target="_blank" rel="noopener noreferrer">${label}</a></p>`,
   )}`
 }

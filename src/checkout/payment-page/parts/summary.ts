@@ -6,7 +6,8 @@ function discountRow(context: Context, discount: DiscountView, counted: boolean)
   if (!discount.amount) return ''
   const text = discount.description || context.t.discount
   // A line's discounts are inside its amount already: told, not counted again.
-  return html`<li class="discount"><span>${text}</span><span>${counted ? '' : '('}${amountText(context, -discount.amount)}${counted ? '' : ')'}</span></li>`
+  return html`<li class="discount"><span>${text}</span><span>
+${counted ? '' : '('}${amountText(context, -discount.amount)}${counted ? '' : ')'}</span></li>`
 }
 
 function itemRow(context: Context, item: ItemView): Html {
@@ -29,7 +30,8 @@ export function summary(context: Context): Html {
 ${(order.discount_lines ?? []).map((discount) => discountRow(context, discount, true))}
 ${
   shipping &&
-  html`<li data-testid="shipping"><span>${t.shipping}: ${shipping.title}</span><span>${shipping.amount ? amountText(context, shipping.amount) : t.free}</span></li>`
+  html`<li data-testid="shipping"><span>${t.shipping}: ${shipping.title}</span><span>
+${shipping.amount ? amountText(context, shipping.amount) : t.free}</span></li>`
 }
 ${(order.gift_cards ?? []).map(
   (card) =>
@@ -37,6 +39,10 @@ ${(order.gift_cards ?? []).map(
 )}</ul>`
   return html`<section class="card summary" id="summary" aria-labelledby="summary-title"><h2 id="summary-title">${t.order_summary}</h2>
 ${lines && list}
-<dl class="totals">${vat > 0 && html`<div class="hint"><dt>${t.vat_included}</dt><dd data-testid="vat">${amountText(context, vat)}</dd></div>`}
+<dl class="totals">${
+    vat > 0 &&
+    html`<div class="hint"><dt>${t.vat_included}</dt><dd data-testid="vat">
+${amountText(context, vat)}</dd></div>`
+  }
 <div class="total"><dt>${t.total}</dt><dd data-testid="amount">${amountText(context, order.amount ?? 0)}</dd></div></dl></section>`
 }
