@@ -150,6 +150,20 @@ describe('token', () => {
     now = issued
   })
 
+  test('token: the same one when asked again within a minute, and good for the whole time that is announced', async () => {
+    const issued = now
+    const first = (await fetchToken(server.url, account)).body
+    now = new Date(issued.getTime() + (limits.token_reuse_s - 1) * 1000)
+    const asked = now
+    const second = (await fetchToken(server.url, account)).body
+    assert.deepEqual(second, first)
+    now = new Date(issued.getTime() + limits.token_reuse_s * 1000)
+    assert.notEqual((await fetchToken(server.url, account)).body.access_token, first.access_token)
+    now = new Date(asked.getTime() + second.expires_in * 1000)
+    assert.equal((await bearer(second.access_token)).status, 200)
+    now = issued
+  })
+
   test('token: stops in every process when its client is deleted', async () => {
     const client = (await account.call('POST', `/v1/accounts/${T1}/auth/clients`, { name: 'soon gone' })).body
     const audience = `https://api.dintero.com/v1/accounts/${T1}`

@@ -20,6 +20,8 @@ export const limits = {
   token_lifetime_s: 14_400,
   /** Tokens are accepted this much longer than announced: two plugins use them to the last second (clients §6.3). */
   token_grace_s: 300,
+  /** A client that asks again within this time gets the same token. Less than the grace, so that the announced lifetime holds. */
+  token_reuse_s: 60,
   /** A revoked client stops working within this time, in every process. */
   revocation_delay_ms: 2_000,
   /** Tokens for one address: far more than a plugin that asks before every call (Magento) needs. */
