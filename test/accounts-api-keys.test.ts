@@ -9,8 +9,10 @@ describe('api keys', () => {
   let server: TestServer
   let account: TestAccount
   let other: TestAccount
+  // Every look at the clock is a millisecond later, so that no two keys are of the same moment.
+  let time = Date.now()
   before(async () => {
-    server = await startServer({ work: false })
+    server = await startServer({ work: false, clock: { now: () => new Date(time++) } })
     account = await createTestAccount(server)
     other = await createTestAccount(server)
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { limits } from '../src/lib/limits.ts'
-import { createTestAccount, fetchToken, type TestAccount } from './client.ts'
+import { createTestAccount, fetchToken, send, type TestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
 describe('token limits', () => {
@@ -14,9 +14,15 @@ describe('token limits', () => {
   after(() => server.close())
 
   const guess = (secret: string, account = shop) => fetchToken(server.url, { ...account, client_secret: secret })
+  /** A query, which must not start another count. */
+  const guessElsewhere = (secret: string) => {
+    const authorization = `Basic ${Buffer.from(`${shop.client_id}:${secret}`).toString('base64')}`
+    const body = { grant_type: 'client_credentials' }
+    return send(server.url, 'POST', `/v1/accounts/${shop.account_id}/auth/token?${secret}`, { body, headers: { authorization } })
+  }
 
   test('token: 429 with Retry-After after wrong secrets, also for guesses at once, while the right secret still works', async () => {
-    const guesses = Array.from({ length: limits.secret_attempts_per_minute + 10 }, (_, index) => guess(`wrong ${index}`))
+    const guesses = Array.from({ length: limits.secret_attempts_per_minute + 10 }, (_, index) => guess(`wrong-${index}`))
     const answers = await Promise.all(guesses)
     const refused = answers.filter(({ status }) => status === 429)
     assert.equal(answers.filter(({ status }) => status === 401).length + refused.length, answers.length)
@@ -26,6 +32,7 @@ describe('token limits', () => {
       assert.equal(typeof body.error.message, 'string')
       assert.ok(Number(headers.get('retry-after')) > 0 && Number(headers.get('retry-after')) <= 60)
     }
+    assert.equal((await guessElsewhere('wrong')).status, 429)
     assert.equal((await guess(shop.client_secret)).status, 200)
     const other = await createTestAccount(server)
     assert.equal((await guess('wrong', other)).status, 401, 'another client is not slowed down')

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
 import { createApiKeyCheck } from './api-keys/operations.ts'
 import { createLru, createRefreshing } from './cache.ts'
-import { mayCall, stillGranted } from './scope.ts'
+import { allGranted, mayCall, stillGranted } from './scope.ts'
 import { type ClientState, findClientState, findSigningKey } from './store.ts'
 import { importVerifyingKey, verifyToken } from './tokens/token.ts'
 
@@ -88,7 +88,7 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
 }
 
 function agrees({ secret_version, scopes }: Verified, state: ClientState | undefined): boolean {
-  return state?.secret_version === secret_version && stillGranted(scopes, state.scopes).length === scopes.length
+  return state?.secret_version === secret_version && allGranted(scopes, state.scopes)
 }
 
 const challenge = { headers: { 'www-authenticate': 'Bearer' } }

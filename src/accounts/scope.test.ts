@@ -73,6 +73,20 @@ test('scope: nothing but admin of the same resource does for another text', () =
   )
 })
 
+const changed: [issued: string[], current: string[], left: string[]][] = [
+  [['admin:checkout'], ['admin:checkout'], ['admin:checkout']],
+  [['admin:checkout'], ['write:checkout'], ['write:checkout']],
+  [['write:checkout'], ['admin:checkout'], ['write:checkout']],
+  [['read:checkout', 'write:checkout'], ['read:checkout', 'read:shopping'], ['read:checkout']],
+  [['read:checkout'], [], []],
+  [[], ['admin:checkout'], []],
+]
+for (const [issued, current, left] of changed) {
+  test(`scope: a token of [${issued}] may do [${left}] when the grants are [${current}]`, () => {
+    assert.deepEqual(stillGranted(issued, current), left)
+  })
+}
+
 test('scope: what is still granted is never more than the token or the grants', () => {
   fc.assert(
     fc.property(fc.array(scope), fc.array(scope), scope, (issued, current, wanted) => {

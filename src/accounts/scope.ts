@@ -32,7 +32,14 @@ export function mayCall(granted: readonly string[], wanted: readonly string[]): 
   return wanted.some((scope) => granted.some((one) => covers(one, scope)))
 }
 
-/** What a token may still do when the client's grants changed after it was issued: never more than either. */
+/** Is everything that was issued still covered by what is granted now? */
+export function allGranted(issued: readonly string[], current: readonly string[]): boolean {
+  return issued.every((scope) => current.some((one) => covers(one, scope)))
+}
+
+/** What a token may do when the client's grants changed after it was issued: what both allow. */
 export function stillGranted(issued: readonly string[], current: readonly string[]): string[] {
-  return issued.filter((scope) => current.some((one) => covers(one, scope)))
+  const kept = issued.filter((scope) => current.some((one) => covers(one, scope)))
+  const narrowed = current.filter((scope) => issued.some((one) => covers(one, scope)))
+  return [...new Set([...kept, ...narrowed])]
 }

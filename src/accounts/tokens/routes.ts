@@ -48,7 +48,9 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
   await app.register(rateLimit, { global: false, addHeadersOnExceeding: noHeaders, addHeaders: noHeaders })
   const attempts = app.createRateLimit({
     max: limits.secret_attempts_per_minute,
-    keyGenerator: (request) => `${request.ip} ${request.url} ${basicCredentials(request.headers.authorization).client_id}`,
+    // Not the URL: a query, or another spelling of the path, would make it another key.
+    keyGenerator: ({ ip, params, headers }) =>
+      `${ip} ${(params as { oid: string }).oid} ${basicCredentials(headers.authorization).client_id}`,
   })
   const attemptsOfAddress = app.createRateLimit({ max: limits.secret_attempts_per_address_and_minute })
 
