@@ -34,6 +34,15 @@ export const errors = {
   operation_conflict: [409, 'Another request changed the transaction at the same time; read it and try again.'],
   items_invalid: [400, 'The items do not fit the transaction; `errors[].path` says which.'],
   metadata_invalid: [400, 'A metadata key lacks the prefix `ext_`, or a key or value is too long.'],
+  // Notifications: subscriptions, deliveries, events
+  subscription_url_invalid: [400, 'The URL can not be called: only HTTPS and public addresses are.'],
+  subscription_event_unknown: [400, 'There is no such event; `errors[].allowed` lists those there are.'],
+  subscription_field_mask_invalid: [400, '`fields` is not a mask such as `a,b/c,d(e,f)`.'],
+  subscription_not_found: [404, 'The account has no such subscription, or it was deleted.'],
+  subscription_limit_reached: [400, 'The account has as many subscriptions as it may.'],
+  delivery_not_found: [404, 'There is no such delivery.'],
+  replay_too_large: [400, 'More deliveries match than are replayed at once; `errors[].allowed` is the most.'],
+  replay_not_possible: [400, 'The subscription of this delivery is gone; replay it to a URL.'],
   internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],
   unavailable: [503, 'Kvitt or what it depends on is not ready; try again.'],
 

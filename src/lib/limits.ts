@@ -65,6 +65,8 @@ export const limits = {
   endpoint_probe_s: 30,
   endpoint_probe_max_s: 600,
   fan_out_batch: 200,
+  subscriptions_max: 100,
+  replay_max: 10_000,
 
   statement_timeout_ms: 30_000,
   lock_wait_ms: 10_000,

@@ -121,9 +121,11 @@ async function requestOf(
       ...(built === undefined ? {} : { body: built }),
     }
   }
-  if (!subscription?.active && event !== 'ping') return undefined
-  if (!subscription) return undefined
-  const body = claimed.request?.body ?? JSON.stringify(masked(await webhookBody(claimed, sources), subscription))
+  const ping = event === 'ping'
+  if (!subscription || !(subscription.active || ping)) return undefined
+  const body =
+    claimed.request?.body ??
+    JSON.stringify(ping ? await webhookBody(claimed, sources) : masked(await webhookBody(claimed, sources), subscription))
   const { secret } = subscription
   const headers: Record<string, string> = {
     'user-agent': `Dintero-Hook/${claimed.subscription_id.replaceAll('-', '').slice(0, 12)}`,

@@ -44,6 +44,7 @@ export async function callbackBody(told: Told, sources: PayloadSources): Promise
 /** The body of a webhook: who, what, which number, and the object under its noun (checkout-api §6.6, orders-api §4.10). */
 export async function webhookBody(told: Told, sources: PayloadSources): Promise<Record<string, unknown>> {
   const { account_id, event, id, sequence } = told
+  if (event === 'ping') return { account_id, event, event_delivery: id, ...told.details }
   return {
     account_id,
     event,

@@ -1,0 +1,79 @@
+import type { Config } from '../../lib/config.ts'
+import type { Sql } from '../../lib/db.ts'
+import { ApiError } from '../../lib/errors.ts'
+import type { Clock, Ids } from '../../lib/ids.ts'
+import { limits } from '../../lib/limits.ts'
+import { refusedUrl } from '../outbound.ts'
+import {
+  type DeliveriesQuery,
+  type Delivery,
+  type DeliveryDetail,
+  type DeliveryRow,
+  type ReplayRangeIn,
+  replayDelivery,
+  showDelivery,
+  showDeliveryDetail,
+} from './log.ts'
+import * as store from './store.ts'
+
+type Parts = { sql: Sql; clock: Clock; ids: Ids; config: Config }
+/** Whose deliveries: the whole account's, or one subscription's. */
+type Of = { account_id: string; subscription_id?: string }
+
+const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i
+
+/** Deliveries, newest first. An unknown `starting_after` is `delivery_not_found`. */
+export async function deliveries({ sql }: Parts, of: Of, query: DeliveriesQuery): Promise<Delivery[]> {
+  if (query.starting_after !== undefined && !uuid.test(query.starting_after)) throw notFound(query.starting_after)
+  const rows = await store.listDeliveries(sql, of.account_id, of.subscription_id, query)
+  return rows.map(showDelivery)
+}
+
+/** One delivery, with what was sent and what was answered. Error: `delivery_not_found`. */
+export async function delivery(parts: Parts, of: Of, id: string): Promise<DeliveryDetail> {
+  return showDeliveryDetail(await found(parts, of, id))
+}
+
+/** Sends one delivery again, with a new id. Errors: `delivery_not_found`, `subscription_url_invalid`. */
+export async function replay(parts: Parts, of: Of, id: string, url: string | undefined): Promise<DeliveryDetail> {
+  assertUrl(parts, url)
+  const row = await found(parts, of, id)
+  const replay_id = parts.ids.uuid()
+  await store.insertReplays(
+    parts.sql,
+    of.account_id,
+    [{ ...replayDelivery(row, replay_id, url), id: replay_id }],
+    parts.clock.now(),
+  )
+  return delivery(parts, of, replay_id)
+}
+
+/** Sends what was created in a time range again, in the old order. Errors: `replay_too_large`, `subscription_url_invalid`. */
+export async function replayRange(parts: Parts, of: Of, range: ReplayRangeIn): Promise<{ replay_id: string; replayed: number }> {
+  const { sql, clock, ids } = parts
+  assertUrl(parts, range.url)
+  const rows = await store.listReplayable(sql, of.account_id, of.subscription_id, range)
+  if (rows.length > limits.replay_max) {
+    const message = `More than ${limits.replay_max} deliveries match. Replay a shorter time.`
+    throw new ApiError('replay_too_large', message, { details: [{ path: '/to', message, allowed: limits.replay_max }] })
+  }
+  const replay_id = ids.uuid()
+  const replays = rows.map((row) => ({ ...replayDelivery(row, replay_id, range.url), id: ids.uuid() }))
+  await store.insertReplays(sql, of.account_id, replays, clock.now())
+  return { replay_id, replayed: rows.length }
+}
+
+async function found({ sql }: Parts, of: Of, id: string): Promise<DeliveryRow> {
+  const row = uuid.test(id) ? await store.findDelivery(sql, of.account_id, id, of.subscription_id) : undefined
+  if (!row) throw notFound(id)
+  return row
+}
+
+function assertUrl({ config }: Parts, url: string | undefined): void {
+  const message = url === undefined ? undefined : refusedUrl(url, config.allow_loopback_callbacks)
+  if (message) throw new ApiError('subscription_url_invalid', message, { details: [{ path: '/url', message }] })
+}
+
+function notFound(id: string): ApiError {
+  return new ApiError('delivery_not_found', `There is no delivery ${id}.`)
+}
