@@ -5,7 +5,7 @@ import { DateTime } from '../../lib/schema.ts'
 import { refusedUrl } from '../outbound.ts'
 import { parseMask } from './mask.ts'
 
-/** Every event that can be subscribed to. Kvitt itself sends those of checkout, shopping, settlements and destinations (checkout-api §6.6). */
+/** Every event that can be subscribed to (checkout-api §6.6). Kvitt itself sends those of checkout, shopping and settlements. */
 export const events = [
   ...['checkout_authorization', 'checkout_transaction', 'checkout_token_add', 'checkout_token_update', 'checkout_token_delete'],
   ...['shopping_draft_add', 'shopping_draft_update', 'shopping_draft_complete'],
