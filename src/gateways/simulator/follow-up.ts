@@ -24,7 +24,11 @@ export function judgeFollowUp(kind: FollowUpKind, call: FollowUpCall, payment: P
   if (payment.state === 'undecided') {
     const voided = { ...payment, state: 'failed' as const }
     if (kind === 'void') return { payment: voided, released: 0, settles: 'cancelled' }
-    if (kind === 'update_authorization' && call.update === 'release_hold') {
+    if (
+      kind === 'update_authorization' &&
+      call.update === 'release_hold' &&
+      product.authorization_update.includes('release_hold')
+    ) {
       const approved = { ...payment, state: 'authorized' as const, authorized: payment.amount }
       return call.amount === payment.amount
         ? { payment: approved, released: 0, settles: 'approved' }
