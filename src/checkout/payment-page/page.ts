@@ -61,6 +61,8 @@ export function renderPage(input: {
   accept_language: string | undefined
   now: Date
   assets: Assets
+  /** The gallery shows pages that do nothing. */
+  still?: boolean
 }): Rendered {
   const { view, query, sid, assets } = input
   const language = chooseLanguage(query.language, input.accept_language)
@@ -83,9 +85,18 @@ export function renderPage(input: {
   const return_url = 'details' in view ? view.details.return_url : undefined
   const fragment = body(context, { merchant, final, return_url })
   const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
-  const refresh = final && html`<noscript><meta http-equiv="refresh" content="1;url=${final.href}"></noscript>`
+  const refresh = final && !input.still && html`<noscript><meta http-equiv="refresh" content="1;url=${final.href}"></noscript>`
   return {
-    html: document({ language, title, theme, assets, inline: query.ui === 'inline', head: refresh, state, fragment }),
+    html: document({
+      language,
+      title,
+      theme,
+      assets,
+      inline: query.ui === 'inline',
+      head: refresh || undefined,
+      fragment,
+      ...(input.still ? {} : { state }),
+    }),
     theme_css: themeCss(theme),
     logo_url: merchant?.logo_url,
     state,

@@ -5,6 +5,7 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { type Html, safeHref } from '../../lib/html.ts'
 import { loadAssets } from './assets.ts'
+import { galleryPage, gallerySid, samples } from './gallery.ts'
 import { chooseLanguage } from './language.ts'
 import { renderPage } from './page.ts'
 import type { PageQuery } from './parts/context.ts'
@@ -60,6 +61,25 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
       .type(script ? 'text/javascript; charset=utf-8' : 'text/css; charset=utf-8')
       .send(script ? js : css)
   })
+
+  // Sample data only; a production account has no use for it.
+  if (!parts.config.account_id?.startsWith('P')) {
+    app.get('/page-gallery', open, async (_request, reply) => sendHtml(reply, galleryPage(await loadAssets()), {}))
+    app.get<{ Params: { name: string } }>('/page-gallery/:name', open, async (request, reply) => {
+      const sample = Object.hasOwn(samples, request.params.name) ? samples[request.params.name] : undefined
+      if (!sample) throw new ApiError('not_found', 'The gallery has no such page.')
+      const rendered = renderPage({
+        view: sample.view,
+        query: { ...sample.query, ...(request.query as Query) },
+        sid: gallerySid,
+        accept_language: request.headers['accept-language'],
+        now: parts.clock.now(),
+        assets: await loadAssets(),
+        still: true,
+      })
+      return sendHtml(reply, rendered.html, rendered)
+    })
+  }
 
   app.post<{ Querystring: Query; Body: Record<string, string> }>('/page/pay', open, async (request, reply) => {
     assertOwnPage(request)
@@ -171,6 +191,7 @@ export function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?:
     `style-src 'self' 'sha256-${style}'`,
     `img-src 'self' data:${logo}`,
     "connect-src 'self'",
+    "frame-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
     'frame-ancestors *',

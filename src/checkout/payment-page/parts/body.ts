@@ -5,7 +5,7 @@ import type { FinalEvent, Stage } from '../protocol.ts'
 import type { MerchantView } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
 import { checkboxes, expressMissing, expressParts } from './express.ts'
-import { header, message, testBanner } from './frame.ts'
+import { header, message } from './frame.ts'
 import { productList } from './products.ts'
 import { summary } from './summary.ts'
 
@@ -24,7 +24,7 @@ export function body(
   context: Context,
   rest: { merchant: MerchantView | undefined; final: FinalEvent | undefined; return_url?: string | undefined },
 ): Html {
-  return html`${testBanner(context)}${header(context, rest.merchant)}
+  return html`${header(context, rest.merchant)}
 <main data-stage="${context.stage}">${
     context.query.loader === 'true'
       ? waiting(context, context.t.validating)

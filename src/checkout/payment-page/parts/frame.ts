@@ -9,7 +9,7 @@ export function header(context: Context, merchant: MerchantView | undefined): Ht
   const logo = safeHref(merchant?.logo_url)
   const name = merchant?.name ?? ''
   const kept = Object.entries({ sid, ui: query.ui, role: query.role, sdk: query.sdk, ...flags(context) })
-  return html`<header><div class="brand">${
+  return html`<header>${testBanner(context)}<div class="top"><div class="brand">${
     logo
       ? html`<img src="${logo}" alt="${name}" referrerpolicy="no-referrer" height="32" width="160">`
       : html`<span class="merchant" data-testid="merchant">${name}</span>`
@@ -20,7 +20,7 @@ export function header(context: Context, merchant: MerchantView | undefined): Ht
 <select id="language" name="language" data-testid="language">${Object.entries(languages).map(
     ([code, { name: label, locale }]) =>
       html`<option value="${code}" lang="${locale}"${code === language ? html` selected` : ''}>${label}</option>`,
-  )}</select><button class="plain no-script" type="submit">${t.change}</button></form></header>`
+  )}</select><button class="plain no-script" type="submit">${t.change}</button></form></div></header>`
 }
 
 function flags({ query }: Context) {
@@ -29,7 +29,7 @@ function flags({ query }: Context) {
 }
 
 /** Test accounts say so, unless the merchant's page hides it. */
-export function testBanner({ t, test, query }: Context): Html | false {
+function testBanner({ t, test, query }: Context): Html | false {
   return test && query.hide_test_message !== 'true' && html`<p class="test-banner" data-testid="test-banner">${t.test_banner}</p>`
 }
 

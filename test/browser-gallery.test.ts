@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { samples } from '../src/checkout/payment-page/gallery.ts'
+import { axe, launchBrowser, skipBrowser } from './browser.ts'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+let browser: Browser
+before(async () => {
+  if (skipBrowser) return
+  server = await startServer({ work: false, role: 'checkout' })
+  browser = await launchBrowser()
+})
+after(async () => {
+  await browser?.close()
+  await server?.close()
+})
+
+/** Every state, and one product of each kind. */
+const names = Object.keys(samples).filter(
+  (name) => !/^(payex|bambora|netaxept|santander|two|kravia|dintero_psp\.\w+pay|klarna\.)/.test(name),
+)
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`payment page: axe finds nothing and nothing is wider than 320 px, in every state, ${colorScheme}`, {
+    skip: skipBrowser,
+  }, async () => {
+    const context = await browser.newContext({ viewport: { width: 320, height: 700 }, colorScheme, bypassCSP: true })
+    const page = await context.newPage()
+    const foreign: string[] = []
+    page.on('request', (request) => request.url().startsWith(server.url) || foreign.push(request.url()))
+    const faults: string[] = []
+    for (const name of names) {
+      await page.goto(`${server.url}/page-gallery/${name}`)
+      for (const fault of await axe(page)) faults.push(`${name}: ${fault}`)
+      const width = await page.evaluate('document.documentElement.scrollWidth')
+      if (width !== 320) faults.push(`${name}: ${width} px wide`)
+    }
+    await context.close()
+    assert.deepEqual(faults, [])
+    assert.deepEqual(
+      foreign.filter((url) => !url.startsWith('data:')),
+      [],
+    )
+  })
+}
