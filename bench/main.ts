@@ -3,12 +3,13 @@
  * Options: --seconds 3 (a slice), --rounds 2, --connections 1,8,32,64, --only draft_create,pay, --json FILE.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { connect } from '../src/lib/db.ts'
+import { openEmbeddedPostgres } from '../src/lib/embedded-postgres.ts'
 import { type Machine, type Measured, round, saturate } from './measure.ts'
 import {
   endless,
@@ -59,25 +60,19 @@ async function start(
 }
 
 const credentials = { KVITT_ACCOUNT_ID: 'T11112222', KVITT_CLIENT_ID: 'bench', KVITT_CLIENT_SECRET: 'bench-secret-bench-secret' }
-const data = join(folder, 'data')
+const database = await startPostgres()
 const kvitt = await start(
   'kvitt',
   ['bin/kvitt.mjs', 'start'],
-  { ...credentials, PORT: '0', KVITT_DATA: data, KVITT_LOG: 'warn', KVITT_BENCH: '1' },
+  { ...credentials, PORT: '0', DATABASE_URL: database.url, KVITT_LOG: 'warn' },
   /^kvitt ready (.*)$/,
 )
-const { url, database_url, database_pid } = JSON.parse(kvitt.said) as {
-  url: string
-  database_url?: string
-  database_pid?: number
-}
-const database = database_url ?? JSON.parse(readFileSync(join(data, 'database.json'), 'utf8')).url
-const sql = connect(database, { max: 1, application_name: 'bench' })
+const { url } = JSON.parse(kvitt.said) as { url: string }
+const sql = connect(database.url, { max: 1, application_name: 'bench' })
 await sql`create extension if not exists pg_stat_statements`
-const postmaster =
-  database_pid ??
-  Number(readFileSync(`${(await sql`show data_directory`)[0]!['data_directory']}/postmaster.pid`, 'utf8').split('\n')[0])
-const floor = await start('floor', ['--import', 'tsx', 'bench/floor.ts', database], {}, /^floor ready (.*)$/)
+const [{ data_directory }] = await sql<[{ data_directory: string }]>`show data_directory`
+const postmaster = Number(readFileSync(join(data_directory, 'postmaster.pid'), 'utf8').split('\n')[0])
+const floor = await start('floor', ['--import', 'tsx', 'bench/floor.ts', database.url], {}, /^floor ready (.*)$/)
 
 const basic = Buffer.from(`${credentials.KVITT_CLIENT_ID}:${credentials.KVITT_CLIENT_SECRET}`).toString('base64')
 const token = (await (
@@ -183,7 +178,7 @@ try {
   if (walk) console.table([walk])
   execFileSync(process.execPath, ['bin/kvitt.mjs', 'verify'], {
     stdio: 'inherit',
-    env: { ...process.env, ...credentials, KVITT_DATA: data, DATABASE_URL: database },
+    env: { ...process.env, DATABASE_URL: database.url },
   })
   mkdirSync('bench/results', { recursive: true })
   const result = {
@@ -203,5 +198,17 @@ try {
     child.kill('SIGTERM')
     await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined)))
   }
+  await database.close()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** The embedded PostgreSQL with the settings of production, plus the statistics of statements. */
+async function startPostgres() {
+  chmodSync(folder, 0o711) // as root, PostgreSQL runs as another user
+  const first = await openEmbeddedPostgres(folder)
+  const admin = connect(first.url, { max: 1 })
+  await admin`alter system set shared_preload_libraries = 'pg_stat_statements'`
+  await admin.end()
+  await first.close()
+  return openEmbeddedPostgres(folder)
 }

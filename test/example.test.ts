@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { playShop, type Service } from '../examples/shop.ts'
+import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
+import { createGateways } from '../src/gateways/registry.ts'
 import { createTestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
 async function service(server: TestServer): Promise<Service> {
-  const { account_id, client_id, client_secret } = await createTestAccount(server, { scopes: ['admin:checkout', 'admin:shopping'] })
+  const { account_id, client_id, client_secret } = await createTestAccount(server, {
+    scopes: ['admin:checkout', 'admin:shopping'],
+  })
+  if (server.role !== 'orders') await ensureDefaultProfile({ ...server, gateways: createGateways(server) }, account_id)
   return { url: server.url, account_id, client_id, client_secret }
 }
 
@@ -19,13 +24,19 @@ describe('the published walk', () => {
   test('ends refunded on both sides when one server runs both services', async () => {
     const both = await service(servers[0]!)
     const end = await playShop({ orders: both, checkout: both, print: () => {} })
-    assert.deepEqual({ payment_status: end.payment_status, status: end.status }, { payment_status: 'refunded', status: 'REFUNDED' })
+    assert.deepEqual(
+      { payment_status: end.payment_status, status: end.status },
+      { payment_status: 'refunded', status: 'REFUNDED' },
+    )
     assert.match(end.order_id, /^[A-Z0-9]{9}$/)
     assert.match(end.transaction_id, new RegExp(`^${both.account_id}\\.[0-9A-Za-z]{22}$`))
   })
 
   test('ends the same with two servers, two databases and two accounts that share nothing', async () => {
     const end = await playShop({ orders: await service(servers[1]!), checkout: await service(servers[2]!), print: () => {} })
-    assert.deepEqual({ payment_status: end.payment_status, status: end.status }, { payment_status: 'refunded', status: 'REFUNDED' })
+    assert.deepEqual(
+      { payment_status: end.payment_status, status: end.status },
+      { payment_status: 'refunded', status: 'REFUNDED' },
+    )
   })
 })
