@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Parts } from '../src/app.ts'
+import { paymentRoutes } from '../src/checkout/payments/routes.ts'
+import { type SessionData, sessionEvent } from '../src/checkout/sessions/session.ts'
+import { insertSession } from '../src/checkout/sessions/store.ts'
 import { transactionRoutes } from '../src/checkout/transactions/routes.ts'
 import type {
   AuthorizeOutcome,
@@ -98,7 +101,9 @@ export async function startTransactions() {
   })
   honourIdempotencyKeys(app, database.sql)
   await app.register(transactionRoutes, parts)
+  await app.register(paymentRoutes, parts)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  parts.config.public_url = url
   return {
     ...parts,
     gateway,
@@ -194,4 +199,43 @@ export function has(actual: unknown, expected: Record<string, unknown>): void {
   const object = actual as Record<string, unknown>
   const picked = Object.fromEntries(Object.keys(expected).map((key) => [key, object[key]]))
   assert.deepEqual(picked, expected)
+}
+
+/** Inserts an open session, as if a merchant had created it. */
+export async function openSession(server: TransactionsServer, changes: Partial<SessionData> = {}): Promise<string> {
+  const id = server.ids.short(account_id)
+  const now = server.clock.now()
+  const enabled = { type: 'payment_product_type', enabled: true }
+  await insertSession(
+    server.sql,
+    {
+      account_id,
+      id,
+      profile_id: 'default',
+      payment_operation: 'unscheduled_purchase',
+      data: {
+        url: { return_url: 'https://shop.example/done?gateway=x', callback_url: 'https://shop.example/cb?report_error=true' },
+        order: {
+          amount: 33_890,
+          currency: 'NOK',
+          merchant_reference: 'ORD-1',
+          items: [{ id: 'chair-1', line_id: '1', description: 'Stol', quantity: 1, amount: 29_990, vat: 25 }],
+          shipping_option: { id: 'pickup', line_id: 'pickup', amount: 3_900, operator: '', title: 'Pick up' },
+        },
+        configuration: {
+          dintero_psp: { type: 'payment_type', creditcard: enabled },
+          vipps: enabled,
+          swish: { swish: enabled },
+          klarna: { klarna: enabled },
+        },
+        metadata: { system_x_id: 'a', number_x: 1 },
+        ...changes,
+      },
+      expires_at: new Date(now.getTime() + 86_400_000),
+      created_at: now,
+      created_by: 'client-1',
+    },
+    [sessionEvent('INITIATED', { id: server.ids.uuid(), request_id: server.ids.uuid(), at: now })],
+  )
+  return id
 }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { transactionRoutes } from './transactions/routes.ts'
@@ -9,4 +10,5 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(profileRoutes, parts)
   await app.register(sessionRoutes, parts)
   await app.register(transactionRoutes, parts)
+  await app.register(paymentRoutes, parts)
 }

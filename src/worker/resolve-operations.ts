@@ -1,6 +1,7 @@
 import { nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
 import { claimOperations, postponeOperation } from '../checkout/operations-log/store.ts'
-import { ask, type Payments, settleOperation } from '../checkout/transactions/operations.ts'
+import { type Payments, resolvePayment } from '../checkout/payments/operations.ts'
+import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
 import { limits } from '../lib/limits.ts'
 import type { Work } from './loop.ts'
@@ -10,7 +11,7 @@ const batch = 20
 
 /**
  * Asks again about operations whose outcome nobody knows: unanswered, pending at the provider, or left behind by a process that died.
- * The same call with the same key, so that nothing happens twice.
+ * The same call with the same key, so that nothing happens twice; an authorization is only looked up, its card data is gone.
  */
 export function resolveOperations(payments: Payments): Work {
   return {
@@ -32,6 +33,7 @@ export function resolveOperations(payments: Payments): Work {
 }
 
 async function resolve(payments: Payments, operation: OperationRow): Promise<void> {
+  if (operation.kind === 'authorize') return void (await resolvePayment(payments, operation))
   const gateway = payments.gateways.find(operation.account_id, operation.payment_product_type)
   if (!gateway) return postponeOperation(payments.sql, operation, nextAttempt(payments.clock.now(), operation.attempts))
   const outcome = await ask(payments, gateway, operation)

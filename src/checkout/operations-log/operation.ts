@@ -15,6 +15,8 @@ export type OperationState = 'pending' | 'unknown' | 'action_required' | 'held' 
 export type OperationRequest = {
   /** Reserved besides `amount`: the rest that is voided together with a final capture, or by a void. */
   void_amount?: number
+  /** The provider's name for the authorization. */
+  gateway_reference?: string
   items?: Item[]
   metadata?: Record<string, string>
   event_reference?: string
@@ -25,6 +27,8 @@ export type OperationRequest = {
   automatic?: boolean
   /** The session is being cancelled. */
   cancelling?: boolean
+  /** The payment that is cancelled with it. */
+  authorize_operation_id?: string
   /** Of a request with `Idempotency-Key`: tells a repetition from another request with the same key. */
   request_hash?: string
   update?: 'extend' | 'amount' | 'pre_authorization' | 'release_hold'
@@ -34,6 +38,8 @@ export type OperationRequest = {
   new_items?: Item[]
   reference?: string
   description?: string
+  /** Of an authorization: nobody is there to be redirected (checkout-api §3.9). */
+  merchant_initiated?: boolean
 }
 
 /** A row of `checkout.operations`. */
@@ -51,7 +57,7 @@ export type OperationRow = {
   attempts: number
   next_attempt_at: Date | null
   request: OperationRequest
-  outcome: { error?: GatewayError; redirect_url?: string; gateway_reference?: string } | null
+  outcome: { error?: GatewayError; reason?: string; redirect_url?: string; gateway_reference?: string } | null
   created_at: Date
   created_by: string | null
   updated_at: Date

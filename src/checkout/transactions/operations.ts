@@ -9,7 +9,7 @@ import type { Notification } from '../../lib/outbox.ts'
 import { isSettled, type OperationKind, type OperationRequest, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { reserve, settle } from './settlement.ts'
-import { findTransaction, lockTransaction, type Transaction, writeTransaction } from './store.ts'
+import { type Ended, findTransaction, lockTransaction, type Transaction, writeTransaction } from './store.ts'
 import { delayedCallback, notificationsOf } from './tell.ts'
 import {
   type CaptureRequest,
@@ -50,6 +50,19 @@ export function refund(payments: Payments, command: Command & CaptureRequest): P
 /** Releases what is left of the authorization. Errors: not_found, those of `mayVoid`, operation_conflict. */
 export function voidAuthorization(payments: Payments, command: Command): Promise<Moved> {
   return move(payments, command, 'void', (row, product) => mayVoid(row, product, command.request.cancelling))
+}
+
+/**
+ * Voids what a session that is being cancelled has: a payment the customer has not finished, or an authorization. Of a success the
+ * payment's own operation is settled too, so that nobody asks about it again. Errors: not_found, those of `mayVoid`.
+ * @returns the void's operation: `succeeded`, `failed`, or `unknown` while the provider has not answered
+ */
+export function voidForSessionCancel(
+  payments: Payments,
+  { authorize_operation_id, ...command }: Command & { authorize_operation_id?: string | null },
+): Promise<Moved> {
+  const request = { ...command.request, cancelling: true, ...(authorize_operation_id ? { authorize_operation_id } : {}) }
+  return voidAuthorization(payments, { ...command, request })
 }
 
 export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) => Reservation | Refusal
@@ -103,7 +116,7 @@ async function writeIntent(
     state: 'pending',
     attempts: 1,
     next_attempt_at: new Date(now.getTime() + limits.gateway_timeout_ms * 1.5),
-    request: { event_reference: row.data.event_reference, ...request, void_amount } as OperationRequest,
+    request: intentRequest(row, request, void_amount),
     outcome: null,
     created_at: now,
     created_by: command.created_by ?? null,
@@ -111,11 +124,27 @@ async function writeIntent(
   }
   const next = reserve(row, operation)
   try {
-    const written = await writeTransaction(db, { row, next, events: [], operation, intent: true, notifications: [] })
+    const written = await writeTransaction(db, {
+      row,
+      next,
+      events: [],
+      operations: [operation],
+      intent: true,
+      notifications: [],
+    })
     return written && { transaction: { ...next, ...written, events: row.events }, operation, repeated: false }
   } catch (error) {
     if (violates(error, 'operations_pkey')) throw keyReused()
     throw error
+  }
+}
+
+function intentRequest(row: TransactionRow, request: OperationRequest, void_amount: number): OperationRequest {
+  return {
+    ...(row.data.event_reference ? { event_reference: row.data.event_reference } : {}),
+    ...(row.gateway_reference ? { gateway_reference: row.gateway_reference } : {}),
+    ...request,
+    void_amount,
   }
 }
 
@@ -138,7 +167,9 @@ async function finish(payments: Payments, { repeated, ...intent }: Intent): Prom
 export async function ask({ log }: Payments, gateway: Gateway | undefined, operation: OperationRow): Promise<OperationOutcome> {
   if (!gateway) return { outcome: 'unknown' }
   const { account_id, id, kind, transaction_id, payment_product_type, amount, currency, request } = operation
-  const call = { account_id, idempotency_key: id, transaction_id, payment_product_type, amount, currency }
+  const { gateway_reference } = request
+  const about = { account_id, idempotency_key: id, transaction_id, payment_product_type, amount, currency }
+  const call = gateway_reference ? { ...about, gateway_reference } : about
   try {
     if (kind === 'capture') {
       const { final_capture, automatic } = request
@@ -213,13 +244,21 @@ async function writeOutcome(
     notifications.push(...delayedCallback(next, waiting))
   }
   try {
-    const written = await writeTransaction(db, { row, next, events, operation, notifications })
+    const operations = [operation, ...cancelled(operation)]
+    const written = await writeTransaction(db, { row, next, events, operations, notifications })
     return written && { transaction: { ...next, ...written, events: [...row.events, ...events] }, operation }
   } catch (error) {
     // Settled by somebody else in the same moment: read again.
     if (!violates(error, 'operation_settles_once')) throw error
     return undefined
   }
+}
+
+/** The payment that a cancelled session's void has ended. */
+function cancelled({ account_id, state, request, updated_at }: OperationRow): Ended[] {
+  const id = request.authorize_operation_id
+  if (state !== 'succeeded' || !id) return []
+  return [{ account_id, id, state: 'failed', next_attempt_at: null, outcome: { reason: 'cancelled' }, updated_at }]
 }
 
 export function productOf(gateway: Gateway | undefined, payment_product_type: string): PaymentProduct | undefined {

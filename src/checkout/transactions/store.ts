@@ -29,11 +29,14 @@ export type Write = {
   row: TransactionRow
   next: TransactionRow
   events: readonly EventRow[]
-  operation?: OperationRow | undefined
+  operations: readonly (OperationRow | Ended)[]
   /** The operation is an intent: its id must not exist yet. */
   intent?: boolean
   notifications: readonly Notification[]
 }
+
+/** What settling writes of an operation. */
+export type Ended = Pick<OperationRow, 'account_id' | 'id' | 'state' | 'next_attempt_at' | 'outcome' | 'updated_at'>
 
 export type Written = Pick<TransactionRow, 'version' | 'hash'>
 
@@ -44,15 +47,15 @@ export type Written = Pick<TransactionRow, 'version' | 'hash'>
  */
 export async function writeTransaction(
   db: Db,
-  { row, next, events, operation, intent, notifications }: Write,
+  { row, next, events, operations, intent, notifications }: Write,
 ): Promise<Written | undefined> {
   const [changed] = await db<Written[]>`
     with recursive event as (${eventRows(db, events)}),
-    chain as (${hashChain(db, row)}),
+    event_chain as (${hashChain(db, row)}),
     changed as (
       update checkout.transactions t set
         version = t.version + 1, event_count = ${next.event_count},
-        hash = (select hash from chain order by sequence desc limit 1),
+        hash = (select hash from event_chain order by sequence desc limit 1),
         status = ${next.status}, amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured},
         refunded = ${next.refunded}, voided = ${next.voided}, pending_capture = ${next.pending_capture},
         pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void},
@@ -63,7 +66,7 @@ export async function writeTransaction(
       returning t.version, t.hash
     ),
     appended as (${insertEvents(db, row)}),
-    recorded as (${intent ? insertOperation(db, operation) : settleOperation(db, operation)}),
+    recorded as (${intent ? insertOperations(db, operations) : settleOperations(db, operations)}),
     told as (${insertNotifications(db, row.account_id, notifications)})
     select version, hash from changed`
   return changed
@@ -77,40 +80,40 @@ export function eventRows(db: Db, events: readonly EventRow[]) {
       correlation_request_id uuid, operation_id uuid, data jsonb, created_at timestamptz, created_by text)`
 }
 
-/** CTE `chain`: the hash after each event, starting from the one that the transaction had. */
+/** CTE `event_chain`: the hash after each event, starting from the one that the transaction had. */
 export function hashChain(db: Db, row: Pick<TransactionRow, 'hash' | 'event_count'>) {
   return db`
     select ${row.event_count}::int as sequence, ${row.hash}::bytea as hash
     union all
     select e.sequence, sha256(c.hash || convert_to(jsonb_build_array(e.sequence, e.event, e.transaction_status, e.success, e.amount,
       e.request_id, e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by)::text, 'UTF8'))
-    from chain c join event e on e.sequence = c.sequence + 1`
+    from event_chain c join event e on e.sequence = c.sequence + 1`
 }
 
-/** CTE that appends `event`, hashed by `chain`. */
+/** CTE that appends `event`, hashed by `event_chain`. */
 export function insertEvents(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>) {
   return db`
     insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, amount,
       request_id, correlation_request_id, operation_id, data, created_at, created_by, hash)
     select ${account_id}, ${id}, e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id,
       e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by, c.hash
-    from event e join chain c on c.sequence = e.sequence
+    from event e join event_chain c on c.sequence = e.sequence
     where exists (select from changed)`
 }
 
-/** CTE that inserts an intent. */
-export function insertOperation(db: Db, operation: OperationRow | undefined) {
+/** CTE that inserts intents. */
+export function insertOperations(db: Db, operations: readonly (OperationRow | Ended)[]) {
   return db`
     insert into checkout.operations
-    select n.* from jsonb_populate_recordset(null::checkout.operations, ${json(db, operation ? [operation] : [])}) n
+    select n.* from jsonb_populate_recordset(null::checkout.operations, ${json(db, operations)}) n
     where exists (select from changed)`
 }
 
-/** CTE that moves an operation on. One that is settled is never changed again. */
-export function settleOperation(db: Db, operation: OperationRow | undefined) {
+/** CTE that moves operations on. One that is settled is never changed again. */
+export function settleOperations(db: Db, operations: readonly Ended[]) {
   return db`
     update checkout.operations o
     set state = n.state, next_attempt_at = n.next_attempt_at, outcome = n.outcome, updated_at = n.updated_at
-    from jsonb_populate_recordset(null::checkout.operations, ${json(db, operation ? [operation] : [])}) n
+    from jsonb_populate_recordset(null::checkout.operations, ${json(db, operations)}) n
     where o.account_id = n.account_id and o.id = n.id and o.state not in ('succeeded', 'failed') and exists (select from changed)`
 }

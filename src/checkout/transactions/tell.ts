@@ -28,10 +28,12 @@ function authorization(row: TransactionRow, { event, sequence, success, transact
     const told = tell('checkout_authorization', row, sequence, references(row))
     return [told, ...(row.data.auto_capture ? [] : callback(row, sequence, { reason: 'authorized' }))]
   }
-  const error: PaymentError = transaction_status === 'DECLINED' ? 'authorization' : 'failed'
   if (transaction_status !== 'DECLINED' && transaction_status !== 'FAILED') return []
+  const error: PaymentError =
+    data.reason === 'cancelled' ? 'cancelled' : transaction_status === 'DECLINED' ? 'authorization' : 'failed'
+  const about = error === 'cancelled' ? withoutTransaction(row) : references(row)
   return [
-    tell('checkout_authorization', row, sequence, { ...references(row), error }),
+    tell('checkout_authorization', row, sequence, { ...about, error }),
     ...callback(row, sequence, { reason: 'error', error }),
   ]
 }
@@ -49,6 +51,11 @@ function callback(row: TransactionRow, sequence: number, details: Record<string,
 
 function references({ id, session_id, merchant_reference }: TransactionRow) {
   return { session_id, transaction_id: id, merchant_reference }
+}
+
+/** Of a payment that the customer cancelled no transaction is told (checkout-api §6.6). */
+function withoutTransaction({ session_id, merchant_reference }: TransactionRow) {
+  return { session_id, merchant_reference }
 }
 
 function tell(event: string, { id }: TransactionRow, sequence: number, details?: Record<string, unknown>): Notification {

@@ -64,6 +64,8 @@ export type TransactionData = {
   gift_cards?: Record<string, unknown>[]
   checkboxes?: Record<string, unknown>[]
   card?: Record<string, string>
+  /** Shown in `card` only when `includes` asks for them. */
+  tokens?: { payment_token?: string; recurrence_token?: string }
   metadata?: Record<string, string | number>
   customer_ip?: string
   user_agent?: string
@@ -114,6 +116,7 @@ export type EventData = {
   error?: GatewayError
   metadata?: Record<string, string | number>
   event_reference?: string
+  /** Why, in the merchant's words; `cancelled` when the customer turned back. */
   reason?: string
   /** Of an AUTHORIZE event that changed an authorization: how. */
   update?: string

@@ -1,9 +1,8 @@
 import { type EventRow, type Item, paymentProduct, type TransactionRow } from './transaction.ts'
 
-/** What the `includes` parameter may add (checkout-api §4.5.2). Tokens and the session come from elsewhere and are passed in. */
+/** What the `includes` parameter may add (checkout-api §4.5.2). The session comes from elsewhere and is passed in. */
 export type Extras = {
   session?: Record<string, unknown>
-  tokens?: { payment_token?: string; recurrence_token?: string }
 }
 
 /** The transaction as the API shows it (checkout-api §4.2). Absent members stay absent; `metadata` is always an object (clients §4.5). */
@@ -43,7 +42,7 @@ export function transactionView(
     url: data.url ?? {},
     events: events.map(eventView),
     session: extras.session,
-    card: data.card && present({ ...data.card, ...extras.tokens }),
+    card: data.card && { ...data.card, ...tokensOf(row, includes) },
     checkboxes: data.checkboxes,
     metadata: data.metadata ?? {},
     version: row.event_count,
@@ -83,6 +82,11 @@ export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, 
   const last = events.at(-1)
   if (!last || events.length === row.events.length) return row
   return { ...row, events, event_count: sequence, status: last.transaction_status, updated_at: new Date(last.created_at) }
+}
+
+function tokensOf({ data: { tokens = {} } }: TransactionRow, includes: readonly string[]): Record<string, string> {
+  const asked = Object.entries(tokens).filter(([name]) => includes.includes(`card.${name}`))
+  return Object.fromEntries(asked)
 }
 
 /** VAT as far as the items tell it, in minor units; for display. */

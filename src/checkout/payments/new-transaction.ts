@@ -1,0 +1,103 @@
+import type { OperationRow } from '../operations-log/operation.ts'
+import type { SessionRow } from '../sessions/session.ts'
+import { type Item, paymentProduct, type TransactionData, type TransactionRow } from '../transactions/transaction.ts'
+
+type Free = Record<string, unknown>
+
+/** The transaction of a session, before anything happened to it: no event, nothing authorized (checkout-api §4.2). */
+export function newTransaction(session: SessionRow, operation: OperationRow, now: Date): TransactionRow {
+  const { order, configuration, customer } = session.data
+  const store = order.store as Free | undefined
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
+  return {
+    account_id: session.account_id,
+    id: operation.transaction_id,
+    session_id: session.id,
+    version: 1,
+    event_count: 0,
+    hash: new Uint8Array(),
+    status: 'INITIATED',
+    settlement_status: 'NOT_SETTLED',
+    gateway: operation.gateway,
+    gateway_reference: null,
+    payment_product_type: operation.payment_product_type,
+    payment_operation: session.payment_operation,
+    currency: operation.currency,
+    amount: operation.amount,
+    authorized: 0,
+    captured: 0,
+    refunded: 0,
+    voided: 0,
+    pending_capture: 0,
+    pending_refund: 0,
+    pending_void: 0,
+    merchant_reference: order.merchant_reference,
+    merchant_reference_2: order.merchant_reference_2 ?? null,
+    customer_id: text(customer?.customer_id),
+    store_id: store?.id === undefined ? null : String(store.id),
+    terminal_id: text(store?.terminal_id),
+    payout_destination_id: order.payout_destination_id ?? text(store?.payout_destination_id),
+    channel: text(configuration.channel) ?? 'ecommerce',
+    card_brand: null,
+    token_id: null,
+    auto_capture_at: null,
+    auto_capture_until: null,
+    final_authorization: !(
+      configuration.pre_authorization === true && paymentProduct(operation.payment_product_type) === 'dintero_psp'
+    ),
+    data: transactionData(session, operation),
+    authorized_at: null,
+    captured_at: null,
+    refunded_at: null,
+    created_at: now,
+    updated_at: now,
+  }
+}
+
+/** What the transaction shows of the session: its items with the shipping as one more, addresses, references, metadata. */
+function transactionData(session: SessionRow, operation: OperationRow): TransactionData {
+  const { order, url, customer, checkboxes, merchant, metadata, configuration } = session.data
+  const { tokens: _, ...shown } = (customer ?? {}) as Free
+  const { merchant_terms_url: __, ...urls } = url
+  const all = {
+    items: [...((order.items ?? []) as Item[]), ...shippingItems(order.shipping_option as Free | undefined)],
+    url: urls,
+    event_reference: order.event_reference,
+    partial_payment: order.partial_payment,
+    customer: Object.keys(shown).length ? shown : undefined,
+    shipping_address: order.shipping_address,
+    billing_address: order.billing_address,
+    shipping_option: order.shipping_option,
+    store: order.store,
+    gift_cards: order.gift_cards,
+    checkboxes,
+    metadata: { ...flat(merchant), ...metadata },
+    customer_ip: session.customer_ip,
+    user_agent: session.user_agent,
+    platform_type: merchant?.platform_type,
+    request_headers: operation.request.request_headers,
+    auto_capture: configuration.auto_capture === true || undefined,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null)) as TransactionData
+}
+
+/** Server-written metadata about the merchant (checkout-api §2.9). */
+function flat(merchant: Free | undefined): Record<string, string> {
+  const named = {
+    merchant_name: merchant?.name,
+    merchant_country: merchant?.country,
+    merchant_category_code: merchant?.merchant_category_code,
+  }
+  return Object.fromEntries(Object.entries(named).filter(([, value]) => typeof value === 'string')) as Record<string, string>
+}
+
+/** The chosen shipping option as items: one, or one for each shipment (checkout-api §4.2). */
+export function shippingItems(option: Free | undefined): Item[] {
+  if (!option) return []
+  const shipments = Array.isArray(option.shipments) && option.shipments.length > 0 ? (option.shipments as Free[]) : [option]
+  return shipments.map((shipment) => {
+    const { id, line_id, amount, vat, vat_amount, title } = shipment
+    const item = { id, line_id, description: title, quantity: 1, amount, vat, vat_amount, type: 'shipping' }
+    return Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined)) as Item
+  })
+}

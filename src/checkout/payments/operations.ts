@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto'
+import type { AuthorizeCall, FoundOutcome, Gateway } from '../../gateways/gateway.ts'
+import { type Db, inTransaction } from '../../lib/db.ts'
+import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
+import { findOperation, postponeOperation } from '../operations-log/store.ts'
+import { productSettings } from '../profiles/configuration.ts'
+import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../sessions/session.ts'
+import { findSession, lockSession } from '../sessions/store.ts'
+import { type Payments as Money, withTimeout } from '../transactions/operations.ts'
+import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
+import { type PaymentState, settlePayment, type TokenIds } from './payment.ts'
+import { insertPayment, writePayment } from './store.ts'
+
+/** What paying needs. `public_url` is where customers come back to. */
+export type Payments = Money & { config: { readonly public_url: string } }
+
+/** A customer's attempt: the body goes to the gateway and nowhere else; it may hold a card number. */
+export type Attempt = {
+  session_id: string
+  payment: { payment_product_type: string } & Record<string, unknown>
+  if_unmodified_since?: string | undefined
+  request_headers?: Record<string, string> | undefined
+  language?: string | undefined
+}
+
+/** How it stands afterwards: the session as it is now, and the transaction when one is published. */
+export type Paid = { session: SessionRow; operation: OperationRow; transaction: Transaction | undefined }
+
+/** The account in a session's id; customers have no token that says it. */
+export function accountOf(session_id: string): string {
+  const account_id = /^([PT]\d{8})\./.exec(session_id)?.[1]
+  if (!account_id) throw new ApiError('not_found', `There is no session ${session_id.slice(0, 100)}.`)
+  return account_id
+}
+
+/**
+ * The customer pays (checkout-api §3.10.6): intent, call, outcome, like every money move. The intent takes the session, so of several
+ * attempts at once exactly one reaches the provider. Errors: those of `mayPay`, 412 when the session has changed, 404 when it is over.
+ */
+export async function pay(payments: Payments, attempt: Attempt): Promise<Paid> {
+  const { sql } = payments
+  const account_id = accountOf(attempt.session_id)
+  for (let count = 1; count <= limits.optimistic_attempts; count += 1) {
+    const intent = await writeIntent(payments, sql, account_id, attempt)
+    if (intent) return authorize(payments, intent, attempt)
+  }
+  const intent = await inTransaction(sql, async (tx) => {
+    await lockSession(tx, account_id, attempt.session_id)
+    return writeIntent(payments, tx, account_id, attempt)
+  })
+  if (!intent) throw new ApiError('session_changed', 'The session was changed by another request. Try again.')
+  return authorize(payments, intent, attempt)
+}
+
+type Intent = { session: SessionRow; operation: OperationRow; gateway: Gateway }
+
+async function writeIntent(payments: Payments, db: Db, account_id: string, attempt: Attempt): Promise<Intent | undefined> {
+  const { clock, gateways } = payments
+  const { session_id, if_unmodified_since, payment } = attempt
+  const now = clock.now()
+  const session = await findSession(db, account_id, session_id)
+  if (!session) throw new ApiError('session_not_found', `There is no session ${session_id.slice(0, 100)}.`)
+  const cause = causeOf(session, now)
+  if (cause && cause !== 'PAYMENT_INITIATED') throw gone(session, cause)
+  if (!isUnmodified(session, if_unmodified_since)) {
+    throw new ApiError('precondition_failed', 'The session has changed since it was shown. Load it again.')
+  }
+  const { payment_product_type } = payment
+  throwRefusal(mayPay(session, { payment_product_type, products: gateways.products(account_id), now }))
+  const gateway = gateways.find(account_id, payment_product_type)
+  if (!gateway) throw new ApiError('payment_product_not_payable', `No gateway of this account serves ${payment_product_type}.`)
+  const operation = intentOf(payments, session, { payment_product_type, gateway: gateway.name, created_by: null })
+  if (attempt.request_headers) operation.request.request_headers = attempt.request_headers
+  const written = await insertPayment(db, session, operation)
+  return written
+    ? { session: { ...session, version: session.version + 1, operation_id: operation.id }, operation, gateway }
+    : undefined
+}
+
+/** The operation of a payment that is about to be asked for. Its transaction's id is chosen now, so that every retry has the same. */
+export function intentOf(
+  { clock, ids }: Payments,
+  session: SessionRow,
+  { payment_product_type, gateway, created_by }: { payment_product_type: string; gateway: string; created_by: string | null },
+): OperationRow {
+  const now = clock.now()
+  return {
+    account_id: session.account_id,
+    id: ids.uuid(),
+    kind: 'authorize',
+    session_id: session.id,
+    transaction_id: ids.short(session.account_id),
+    gateway,
+    payment_product_type,
+    amount: session.data.order.amount,
+    currency: session.data.order.currency,
+    state: 'pending',
+    attempts: 1,
+    next_attempt_at: new Date(now.getTime() + limits.gateway_timeout_ms * 1.5),
+    request: {},
+    outcome: null,
+    created_at: now,
+    created_by,
+    updated_at: now,
+  }
+}
+
+/** 404 with the cause: what a session that is over tells its customer (checkout-api §3.10.2). */
+export function gone(session: SessionRow, cause: string): ApiError {
+  const { order, url, merchant } = session.data
+  return new ApiError('session_gone', `Session ${session.id} can't be paid: ${cause}.`, {
+    extra: {
+      cause,
+      session_details: {
+        merchant_reference: order.merchant_reference,
+        ...(session.transaction_id ? { transaction_id: session.transaction_id } : {}),
+        ...(url.return_url ? { return_url: url.return_url } : {}),
+        ...(merchant ? { merchant: { name: merchant.name, logo_url: merchant.logo_url } } : {}),
+      },
+    },
+  })
+}
+
+async function authorize(payments: Payments, { session, operation, gateway }: Intent, attempt: Attempt): Promise<Paid> {
+  const call = authorizeCall(payments, session, operation, attempt)
+  const outcome = await answerOf(payments, operation, () => gateway.authorize(call))
+  return recordPayment(payments, { session, operation, transaction: undefined }, outcome)
+}
+
+/** Whatever goes wrong, time-outs too, is `unknown`: money may be reserved. The body is not logged. */
+export async function answerOf({ log }: Payments, { id }: OperationRow, ask: () => Promise<FoundOutcome>): Promise<FoundOutcome> {
+  try {
+    return await withTimeout(ask())
+  } catch (error) {
+    log.warn({ operation_id: id, message: (error as Error).message }, 'authorization ended without an answer')
+    return { outcome: 'unknown' }
+  }
+}
+
+function authorizeCall(
+  { config }: Payments,
+  session: SessionRow,
+  operation: OperationRow,
+  { payment, language }: Attempt,
+): AuthorizeCall {
+  const { account_id, id, transaction_id, payment_product_type, amount, currency } = operation
+  const { configuration, customer, order, token_provider } = session.data
+  const settings = productSettings(configuration, payment_product_type)
+  const wanted = token_provider?.token_types ?? []
+  const token = session.payment_operation === 'generate_payment_token'
+  return {
+    account_id,
+    idempotency_key: id,
+    transaction_id,
+    payment_product_type,
+    amount,
+    currency,
+    session_id: session.id,
+    merchant_reference: order.merchant_reference,
+    operation: token ? 'generate_payment_token' : 'purchase',
+    payment: withExpiryDate(payment),
+    return_url: `${config.public_url}/v1/sessions/${session.id}/redirect/${id}`,
+    ...(settings?.generate_payment_token === true || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
+    ...(settings?.generate_recurrence_token === true || wanted.includes('recurrence_token')
+      ? { generate_recurrence_token: true }
+      : {}),
+    ...(configuration.pre_authorization === true ? { pre_authorization: true } : {}),
+    ...(customer ? { customer } : {}),
+    ...(language ? { language } : {}),
+  }
+}
+
+/** Card fields as the page sends them name the expiry `expiry`; gateways know it as `expiry_date`. */
+function withExpiryDate(payment: Attempt['payment']): Attempt['payment'] {
+  const { card } = payment
+  if (typeof card !== 'object' || card === null || !('expiry' in card) || 'expiry_date' in card) return payment
+  return { ...payment, card: { ...card, expiry_date: card.expiry } }
+}
+
+/**
+ * Records what is known about a payment, once. The first try trusts what was read; after a lost race, or when a transaction is
+ * published already, session and transaction are locked and read again.
+ */
+export async function recordPayment(
+  payments: Payments,
+  known: PaymentState & { transaction: Transaction | undefined },
+  outcome: FoundOutcome,
+) {
+  const written = known.transaction ? undefined : await write(payments, payments.sql, known, outcome)
+  if (written) return written
+  const { account_id, id, session_id, transaction_id } = known.operation
+  return inTransaction(payments.sql, async (tx): Promise<Paid> => {
+    await lockSession(tx, account_id, session_id)
+    const session = await findSession(tx, account_id, session_id)
+    const transaction = await lockTransaction(tx, account_id, transaction_id)
+    const operation = await findOperation(tx, account_id, id)
+    if (!session || !operation) throw new Error(`Operation ${id} has lost its session.`)
+    if (isSettled(operation) || session.operation_id !== id) return { session, operation, transaction }
+    const settled = await write(payments, tx, { session, operation, transaction }, outcome)
+    if (!settled) throw new Error(`Operation ${id} could not be settled under the lock.`)
+    return settled
+  })
+}
+
+async function write(
+  { clock, ids }: Payments,
+  db: Db,
+  state: PaymentState & { transaction: Transaction | undefined },
+  outcome: FoundOutcome,
+): Promise<Paid | undefined> {
+  const { session, operation, transaction } = state
+  const now = clock.now()
+  const token_ids = tokenIds(operation, outcome)
+  const change = settlePayment(state, outcome, { now, uuid: () => ids.uuid(), token_ids })
+  if (!change) {
+    await postponeOperation(db, operation, nextAttempt(now, operation.attempts))
+    return state
+  }
+  if (!(await writePayment(db, session, change, transaction))) return undefined
+  const events = [...(transaction?.events ?? []), ...change.events]
+  return {
+    session: { ...session, ...change.session, version: session.version + 1, updated_at: now },
+    operation: change.operation,
+    transaction: change.transaction && { ...change.transaction, events },
+  }
+}
+
+/** A token is shown by its digest: the same whenever the account gets this token again (checkout-api §2.7). */
+function tokenIds({ account_id, payment_product_type }: OperationRow, outcome: FoundOutcome): TokenIds {
+  if (outcome.outcome !== 'succeeded') return {}
+  const digest = (token: string) => createHash('sha1').update(`${account_id}\n${payment_product_type}\n${token}`).digest('hex')
+  const { payment_token, recurrence_token } = outcome
+  return {
+    ...(payment_token ? { payment_token_id: digest(payment_token) } : {}),
+    ...(recurrence_token ? { recurrence_token_id: digest(recurrence_token) } : {}),
+  }
+}
+
+/** Asks the provider what came of a payment, and records it. Also what the resolver does. */
+export async function resolvePayment(payments: Payments, operation: OperationRow): Promise<Paid> {
+  const { account_id, id, session_id, transaction_id, payment_product_type } = operation
+  const gateway = payments.gateways.find(account_id, payment_product_type)
+  const outcome: FoundOutcome = gateway
+    ? await answerOf(payments, operation, () => gateway.find({ account_id, idempotency_key: id }))
+    : { outcome: 'unknown' }
+  const session = await findSession(payments.sql, account_id, session_id)
+  if (!session) throw new Error(`Operation ${id} has lost its session.`)
+  const transaction = await findTransaction(payments.sql, account_id, transaction_id)
+  // The first call may still be on its way; only when its lease has run out is "never received" certain.
+  const lease_ends = operation.created_at.getTime() + limits.gateway_timeout_ms * 1.5
+  if (outcome.outcome === 'absent' && payments.clock.now().getTime() < lease_ends) return { session, operation, transaction }
+  return recordPayment(payments, { session, operation, transaction }, outcome)
+}
+
+/** The payment that the customer comes back from, brought up to date. Errors: not_found. */
+export async function readPayment(payments: Payments, session_id: string, operation_id: string): Promise<Paid> {
+  const account_id = accountOf(session_id)
+  const operation = await findOperation(payments.sql, account_id, operation_id)
+  if (operation?.session_id !== session_id || operation.kind !== 'authorize') {
+    throw new ApiError('not_found', `There is no payment ${operation_id.slice(0, 100)} of session ${session_id.slice(0, 100)}.`)
+  }
+  if (!isSettled(operation)) return resolvePayment(payments, operation)
+  const session = await findSession(payments.sql, account_id, session_id)
+  if (!session) throw new ApiError('not_found', `There is no session ${session_id}.`)
+  return { session, operation, transaction: await findTransaction(payments.sql, account_id, operation.transaction_id) }
+}
+
+/** Where the customer goes now: to the merchant when the session is over, to our page while it can still be paid. */
+export function customerUrl({ config }: Payments, { session }: Pick<Paid, 'session'>): string {
+  const page = `${config.public_url}/?sid=${encodeURIComponent(session.id)}`
+  const { transaction_id } = session
+  switch (session.outcome) {
+    case 'AUTHORIZED':
+    case 'ON_HOLD':
+    case 'UNKNOWN':
+      return returnUrl(session, { transaction_id }) ?? page
+    case 'DECLINED':
+      return returnUrl(session, { transaction_id, error: 'authorization' }) ?? page
+    case 'FAILED':
+      return returnUrl(session, { transaction_id, error: 'failed' }) ?? page
+    case 'CANCELLED':
+      return returnUrl(session, { error: 'cancelled' }) ?? page
+    default:
+      return page
+  }
+}

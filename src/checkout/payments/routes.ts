@@ -1,0 +1,138 @@
+import type { FastifyPluginAsync } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { Parts } from '../../app.ts'
+import { FreeObject, responses } from '../../lib/schema.ts'
+import { systemHeaders } from '../sessions/session.ts'
+import { customerUrl, type Paid, pay, readPayment } from './operations.ts'
+
+const tags = ['payments']
+const open = { access: 'public' as const }
+
+const PayBody = Type.Object(
+  { payment_product_type: Type.String({ minLength: 1, maxLength: 64 }) },
+  {
+    title: 'SessionPay',
+    additionalProperties: true,
+    examples: [
+      { payment_product_type: 'dintero_psp.creditcard', card: { number: '4000000000000002', expiry: '12/30', cvc: '123' } },
+      { payment_product_type: 'vipps', phone_number: '+4740230256', simulate: 'approve' },
+    ],
+  },
+)
+const PayAnswer = Type.Object(
+  {
+    success: Type.Boolean(),
+    actions: Type.Array(FreeObject),
+    redirect_url: Type.Optional(Type.String()),
+    poll_url: Type.Optional(Type.String()),
+    error: Type.Optional(Type.String()),
+    error_details: Type.Optional(FreeObject),
+  },
+  { title: 'SessionPayResult' },
+)
+const PollAnswer = Type.Object({
+  redirect_url: Type.Optional(Type.String()),
+  keep_polling: Type.Optional(Type.Boolean()),
+  poll_url: Type.Optional(Type.String()),
+})
+
+/** The customer's side of paying (checkout-api §3.10.6, §3.10.8): no credential, knowing the session's id is the capability. */
+export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  app.post<{ Params: { sid: string }; Body: Static<typeof PayBody>; Querystring: { language?: string } }>(
+    '/v1/sessions/:sid/pay',
+    {
+      config: open,
+      schema: {
+        operationId: 'sessions_session_id_pay_post',
+        tags,
+        summary: 'The customer pays',
+        body: PayBody,
+        response: responses({ 200: PayAnswer, 202: PayAnswer }, 400, 404, 409, 412),
+      },
+    },
+    async (request, reply) => {
+      const { params, body, headers, query } = request
+      const paid = await pay(parts, {
+        session_id: params.sid,
+        payment: body,
+        if_unmodified_since: headers['if-unmodified-since'],
+        request_headers: systemHeaders(headers),
+        language: query.language,
+      })
+      if (paid.operation.state === 'unknown' || paid.operation.state === 'pending') reply.code(202)
+      return payAnswer(parts, paid)
+    },
+  )
+
+  app.get<{ Params: { sid: string; operation_id: string } }>(
+    '/v1/sessions/:sid/redirect/:operation_id',
+    {
+      config: open,
+      schema: { operationId: 'sessions_session_id_redirect_get', tags, summary: 'The customer comes back from the provider' },
+    },
+    async ({ params }, reply) => {
+      const paid = await readPayment(parts, params.sid, params.operation_id)
+      return reply.redirect(customerUrl(parts, paid), 302)
+    },
+  )
+
+  app.get<{ Params: { sid: string; operation_id: string } }>(
+    '/v1/view/:sid/payments/:operation_id/status',
+    {
+      config: open,
+      schema: {
+        operationId: 'view_session_id_payments_status_get',
+        tags,
+        summary: 'Whether a payment in an app has ended',
+        response: responses({ 200: PollAnswer, 202: PollAnswer }, 404),
+      },
+    },
+    async ({ params }, reply) => {
+      const paid = await readPayment(parts, params.sid, params.operation_id)
+      const { state } = paid.operation
+      if (state === 'succeeded' || state === 'failed' || state === 'held') return { redirect_url: customerUrl(parts, paid) }
+      reply.code(202)
+      return { keep_polling: true, poll_url: pollUrl(parts, paid) }
+    },
+  )
+}
+
+function pollUrl({ config }: Parts, { session, operation }: Paid): string {
+  return `${config.public_url}/v1/view/${session.id}/payments/${operation.id}/status`
+}
+
+/** What the page, or whoever pays through the API, needs to go on (docs/decisions/0051). */
+function payAnswer(parts: Parts, paid: Paid): Static<typeof PayAnswer> {
+  const { operation, session } = paid
+  const { state, payment_product_type, outcome } = operation
+  const source = payment_product_type.split('.')[0]!.toUpperCase()
+  const action = (code: string, type: 'success' | 'error') => [{ source, code, type }]
+  switch (state) {
+    case 'succeeded':
+      return { success: true, actions: action('AUTHORIZED', 'success'), redirect_url: customerUrl(parts, paid) }
+    case 'held':
+      return { success: true, actions: action('ON_HOLD', 'success'), redirect_url: customerUrl(parts, paid) }
+    case 'action_required':
+      return { success: true, actions: [], redirect_url: outcome?.redirect_url ?? '', poll_url: pollUrl(parts, paid) }
+    case 'failed': {
+      const cancelled = outcome?.reason === 'cancelled'
+      const error =
+        session.outcome === 'DECLINED'
+          ? 'Declined'
+          : session.outcome === 'FAILED'
+            ? 'Failed'
+            : cancelled
+              ? 'Cancelled'
+              : 'Rejected'
+      return {
+        success: false,
+        actions: action(error.toUpperCase(), 'error'),
+        error,
+        ...(outcome?.error ? { error_details: { ...outcome.error } } : {}),
+        ...(session.outcome ? { redirect_url: customerUrl(parts, paid) } : {}),
+      }
+    }
+    default:
+      return { success: true, actions: [], poll_url: pollUrl(parts, paid) }
+  }
+}

@@ -1,0 +1,100 @@
+import { type Db, json } from '../../lib/db.ts'
+import { insertNotifications } from '../../lib/outbox.ts'
+import type { OperationRow } from '../operations-log/operation.ts'
+import type { SessionRow } from '../sessions/session.ts'
+import { insertSessionEvents, lastHash, sessionChain } from '../sessions/store.ts'
+import { eventRows, hashChain, insertEvents, insertOperations, settleOperations } from '../transactions/store.ts'
+import type { TransactionRow } from '../transactions/transaction.ts'
+import type { PaymentChange } from './payment.ts'
+
+/**
+ * The intent of a payment: the session is taken by this operation, so that of twenty attempts at once one goes on.
+ * @returns whether it was written; not when the session has changed since it was read
+ */
+export async function insertPayment(db: Db, session: SessionRow, operation: OperationRow): Promise<boolean> {
+  const [changed] = await db`
+    with changed as (
+      update checkout.sessions s
+      set version = s.version + 1, operation_id = ${operation.id}, pay_lock_id = null, pay_lock_expires_at = null
+      where s.account_id = ${session.account_id} and s.id = ${session.id} and s.version = ${session.version}
+        and s.operation_id is null and s.outcome is null
+      returning s.id
+    ),
+    recorded as (${insertOperations(db, [operation])})
+    select id from changed`
+  return changed !== undefined
+}
+
+/**
+ * Writes a step of a payment in one statement: session and its events, transaction and its events, operation, notifications. Guarded by
+ * the session's version; a transaction that exists must be locked by the caller. `base` is that transaction as it was read.
+ * @returns whether it was written
+ */
+export async function writePayment(
+  db: Db,
+  session: SessionRow,
+  change: PaymentChange,
+  base: TransactionRow | undefined,
+): Promise<boolean> {
+  const { account_id, id } = session
+  const { session_events, transaction, events, operation, notifications } = change
+  const before = {
+    account_id,
+    id: operation.transaction_id,
+    event_count: base?.event_count ?? 0,
+    hash: base?.hash ?? new Uint8Array(),
+  }
+  const [changed] = await db`
+    with recursive event as (${eventRows(db, events)}),
+    event_chain as (${hashChain(db, before)}),
+    chain as (${sessionChain(db, account_id, id, session_events)}),
+    changed as (
+      update checkout.sessions s set
+        version = s.version + 1, event_count = s.event_count + ${session_events.length}, hash = coalesce((${lastHash(db)}), s.hash),
+        outcome = ${change.session.outcome}, transaction_id = ${change.session.transaction_id},
+        operation_id = ${change.session.operation_id}, updated_at = ${operation.updated_at}
+      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${session.version}
+      returning s.id
+    ),
+    session_events as (${insertSessionEvents(db, account_id, id)}),
+    paid as (
+      insert into checkout.transactions as t
+      select n.*
+      from jsonb_array_elements(${json(db, transaction ? [storable(transaction)] : [])}) row,
+        jsonb_populate_record(null::checkout.transactions, row.value || jsonb_build_object(
+          'hash', (select hash from event_chain order by sequence desc limit 1)::text)) n
+      where exists (select from changed)
+      on conflict (account_id, id) do update set
+        version = t.version + 1, event_count = excluded.event_count, hash = excluded.hash, status = excluded.status,
+        authorized = excluded.authorized, captured = excluded.captured, gateway_reference = excluded.gateway_reference,
+        card_brand = excluded.card_brand, token_id = excluded.token_id, auto_capture_at = excluded.auto_capture_at,
+        auto_capture_until = excluded.auto_capture_until, data = excluded.data, authorized_at = excluded.authorized_at,
+        captured_at = excluded.captured_at, updated_at = excluded.updated_at
+    ),
+    appended as (${insertEvents(db, before)}),
+    recorded as (${settleOperations(db, [operation])}),
+    told as (${insertNotifications(db, account_id, notifications)})
+    select id from changed`
+  return changed !== undefined
+}
+
+function storable({ hash: _, ...row }: TransactionRow) {
+  return row
+}
+
+/** Whether a session with this `merchant_reference` exists, or one that was paid (checkout-api §1.10). */
+export async function findReference(
+  db: Db,
+  account_id: string,
+  merchant_reference: string,
+): Promise<{ used: boolean; paid: boolean }> {
+  const [row] = await db<{ used: boolean; paid: boolean | null }[]>`
+    select count(*) > 0 as used, bool_or(outcome = 'AUTHORIZED') as paid
+    from (
+      select outcome from checkout.sessions
+      where account_id = ${account_id} and merchant_reference = ${merchant_reference}
+      order by (outcome = 'AUTHORIZED') desc nulls last
+      limit 1
+    ) s`
+  return { used: row?.used ?? false, paid: row?.paid ?? false }
+}
