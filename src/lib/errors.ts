@@ -65,9 +65,9 @@ export const errors = {
   authorization_id_required: [400, 'The order has multiple authorizations; `authorization_id` must say which one is meant.'],
   unknown_authorization: [400, 'The order has no successful authorization with this id.'],
   draft_empty: [400, 'The draft has no lines, so no order can be made of it.'],
-  item_not_editable: [
+  member_not_editable: [
     400,
-    'This member of a line can only change through a draft that reverses the line; `allowed` lists what may be edited.',
+    'This member of an order or line stays as it is; amounts change through a draft that reverses the line.',
   ],
   draft_not_open: [409, 'The draft is completed or deleted.'],
   order_not_open: [409, 'The order is closed.'],

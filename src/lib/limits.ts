@@ -16,6 +16,8 @@ export const limits = {
 
   page_size_default: 10,
   page_size_max: 100,
+  /** Orders that an export reads at a time. */
+  export_page_size: 500,
 
   token_lifetime_s: 14_400,
   /** Tokens are accepted this much longer than announced: two plugins use them to the last second (clients §6.3). */

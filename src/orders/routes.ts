@@ -1,13 +1,17 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
 import { draftRoutes } from './drafts/routes.ts'
+import { eventRoutes } from './events/routes.ts'
 import { orderResourceRoutes } from './orders/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
+import { viewRoutes } from './views/routes.ts'
 
 /** The Orders API (orders-api §2). */
 export const orderRoutes: FastifyPluginAsync<Parts> = async (app, { sql, clock, ids }) => {
   const service = { sql, clock, ids }
   await app.register(draftRoutes, service)
   await app.register(orderResourceRoutes, service)
+  await app.register(viewRoutes, service)
   await app.register(paymentRoutes, service)
+  await app.register(eventRoutes, service)
 }

@@ -11,13 +11,19 @@ import { limits } from '../../lib/limits.ts'
 import { Currency, DateTime, FreeObject, Reference } from '../../lib/schema.ts'
 import { completeItems, Item, ItemIn, Store, totalsOf } from '../items/item.ts'
 import type { Content, EventBase } from '../orders/order.ts'
+import { paging } from '../shared/page.ts'
 
 const open = { additionalProperties: true }
 
 /** What a draft or an order says beside its lines (orders-api §3.3). Members not named here are kept as they are. */
 export const contentMembers = {
   order_id: Type.Optional(Type.String({ minLength: 1, maxLength: limits.reference_length_max })),
-  customer: Type.Optional(Type.Object({ id: Type.Optional(Type.Unsafe<string | number>({ type: ['string', 'number'] })) }, open)),
+  customer: Type.Optional(
+    Type.Object(
+      { id: Type.Optional(Type.Unsafe<string | number>({ type: ['string', 'number'], maxLength: limits.reference_length_max })) },
+      open,
+    ),
+  ),
   shipping_address: Type.Optional(FreeObject),
   billing_address: Type.Optional(FreeObject),
   store: Type.Optional(Store),
@@ -84,6 +90,13 @@ export const DraftOut = Type.Object(
   },
   { additionalProperties: true, title: 'DraftOrder' },
 )
+
+/** The query of the list of drafts (orders-api §2.1). */
+export const DraftQuery = Type.Object({
+  status: Type.Optional(Type.Array(Type.Enum(['open', 'completed', 'deleted']))),
+  ...paging,
+})
+export type DraftQuery = Type.Static<typeof DraftQuery>
 
 export type Named = { id: string; order_id: string }
 export type DraftChange =

@@ -1,11 +1,13 @@
 import { type Db, inTransaction, violates } from '../../lib/db.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { Notification } from '../../lib/outbox.ts'
+import { apiEventView } from '../events/event.ts'
 import { completeItems, type ItemIn, parseLineId } from '../items/item.ts'
-import { orderNotification, unknownOrder } from '../orders/operations.ts'
+import { orderNotification, unknownOrder } from '../orders/notice.ts'
 import { applyEvent, foldOrder, type Order, type OrderChange } from '../orders/order.ts'
 import { appendOrderEvent, findOrder, insertOrders, lockOrder } from '../orders/store.ts'
 import { assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
+import { type After, pageOf, pageSize, parseCursor } from '../shared/page.ts'
 import { expiresAt, groupItems, intoOrder, mayComplete, newOrders } from './complete.ts'
 import * as core from './draft.ts'
 import * as store from './store.ts'
@@ -90,6 +92,31 @@ async function linesOfTarget(
     throwRefusal({ code: 'currency_mismatch', path: '/order/currency', message, allowed: [order.currency] })
   }
   return body.options?.replace ? [] : order.items.map(({ line_id }) => line_id)
+}
+
+/** One page of drafts, newest first. */
+export async function listDrafts(service: Service, account_id: string, query: core.DraftQuery) {
+  const after = parseCursor(query.starting_after)
+  if (after && 'refusal' in after) throwRefusal(after.refusal)
+  const size = pageSize(query.limit)
+  const filter = {
+    account_id,
+    status: query.status,
+    currency: query.currency,
+    created_at_gte: query['created_at.gte'],
+    created_at_lte: query['created_at.lte'],
+    after: after as After | undefined,
+    limit: size + 1,
+    now: service.clock.now().toISOString(),
+  }
+  const page = pageOf(await store.listDraftRows(service.sql, filter), size, ({ draft }) => draft)
+  const starting_after = page.starting_after === undefined ? {} : { starting_after: page.starting_after }
+  return { draft_orders: page.rows.map(viewOf), ...starting_after }
+}
+
+/** A draft and its events as clients see them. */
+export function viewOf({ draft, events }: Found): Record<string, unknown> {
+  return core.draftView(draft, events.map(apiEventView))
 }
 
 /** One draft with its events, or 404. */
@@ -267,8 +294,27 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   return [after]
 }
 
+/** Creates a draft and completes it in one transaction: the one order that comes of it, or the order it was added to. */
+export async function createAndComplete(service: Service, caller: Caller, body: core.DraftIn): Promise<Order[]> {
+  try {
+    return await inTransaction(service.sql, async (tx) => {
+      const { draft } = await createDraft(service, caller, body, tx)
+      if (draft.options.order_id !== undefined) return completeInto(service, caller, draft.id, tx)
+      return (await completeNew(service, caller, draft.id, tx)) ?? []
+    })
+  } catch (error) {
+    if (!violates(error, 'order_name_unique') || body.order.order_id === undefined) throw error
+    throw new ApiError('order_id_exists', `There is an order ${body.order.order_id} already.`)
+  }
+}
+
 /** A draft as it was at one of its versions: what a webhook about that version carries. */
-export async function draftAt(db: Db, account_id: string, id: string, version: number) {
+export async function draftAt(
+  db: Db,
+  account_id: string,
+  id: string,
+  version: number,
+): Promise<Record<string, unknown> | undefined> {
   const found = await store.findDraft(db, { account_id, id, version })
-  return found && { draft: core.draftView(found.draft) }
+  return found && core.draftView(found.draft)
 }

@@ -2,13 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { responses } from '../../lib/schema.ts'
-import { apiEventView } from '../events/event.ts'
 import { ItemIn } from '../items/item.ts'
 import { orderView } from '../orders/order.ts'
 import { OrderOut } from '../orders/wire.ts'
 import type { Service } from '../shared/operations.ts'
 import { Account, ById, callerOf, read, tag, write } from '../shared/routes.ts'
-import { DraftIn, DraftOut, draftView } from './draft.ts'
+import { DraftIn, DraftOut, DraftQuery } from './draft.ts'
 import * as operations from './operations.ts'
 
 const url = '/v1/accounts/:aid/shopping/draft_orders'
@@ -16,14 +15,36 @@ const ByLine = Type.Object({ ...ById.properties, line_id: Type.String() })
 const tags = ['draft']
 const itemTags = ['draftitems']
 
-function answer(reply: FastifyReply, { draft, events }: operations.Found) {
-  tag(reply, draft.version)
-  return draftView(draft, events.map(apiEventView))
+function answer(reply: FastifyReply, found: operations.Found) {
+  tag(reply, found.draft.version)
+  return operations.viewOf(found)
 }
 
 /** Drafts and their lines (orders-api §2.2 to §2.5). */
 export const draftRoutes: FastifyPluginAsyncTypebox<Service> = async (app, service) => {
   const draftOr = (...failures: number[]) => responses({ 200: DraftOut }, ...failures)
+
+  app.get(
+    url,
+    {
+      config: read,
+      schema: {
+        operationId: 'aid_draft_orders_get',
+        tags: ['orderlist'],
+        summary: 'List drafts',
+        description: 'Newest first.',
+        params: Account,
+        querystring: DraftQuery,
+        response: responses(
+          { 200: Type.Object({ draft_orders: Type.Array(DraftOut), starting_after: Type.Optional(Type.String()) }) },
+          400,
+          401,
+          403,
+        ),
+      },
+    },
+    async (request) => operations.listDrafts(service, request.auth.account_id, request.query),
+  )
 
   app.post(
     url,

@@ -1,6 +1,7 @@
 import { type Db, json } from '../../lib/db.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { RequestRecord } from '../orders/order.ts'
+import type { After } from '../shared/page.ts'
 import { type Draft, type DraftEvent, foldDraft } from './draft.ts'
 
 /** A draft, and its events as clients may see them: with the request that made them. */
@@ -18,9 +19,42 @@ export async function findDraft(
       from orders.draft_events e
       where e.account_id = d.account_id and e.draft_id = d.id and e.version <= ${version ?? 2_147_483_647}) as events
     from orders.drafts d
-    where d.account_id = ${account_id} and d.id = ${id} and (d.expires_at is null or d.expires_at > ${now ?? '-infinity'}::timestamptz)`
+    where d.account_id = ${account_id} and d.id = ${id} and (d.expires_at is null or d.expires_at > coalesce(${now ?? null}::timestamptz, '-infinity'))`
   const draft = row && foldDraft(row.id, row.events ?? [])
   return draft && { draft, events: row.events }
+}
+
+export type ListDrafts = {
+  account_id: string
+  status: string[] | undefined
+  currency: string | undefined
+  created_at_gte: string | undefined
+  created_at_lte: string | undefined
+  after: After | undefined
+  limit: number
+  now: string
+}
+
+/** A page of drafts with their events, newest first, along one index. */
+export async function listDraftRows(db: Db, filter: ListDrafts): Promise<FoundDraft[]> {
+  const { account_id, status, currency, after, limit, now } = filter
+  const start = after ?? { created_at: null, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
+  const rows = await db<{ id: string; events: FoundDraft['events'] }[]>`
+    select d.id, (
+      select jsonb_agg(e.body || jsonb_build_object('request', e.request) order by e.version)
+      from orders.draft_events e
+      where e.account_id = d.account_id and e.draft_id = d.id) as events
+    from orders.drafts d
+    where d.account_id = ${account_id}
+      and d.created_at >= coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')
+      and d.created_at <= coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')
+      and (d.created_at, d.id) < (coalesce(${start.created_at}::timestamptz, 'infinity'), ${start.id}::uuid)
+      and (d.expires_at is null or d.expires_at > ${now})
+      and (${status ?? null}::text[] is null or d.status = any (${status ?? null}::text[]))
+      and (${currency ?? null}::text is null or d.currency = ${currency ?? null})
+    order by d.created_at desc, d.id desc
+    limit ${limit}`
+  return rows.map(({ id, events }) => ({ draft: foldDraft(id, events)!, events }))
 }
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */

@@ -1,6 +1,8 @@
 import { type Db, json } from '../../lib/db.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
+import type { After } from '../shared/page.ts'
+import type { Filter, Source } from './list.ts'
 import { foldOrder, type Order, type OrderEvent, type RequestRecord } from './order.ts'
 import { orderSummary } from './summary.ts'
 
@@ -43,6 +45,57 @@ export async function findEventsUntil(db: Db, account_id: string, id: string, ve
     where e.account_id = ${account_id} and e.order_uuid::text = ${id} and e.version <= ${version}
     order by e.version`
   return rows.map(({ event }) => event)
+}
+
+const uuid_max = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+export type ListOrders = {
+  account_id: string
+  source: Source
+  filter: Filter
+  after: After | undefined
+  limit: number
+  now: string
+  with_events: boolean
+}
+
+/**
+ * A page of orders, newest first, each with its events, in one statement. It walks one index from where the page starts and stops
+ * after `limit` rows; a filter only skips rows on the way.
+ */
+export async function listOrderRows(db: Db, { account_id, source, filter, after, limit, now, with_events }: ListOrders) {
+  const from = db`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
+  const until = db`coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')`
+  const start = db`(coalesce(${after?.created_at ?? null}::timestamptz, 'infinity'), ${after?.id ?? uuid_max}::uuid)`
+  const matches = db`
+    (o.expires_at is null or o.expires_at > ${now})
+    and (${filter.status ?? null}::text[] is null or o.status = any (${filter.status ?? null}::text[]))
+    and (${filter.payment_status ?? null}::text[] is null or o.payment_status = any (${filter.payment_status ?? null}::text[]))
+    and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
+    and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
+    and o.search @> ${json(db, filter.search)}`
+  const selected = db`o.version, o.updated_at, ${eventsOf(db, with_events)}`
+  if ('store_id' in source) {
+    const rows = await db<Row[]>`
+      select ${selected}
+      from orders.order_stores s
+      join orders.orders o on o.account_id = s.account_id and o.id = s.order_uuid
+      where s.account_id = ${account_id} and s.store_id = ${source.store_id} and s.created_at >= ${from} and s.created_at <= ${until}
+        and (s.created_at, s.order_uuid) < ${start} and ${matches}
+        and (${filter.customer_id ?? null}::text is null or o.customer_id = ${filter.customer_id ?? null})
+      order by s.created_at desc, s.order_uuid desc
+      limit ${limit}`
+    return rows.map(foundOrder)
+  }
+  const customer = 'customer_id' in source ? db`o.customer_id = ${source.customer_id} and` : db``
+  const rows = await db<Row[]>`
+    select ${selected}
+    from orders.orders o
+    where o.account_id = ${account_id} and ${customer} o.created_at >= ${from} and o.created_at <= ${until}
+      and (o.created_at, o.id) < ${start} and ${matches}
+    order by o.created_at desc, o.id desc
+    limit ${limit}`
+  return rows.map(foundOrder)
 }
 
 /** Waits for the order's row, so that the next write on it is ours. */

@@ -1,0 +1,46 @@
+import Type from 'typebox'
+import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { DateTime } from '../../lib/schema.ts'
+
+/** Where a page starts: after this row, newest first. */
+export type After = { created_at: string; id: string }
+
+/** The query members that every list has (orders-api §1.4). A larger `limit` than the largest page counts as the largest page. */
+export const paging = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, description: `At most ${limits.page_size_max}.`, default: limits.page_size_default }),
+  ),
+  starting_after: Type.Optional(Type.String({ description: '`starting_after` of the page before.' })),
+  'created_at.gte': Type.Optional(DateTime),
+  'created_at.lte': Type.Optional(DateTime),
+  currency: Type.Optional(Type.String()),
+}
+
+export function pageSize(limit: number | undefined): number {
+  return Math.min(limit ?? limits.page_size_default, limits.page_size_max)
+}
+
+/** The opaque cursor that names the last row of a page. */
+export function cursorOf({ created_at, id }: After): string {
+  return Buffer.from(`${created_at} ${id}`).toString('base64url')
+}
+
+/** Reads a cursor; a text that is none of ours is refused. */
+export function parseCursor(text: string | undefined): After | undefined | { refusal: Refusal } {
+  if (text === undefined) return undefined
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/.exec(Buffer.from(text, 'base64url').toString())
+  if (match && Number.isFinite(Date.parse(match[1]!)) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(match[2]!)) {
+    return { created_at: match[1]!, id: match[2]! }
+  }
+  return {
+    refusal: { code: 'invalid_request', path: '?starting_after', message: 'Pass starting_after as the page before returned it.' },
+  }
+}
+
+/** One page out of one row more than a page: the rows, and the cursor when there are more. */
+export function pageOf<T>(rows: readonly T[], size: number, keyOf: (row: T) => After): { rows: T[]; starting_after?: string } {
+  const page = rows.slice(0, size)
+  const last = page.at(-1)
+  return rows.length > size && last ? { rows: page, starting_after: cursorOf(keyOf(last)) } : { rows: page }
+}

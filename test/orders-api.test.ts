@@ -1,0 +1,461 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { createTestAccount, type TestAccount } from './client.ts'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+let account: TestAccount
+before(async () => {
+  server = await startServer({ role: 'orders', work: false })
+  account = await createTestAccount(server)
+})
+after(() => server.close())
+
+const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  account.call(method, `/v1/accounts/${account.account_id}/shopping${path}`, body, headers)
+type Line = { line_id?: number; gross_amount: number; [member: string]: unknown }
+const line = (line_id: number, gross_amount: number, more: object = {}): Line => ({
+  id: `sku-${line_id}`,
+  line_id,
+  gross_amount,
+  tax_lines: [],
+  ...more,
+})
+
+async function ok(method: string, path: string, body?: unknown) {
+  const answer = await call(method, path, body)
+  assert.equal(answer.status, 200, `${method} ${path}: ${JSON.stringify(answer.body)}`)
+  return answer.body
+}
+async function refused(method: string, path: string, body: unknown, status: number, code: string) {
+  const answer = await call(method, path, body)
+  assert.equal(answer.status, status, `${method} ${path}: ${JSON.stringify(answer.body)}`)
+  assert.equal(answer.body.error.code, code)
+  return answer.body.error
+}
+const createOrder = (items: Line[] = [line(1, 500)], more: object = {}, options: object = {}) =>
+  ok('POST', '/orders', { order: { currency: 'NOK', items, ...more }, options })
+async function complete(body: object) {
+  const draft = await ok('POST', '/draft_orders', body)
+  return (await ok('PUT', `/draft_orders/${draft.id}/complete`)).orders
+}
+const record = (id: string, path: string, amounts: Record<number, number>, more: object = {}) =>
+  ok('POST', `/orders/${id}/${path}`, {
+    items: Object.entries(amounts).map(([line_id, amount]) => ({ line_id: Number(line_id), amount })),
+    success: true,
+    ...more,
+  })
+
+describe('drafts', () => {
+  test('lines: added, replaced, removed; each answers the whole draft with its totals', async () => {
+    const draft = await ok('POST', '/draft_orders', { order: { currency: 'NOK' } })
+    const path = `/draft_orders/${draft.id}/items`
+    assert.equal((await ok('POST', path, line(1, 1000))).order.gross_amount, 1000)
+    const discounted = line(2, 400, {
+      discount_lines: [
+        { amount: 50, discount_type: 'manual' },
+        { amount: 20, discount_type: 'loyalty' },
+      ],
+    })
+    const two = await ok('POST', path, discounted)
+    assert.deepEqual(
+      [two.order.gross_amount, two.order.net_amount, two.order.total_discount, two.order.total_manual_discount_amount],
+      [1400, 1330, 70, 50],
+    )
+    assert.equal((await ok('PUT', `${path}/1`, { id: 'b', gross_amount: 700, tax_lines: [] })).order.gross_amount, 1100)
+    await refused('PUT', `${path}/1`, line(2, 1), 400, 'invalid_request')
+    await refused('POST', path, line(2, 1), 400, 'duplicate_line_id')
+    await refused('DELETE', `${path}/9`, undefined, 404, 'not_found')
+    const one = await ok('DELETE', `${path}/1`)
+    assert.deepEqual(
+      one.order.items.map((item: Line) => item.line_id),
+      [2],
+    )
+    assert.deepEqual(
+      one.events.map(({ version, request }: { version: number; request: { method: string } }) => [version, request.method]),
+      [
+        [1, 'POST'],
+        [2, 'POST'],
+        [3, 'POST'],
+        [4, 'PUT'],
+        [5, 'DELETE'],
+      ],
+    )
+  })
+
+  test('update: replaces what it says, keeps lines that it does not mention; unknown members are echoed', async () => {
+    const draft = await ok('POST', '/draft_orders', {
+      order: { currency: 'NOK', items: [line(1, 10)], shelf: { row: 7 }, merchant_reference: 'a' },
+    })
+    const updated = await ok('PUT', `/draft_orders/${draft.id}`, {
+      order: { currency: 'SEK', merchant_reference: 'b', customer: { id: 'c1', shoe_size: 43 } },
+    })
+    assert.equal(updated.order.currency, 'SEK')
+    assert.equal(updated.order.shelf, undefined)
+    assert.equal(updated.order.items.length, 1)
+    assert.deepEqual(updated.order.customer, { id: 'c1', shoe_size: 43 })
+  })
+
+  test('delete: stays readable as deleted, and takes nothing more', async () => {
+    const draft = await ok('POST', '/draft_orders', { order: { currency: 'NOK', items: [line(1, 10)] } })
+    const deleted = await ok('DELETE', `/draft_orders/${draft.id}`)
+    assert.equal(deleted.status, 'deleted')
+    assert.ok(deleted.deleted_at && deleted.deleted_by)
+    assert.equal((await ok('GET', `/draft_orders/${draft.id}`)).status, 'deleted')
+    for (const [method, path] of [
+      ['PUT', ''],
+      ['DELETE', ''],
+      ['PUT', '/complete'],
+      ['POST', '/items'],
+      ['PUT', '/items/1'],
+      ['DELETE', '/items/1'],
+    ]) {
+      const body = path === '' && method === 'PUT' ? { order: { currency: 'NOK' } } : line(1, 5)
+      await refused(method!, `/draft_orders/${draft.id}${path}`, method === 'DELETE' ? undefined : body, 409, 'draft_not_open')
+    }
+  })
+
+  test('list: filters and cursor', async () => {
+    const own = await createTestAccount(server)
+    const list = async (query: string) =>
+      (await own.call('GET', `/v1/accounts/${own.account_id}/shopping/draft_orders?${query}`)).body
+    for (const currency of ['NOK', 'SEK', 'NOK', 'NOK']) {
+      await own.call('POST', `/v1/accounts/${own.account_id}/shopping/draft_orders`, { order: { currency } })
+    }
+    const first = await list('currency=NOK&limit=2')
+    assert.equal(first.draft_orders.length, 2)
+    const second = await list(`currency=NOK&limit=2&starting_after=${first.starting_after}`)
+    assert.equal(second.draft_orders.length, 1)
+    assert.equal(second.starting_after, undefined)
+    assert.equal((await list('status=completed')).draft_orders.length, 0)
+    assert.equal((await list('starting_after=x')).error.code, 'invalid_request')
+  })
+})
+
+describe('options', () => {
+  test('ALPHANUMERIC_9_RESERVE: the id is there from the start and stays', async () => {
+    const draft = await ok('POST', '/draft_orders', {
+      options: { generate_order_id: 'ALPHANUMERIC_9_RESERVE' },
+      order: { currency: 'NOK', items: [line(1, 5)] },
+    })
+    assert.match(draft.order.order_id, /^[A-Z0-9]{9}$/)
+    await refused('GET', `/orders/${draft.order.order_id}`, undefined, 404, 'not_found')
+    await refused(
+      'POST',
+      '/orders',
+      { currency: 'NOK', order_id: draft.order.order_id, items: [line(1, 5)] },
+      409,
+      'order_id_exists',
+    )
+    const [order] = (await ok('PUT', `/draft_orders/${draft.id}/complete`)).orders
+    assert.equal(order.order_id, draft.order.order_id)
+  })
+
+  test('custom order_id: used as it is, once, and found like the id', async () => {
+    const order_id = 'Bestilling/æøå 1'
+    const [order] = await complete({ order: { currency: 'NOK', order_id, items: [line(1, 5)] } })
+    assert.equal((await ok('GET', `/orders/${encodeURIComponent(order_id)}`)).id, order.id)
+    const draft = await ok('POST', '/draft_orders', { order: { currency: 'NOK', order_id, items: [line(1, 5)] } })
+    await refused('PUT', `/draft_orders/${draft.id}/complete`, undefined, 409, 'order_id_exists')
+    const both = { options: { generate_order_id: 'ALPHANUMERIC_9' }, order: { currency: 'NOK', order_id: 'x' } }
+    await refused('POST', '/draft_orders', both, 400, 'invalid_request')
+    await refused(
+      'POST',
+      '/draft_orders',
+      { options: { generate_order_id: 'ROMAN' }, order: { currency: 'NOK' } },
+      400,
+      'invalid_request',
+    )
+  })
+
+  test('split_draft: one order per store, with own totals; serial numbers with their suffix', async () => {
+    const store = (id: string) => ({ store: { id } })
+    const orders = await complete({
+      options: { split_draft: true, generate_order_id: 'ALPHANUMERIC_9', serial_order_number_suffix: '-N' },
+      order: {
+        currency: 'NOK',
+        customer: { id: 'cu' },
+        items: [line(1, 100, store('a')), line(2, 30, store('b')), line(3, 5, store('a'))],
+      },
+    })
+    assert.deepEqual(
+      orders.map(({ gross_amount, store }: { gross_amount: number; store: { id: string } }) => [gross_amount, store.id]),
+      [
+        [105, 'a'],
+        [30, 'b'],
+      ],
+    )
+    assert.notEqual(orders[0].order_id, orders[1].order_id)
+    assert.deepEqual(
+      orders.map(({ serial_order_number }: { serial_order_number: string }) => serial_order_number),
+      ['1-N', '2-N'],
+    )
+    assert.equal(orders[1].customer.id, 'cu')
+  })
+
+  test('multiple_authorizations: every authorization has limits of its own (orders-api 7.4)', async () => {
+    const [order] = await complete({
+      options: { multiple_authorizations: true },
+      order: { currency: 'NOK', items: [line(1, 50000)] },
+    })
+    const first = await record(order.id, 'authorizations', { 1: 30000 })
+    await record(order.id, 'authorizations', { 1: 20000 })
+    const body = (amount: number, more = {}) => ({ items: [{ line_id: 1, amount }], ...more })
+    await refused('POST', `/orders/${order.id}/captures`, body(1), 400, 'authorization_id_required')
+    const one = { authorization_id: first.id }
+    await refused('POST', `/orders/${order.id}/captures`, body(30001, one), 409, 'amount_exceeds_capturable')
+    assert.equal((await ok('POST', `/orders/${order.id}/captures`, body(30000, one))).authorization_id, first.id)
+  })
+
+  test('payout: an operation is split like its line, to the last unit', async () => {
+    const manual_payout = {
+      rule_id: 'r',
+      rule_type: 'manual',
+      destinations: [
+        { destination: 'a', percentage: 33.3 },
+        { destination: 'b', percentage: 66.7 },
+      ],
+    }
+    const order = await createOrder([line(1, 101, { manual_payout })], {}, { payout: {} })
+    assert.deepEqual(order.items[0].payout.destinations, [
+      { destination: 'a', amount: 33 },
+      { destination: 'b', amount: 68 },
+    ])
+    const authorization = await record(order.id, 'authorizations', { 1: 50 })
+    assert.deepEqual(authorization.items[0].payout, {
+      rule_id: 'r',
+      rule_type: 'manual',
+      destinations: [
+        { destination: 'a', amount: 16 },
+        { destination: 'b', amount: 34 },
+      ],
+    })
+  })
+
+  test('order_id appends, replace replaces while nothing is recorded', async () => {
+    const order = await createOrder([line(1, 500)], { note: 'old' })
+    const replace = {
+      options: { order_id: order.id, replace: 'order' },
+      order: { currency: 'NOK', note: 'new', items: [line(1, 700)] },
+    }
+    const [replaced] = await complete(replace)
+    assert.deepEqual([replaced.id, replaced.note, replaced.net_amount, replaced.version], [order.id, 'new', 700, 2])
+    const [appended] = await complete({
+      options: { order_id: order.order_id },
+      order: { currency: 'NOK', items: [{ id: 'x', amount: 5 }] },
+    })
+    assert.deepEqual(
+      appended.items.map(({ line_id, version }: { line_id: number; version: number }) => [line_id, version]),
+      [
+        [1, 2],
+        [2, 3],
+      ],
+    )
+    const again = await ok('POST', '/draft_orders', replace)
+    await record(order.id, 'authorizations', { 1: 700 }, { success: false })
+    await refused('PUT', `/draft_orders/${again.id}/complete`, undefined, 409, 'replace_not_allowed')
+    const into = { options: { order_id: order.id }, order: { currency: 'SEK', items: [line(9, 5)] } }
+    await refused('POST', '/draft_orders', into, 400, 'currency_mismatch')
+    await refused('POST', '/draft_orders', { ...into, options: { order_id: 'nope' } }, 404, 'not_found')
+  })
+})
+
+describe('reversal (orders-api 4.3, 7.3)', () => {
+  test('a captured line is reversed and replaced by a dearer one: paid', async () => {
+    const order = await createOrder([line(1, 50000)])
+    await record(order.id, 'authorizations', { 1: 50000 })
+    await record(order.id, 'captures', { 1: 50000 })
+    const reversed = line(2, -50000, { reversed_reason: 'Replace item', related_item: { line_id: 1, type: 'reversed' } })
+    const items = [reversed, line(3, 60000)]
+    const [changed] = await complete({ options: { order_id: order.id }, order: { currency: 'NOK', items } })
+    assert.deepEqual([changed.net_amount, changed.payment_status], [60000, 'partially_paid'])
+    for (const path of ['authorizations', 'captures']) {
+      await record(order.id, path, { 2: -50000 })
+      await record(order.id, path, { 3: 60000 })
+    }
+    const paid = await ok('GET', `/orders/${order.id}`)
+    assert.equal(paid.payment_status, 'paid')
+    const more = {
+      options: { order_id: order.id },
+      order: { currency: 'NOK', items: [{ ...reversed, line_id: 4, gross_amount: -1 }] },
+    }
+    const draft = await ok('POST', '/draft_orders', more)
+    await refused('PUT', `/draft_orders/${draft.id}/complete`, undefined, 409, 'reversal_exceeds_line')
+  })
+
+  test('replaced by a cheaper one: the difference is a refund line that is captured and refunded', async () => {
+    const order = await createOrder([line(1, 500)])
+    await record(order.id, 'authorizations', { 1: 500 })
+    await record(order.id, 'captures', { 1: 500 })
+    const items = [line(2, -500, { related_item: { line_id: 1, type: 'reversed' } }), line(3, 300), line(4, 200)]
+    await complete({ options: { order_id: order.id }, order: { currency: 'NOK', items } })
+    for (const path of ['authorizations', 'captures']) await record(order.id, path, { 2: -500, 3: 300, 4: 200 })
+    await record(order.id, 'refunds', { 4: 200 })
+    assert.equal((await ok('GET', `/orders/${order.id}`)).payment_status, 'partially_refunded')
+  })
+})
+
+describe('orders', () => {
+  test('update: merges, ignores what it says already, refuses what changes money', async () => {
+    const order = await createOrder([line(1, 500, { colour: 'red' })], { courier_id: 'a' })
+    const path = `/orders/${order.id}`
+    const updated = await ok('PUT', path, {
+      courier_id: 'b',
+      pickup_at: '2026-01-02T15:00:00Z',
+      items: [{ line_id: 1, status: 'packed' }],
+    })
+    assert.deepEqual(
+      [updated.courier_id, updated.version, updated.items[0].status, updated.items[0].colour, updated.items[0].version],
+      ['b', 2, 'packed', 'red', 2],
+    )
+    assert.deepEqual(
+      updated.events.map(({ event_type, version }: Record<string, unknown>) => [event_type, version]),
+      [
+        ['api-event', 1],
+        ['api-event', 2],
+      ],
+    )
+    assert.equal(typeof updated.events[1].request.body, 'string')
+    const { events: _, ...whole } = updated
+    assert.equal((await ok('PUT', path, whole)).version, 2)
+    const error = await refused('PUT', path, { items: [{ line_id: 1, gross_amount: 1 }] }, 400, 'member_not_editable')
+    assert.equal(error.errors[0].path, '/items/0/gross_amount')
+    await refused('PUT', path, { items: [{ line_id: 2 }] }, 400, 'unknown_line_id')
+    await refused('PUT', path, { currency: 'SEK' }, 400, 'currency_mismatch')
+    await ok('POST', `${path}/close`)
+    assert.equal((await ok('PUT', path, { delivery_id: 'd' })).delivery_id, 'd')
+    await refused('PUT', path, { customer: { id: 'x' } }, 409, 'order_not_open')
+  })
+
+  test('status: close, open, cancel, and the calls that change nothing', async () => {
+    const { id } = await createOrder()
+    const closed = await ok('POST', `/orders/${id}/close`)
+    assert.deepEqual([closed.status, closed.version, typeof closed.closed_at], ['closed', 2, 'string'])
+    assert.equal((await ok('POST', `/orders/${id}/close`)).version, 2)
+    const opened = await ok('POST', `/orders/${id}/open`)
+    assert.deepEqual([opened.status, opened.closed_at], ['open', undefined])
+    await refused('POST', `/orders/${id}/cancel`, { reason: 'mood' }, 400, 'invalid_request')
+    const cancelled = await ok('POST', `/orders/${id}/cancel`)
+    assert.deepEqual([cancelled.status, cancelled.cancelled_reason], ['cancelled', 'customer'])
+    for (const path of ['cancel', 'open', 'close'])
+      await refused('POST', `/orders/${id}/${path}`, undefined, 409, 'order_cancelled')
+  })
+
+  test('cancel: refused while captured money is not refunded', async () => {
+    const { id } = await createOrder()
+    await record(id, 'authorizations', { 1: 500 })
+    await record(id, 'captures', { 1: 200 })
+    await refused('POST', `/orders/${id}/cancel`, {}, 409, 'order_captured')
+    await record(id, 'refunds', { 1: 200 })
+    assert.equal((await ok('POST', `/orders/${id}/cancel`, { reason: 'fraud' })).cancelled_reason, 'fraud')
+    await record(id, 'cancellations', { 1: 300 })
+  })
+
+  test('comments: added and deleted', async () => {
+    const { id } = await createOrder()
+    const { comments } = await ok('POST', `/orders/${id}/comments`, { comment: 'Ring på' })
+    assert.equal(comments[0].comment, 'Ring på')
+    await refused('DELETE', `/orders/${id}/comments/nope`, undefined, 404, 'not_found')
+    assert.deepEqual((await ok('DELETE', `/orders/${id}/comments/${comments[0].id}`)).comments, [])
+    await refused('POST', `/orders/${id}/comments`, {}, 400, 'missing_field')
+  })
+
+  test('events: service events, combined state, include_events', async () => {
+    const { id } = await createOrder()
+    const event = (state: string, service: string) =>
+      ok('POST', `/orders/${id}/events`, { state, service, service_status: 's', metadata: { a: 1 } })
+    const state = async () => (await ok('GET', `/orders/${id}/events`)).state
+    assert.equal(await state(), 'pending')
+    assert.equal((await event('pending', 'kitchen')).event_type, 'service-event')
+    assert.equal(await state(), 'pending')
+    await event('success', 'kitchen')
+    assert.equal(await state(), 'success')
+    await event('error', 'courier')
+    await event('success', 'courier')
+    assert.equal(await state(), 'failure')
+    const types = async (query: string) =>
+      (await ok('GET', `/orders/${id}${query}`)).events?.map((event: Record<string, unknown>) => event.event_type)
+    assert.equal(await types(''), undefined)
+    assert.deepEqual(await types('?include_events=api-event'), ['api-event'])
+    assert.equal((await types('?include_events=service-event')).length, 4)
+    assert.equal((await types('?include_events=true')).length, 5)
+    assert.equal((await ok('GET', `/orders/${id}`)).version, 5)
+  })
+
+  test('events-only scopes: post and list events, nothing else', async () => {
+    const limited = await createTestAccount(server, {
+      scopes: ['write:shopping:/orders/ANY/events', 'read:shopping:/orders/ANY/events', 'write:shopping'],
+    })
+    const root = `/v1/accounts/${limited.account_id}/shopping`
+    const order = await limited.call('POST', `${root}/orders`, { currency: 'NOK', items: [line(1, 5)] })
+    const { id } = order.body
+    assert.equal((await limited.call('GET', `${root}/orders/${id}/events`)).status, 200)
+    assert.equal((await limited.call('GET', `${root}/orders/${id}`)).status, 403)
+  })
+})
+
+describe('lists', () => {
+  test('filters, cursor, store and customer views, exports', async () => {
+    const own = await createTestAccount(server)
+    const root = `/v1/accounts/${own.account_id}/shopping`
+    const get = async (path: string, headers = {}) => (await own.call('GET', `${root}${path}`, undefined, headers)).body
+    const place = (name: string) => ({ itinerary: [{ travel_mode: 'TRAIN', departure_address: { id: name } }] })
+    for (const [index, more] of [
+      { store: { id: 's1' } },
+      { customer: { id: 'c 1' } },
+      place('Oslo S'),
+      { external_ids: [{ id: 'e1' }] },
+      {},
+    ].entries()) {
+      const discount_lines = index === 4 ? [{ amount: 1, discount_type: 'manual' }] : []
+      await own.call('POST', `${root}/orders`, {
+        currency: index === 0 ? 'SEK' : 'NOK',
+        items: [line(1, 100 + index, { discount_lines })],
+        ...more,
+      })
+    }
+    const amounts = async (path: string) => (await get(path)).orders.map(({ gross_amount }: Line) => gross_amount)
+    assert.deepEqual(await amounts('/orders'), [104, 103, 102, 101, 100])
+    assert.deepEqual(await amounts('/orders?currency=SEK'), [100])
+    assert.deepEqual(await amounts('/orders?itinerary_departure_address=Oslo%20S&itinerary_travel_mode=TRAIN'), [102])
+    assert.deepEqual(await amounts('/orders?external_id=e1'), [103])
+    assert.deepEqual(await amounts('/orders?items_discount_lines_discount_type=manual'), [104])
+    assert.deepEqual(await amounts('/orders?status=closed'), [])
+    assert.deepEqual(await amounts('/orders?payment_status=pending&status=open&unheard_of=1'), [104, 103, 102, 101, 100])
+    assert.deepEqual(await amounts('/orders?customer.id=c%201'), [101])
+    assert.deepEqual(await amounts('/stores/s1/orders'), [100])
+    assert.deepEqual(await amounts('/customers/c%201/orders'), [101])
+    assert.deepEqual(await amounts('/orders?created_at.gte=2100-01-01T00:00:00Z'), [])
+
+    const seen: number[] = []
+    let query = '?limit=2'
+    for (let pages = 0; pages < 5; pages++) {
+      const page = await get(`/orders${query}`)
+      seen.push(...page.orders.map(({ gross_amount }: Line) => gross_amount))
+      if (!page.starting_after) break
+      query = `?limit=2&starting_after=${page.starting_after}`
+    }
+    assert.deepEqual(seen, [104, 103, 102, 101, 100])
+
+    const [order] = (await get('/stores/s1/orders?include_events=true')).orders
+    assert.deepEqual(order.events, [])
+    assert.deepEqual((await get(`/stores/s1/orders/${order.id}`)).events, [])
+    assert.equal((await get(`/stores/s2/orders/${order.id}`)).error.code, 'not_found')
+    assert.equal((await get(`/customers/c%201/orders/${order.id}`)).error.code, 'not_found')
+
+    const csv = await get('/orders', { accept: 'text/csv' })
+    assert.match(csv, /^id,order_id,/)
+    assert.equal(csv.trim().split('\r\n').length, 6)
+    const response = await fetch(`${server.url}${root}/orders?currency=NOK`, {
+      headers: { accept: 'application/x-ndjson', authorization: `Bearer ${own.token}` },
+    })
+    const lines = (await response.text())
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+    assert.deepEqual(
+      lines.map(({ gross_amount }) => gross_amount),
+      [104, 103, 102, 101],
+    )
+  })
+})
