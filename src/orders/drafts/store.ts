@@ -19,7 +19,8 @@ export async function findDraft(
       from orders.draft_events e
       where e.account_id = d.account_id and e.draft_id = d.id and e.version <= ${version ?? 2_147_483_647}) as events
     from orders.drafts d
-    where d.account_id = ${account_id} and d.id = ${id} and (d.expires_at is null or d.expires_at > coalesce(${now ?? null}::timestamptz, '-infinity'))`
+    where d.account_id = ${account_id} and d.id = ${id}
+      and (d.expires_at is null or d.expires_at > coalesce(${now ?? null}::timestamptz, '-infinity'))`
   const draft = row && foldDraft(row.id, row.events ?? [])
   return draft && { draft, events: row.events }
 }
