@@ -107,6 +107,16 @@ describe('clients', () => {
     assert.equal((await other.call('POST', `${base}/clients`, {})).status, 403)
   })
 
+  test('lists: 400, never 500, when a query holds what PostgreSQL refuses', async () => {
+    for (const path of [
+      `${base}/client-grants?client_id=%00`,
+      `${base}/client-grants?audience=%00`,
+      '/v1/admin/api-keys?starting_after=%00',
+    ]) {
+      assert.equal((await account.call('GET', path)).status, 400, path)
+    }
+  })
+
   test('token: 403 until the client has a grant, then only what the grant says', async () => {
     const client = await add()
     assert.equal((await fetchToken(server.url, credentials(client))).status, 403)
