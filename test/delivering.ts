@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto'
+import type { Sql } from '../src/lib/db.ts'
 import { systemIds } from '../src/lib/ids.ts'
 import { createLog } from '../src/lib/log.ts'
 import { insertNotifications, type Notification } from '../src/lib/outbox.ts'
 import { type RetryRules, retryRules } from '../src/notifications/deliveries/delivery.ts'
 import type { CallbackSent, Delivering } from '../src/notifications/deliveries/operations.ts'
 import { createOutbound } from '../src/notifications/outbound.ts'
+import { insertSubscription } from '../src/notifications/subscriptions/store.ts'
 import { deliver } from '../src/worker/deliver.ts'
 import { cloneDatabase } from './database.ts'
 
@@ -87,4 +90,23 @@ export function callbackTo(
       ...details,
     },
   }
+}
+
+/** The rows of a subscription, as a client would have made it. */
+export async function subscribe(
+  sql: Sql,
+  url: string,
+  options: { events?: string[]; secret?: string; fields?: string; exclude_fields?: string[] } = {},
+): Promise<string> {
+  const id = randomUUID()
+  const { events = ['checkout_transaction'], secret, fields, exclude_fields } = options
+  const columns = { url, insecure_ssl: 0, events, active: true, secret: secret ?? null, fields: fields ?? null }
+  const made = { at: new Date('2026-01-01T00:00:00Z'), by: 'test' }
+  await insertSubscription(sql, account_id, id, { ...columns, exclude_fields: exclude_fields ?? null }, made)
+  return id
+}
+
+/** A change of a transaction, as the checkout service writes it. */
+export function changeOf(transaction: string, sequence: number): Notification {
+  return { event: 'checkout_transaction', aggregate_type: 'transaction', aggregate_id: `${account_id}.${transaction}`, sequence }
 }
