@@ -19,13 +19,13 @@ import type { Schema } from './lib/migrate.ts'
 import { openApiRoutes } from './lib/openapi.ts'
 import { observeRequests } from './lib/request-log.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
-import type { PayloadSources } from './notifications/deliveries/payload.ts'
 import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { deliveryWork } from './worker/deliver.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
+import { payloadSources } from './worker/payload-sources.ts'
 import { resolveOperations } from './worker/resolve-operations.ts'
 
 /** What the server is built from; the outside world comes in here and nowhere else. */
@@ -87,17 +87,4 @@ function backgroundWork(parts: Parts): Work[] {
   const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts))
   return work
-}
-
-/** Where the payloads of webhooks and callbacks come from; a process tells only about the services it has. */
-function payloadSources({ role }: Parts): PayloadSources {
-  const orders: PayloadSources = { order: async () => undefined, draft: async () => undefined }
-  const checkout: PayloadSources = {
-    transaction: async () => undefined,
-    session: async () => undefined,
-    card_token: async () => undefined,
-  }
-  if (role === 'orders') return orders
-  if (role === 'checkout') return checkout
-  return { ...orders, ...checkout }
 }

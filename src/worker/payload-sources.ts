@@ -1,0 +1,29 @@
+import type { Parts } from '../app.ts'
+import { readSession, showSession } from '../checkout/sessions/operations.ts'
+import { findTransaction } from '../checkout/transactions/store.ts'
+import { asOf, transactionView } from '../checkout/transactions/view.ts'
+import type { PayloadSources } from '../notifications/deliveries/payload.ts'
+import { draftAt } from '../orders/drafts/operations.ts'
+import { orderAt } from '../orders/orders/operations.ts'
+
+/** Where the payloads of webhooks and callbacks come from. A process tells only about the services whose tables it has. */
+export function payloadSources(parts: Parts): PayloadSources {
+  const { sql, role } = parts
+  const orders: PayloadSources = {
+    order: (account_id, id, sequence) => orderAt(sql, account_id, id, sequence),
+    draft: (account_id, id, sequence) => draftAt(sql, account_id, id, sequence),
+  }
+  const checkout: PayloadSources = {
+    transaction: async (account_id, id, sequence) => {
+      const transaction = await findTransaction(sql, account_id, id)
+      return transaction && transactionView(asOf(transaction, sequence))
+    },
+    session: async (account_id, id) => showSession(parts, await readSession(parts, account_id, id)),
+    // A token, and a settlement, is told by what stands in the notification.
+    card_token: async () => undefined,
+    settlement: async () => undefined,
+  }
+  if (role === 'orders') return orders
+  if (role === 'checkout') return checkout
+  return { ...orders, ...checkout }
+}
