@@ -13,7 +13,7 @@ const publicEndpoints: [pattern: RegExp, why: string][] = [
   [/^\/(healthz|readyz|metrics)$/, 'probes and Prometheus; they tell nothing about merchants'],
   [/^\/v1\/accounts\/:x\/auth\/token$/, 'has credentials of its own: Basic'],
   [
-    /^\/$|^\/v1\/view\/:x$|^\/page\/|^\/page-gallery|^\/{1,2}embedResult\/$/,
+    /^\/$|^\/v1\/view\/|^\/page\/|^\/page-gallery|^\/{1,2}embedResult\/$/,
     'the payment page: knowing the session id is the capability (checkout-api §1.7)',
   ],
   [
