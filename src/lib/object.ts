@@ -2,3 +2,26 @@
 export function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** The same JSON, whatever the order of members; a member that is `undefined` is absent. */
+export function sameJson(one: unknown, other: unknown): boolean {
+  if (one === other) return true
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((element, index) => sameJson(element, other[index]))
+  }
+  if (!isObject(one) || !isObject(other)) return false
+  const names = new Set([...Object.keys(one), ...Object.keys(other)])
+  return [...names].every((name) => sameJson(one[name], other[name]))
+}
+
+/** Drops members that are `null`, at every depth, except those at the paths in `keep` (`/order/shipping_option`). */
+export function dropNulls(value: unknown, keep: readonly string[] = [], path = ''): unknown {
+  if (Array.isArray(value)) return value.map((element, index) => dropNulls(element, keep, `${path}/${index}`))
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, member]) => {
+      const at = `${path}/${name}`
+      return member === null && !keep.includes(at) ? [] : [[name, dropNulls(member, keep, at)]]
+    }),
+  )
+}
