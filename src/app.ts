@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
 import { openApiRoutes } from './lib/openapi.ts'
 import { observeRequests } from './lib/request-log.ts'
+import { type CallMerchant, callMerchant } from './notifications/call-merchant.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
 import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
@@ -44,6 +45,8 @@ export type Parts = Environment & {
   metrics: Metrics
   /** Calls merchants' servers, and never our own network. */
   outbound: Outbound
+  /** Asks a merchant's server something while his customer waits. */
+  callMerchant: CallMerchant
 }
 
 /** The PostgreSQL schemas that a role reads and writes; alone, a service needs only its own and the shared ones. */
@@ -56,11 +59,18 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 
 /** Builds the server from its parts. Does not listen, and starts no background work: the caller does both. */
 export async function buildApp(environment: Environment) {
-  const { role, log, config } = environment
+  const { role, log, config, clock } = environment
   const sql = joiningTransactions(environment.sql)
   const outbound = createOutbound({ allow_loopback: config.allow_loopback_callbacks })
   // The gateways keep the plain pool: what a provider did is not undone when a request of ours is.
-  const parts: Parts = { ...environment, sql, gateways: createGateways(environment), metrics: createMetrics(), outbound }
+  const parts: Parts = {
+    ...environment,
+    sql,
+    gateways: createGateways(environment),
+    metrics: createMetrics(),
+    outbound,
+    callMerchant: callMerchant({ sql, clock, outbound }),
+  }
   const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
   observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })

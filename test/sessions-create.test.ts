@@ -1,52 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
-import { createGateways } from '../src/gateways/registry.ts'
-import { createTestAccount, send, type TestAccount } from './client.ts'
-import { startServer, type TestServer } from './server.ts'
+import { createTestAccount, send } from './client.ts'
+import { partsOf, type Shop, startShop, walk, withOrder } from './sessions-shop.ts'
 
-let server: TestServer
-let shop: TestAccount
+let shop: Shop
 before(async () => {
-  server = await startServer({ work: false })
-  shop = await createTestAccount(server)
-  await ensureDefaultProfile(partsOf(server), shop.account_id)
+  shop = await startShop()
 })
-after(() => server.close())
-
-/** The parts as the server has them. */
-function partsOf({ sql, clock, ids, config }: TestServer) {
-  return { sql, clock, ids, gateways: createGateways({ sql, clock, ids, config }) }
-}
-
-const walk = {
-  url: { return_url: 'https://example.com/accept', callback_url: 'https://example.com/callback' },
-  order: {
-    amount: 39800,
-    currency: 'NOK',
-    merchant_reference: 'order_id',
-    items: [
-      {
-        id: '175938',
-        line_id: '1',
-        description: 'Stablestol for utendørsbruk',
-        quantity: 2,
-        amount: 39800,
-        vat_amount: 7960,
-        vat: 25,
-      },
-    ],
-  },
-  profile_id: 'default',
-}
-const withOrder = (order: object) => ({ ...walk, order: { ...walk.order, ...order } })
+after(() => shop.close())
 
 test('session create: 200 with id and url for the published body; read gives the order back as it was', async () => {
   const created = await shop.call('POST', '/v1/sessions-profile', walk)
   assert.equal(created.status, 200, JSON.stringify(created.body))
   assert.deepEqual(Object.keys(created.body), ['id', 'url'])
   assert.match(created.body.id, new RegExp(`^${shop.account_id}\\.[1-9A-HJ-NP-Za-km-z]{22}$`))
-  assert.equal(created.body.url, `${server.url}/v1/view/${created.body.id}`)
+  assert.equal(created.body.url, `${shop.server.url}/v1/view/${created.body.id}`)
 
   const { status, body } = await shop.call('GET', `/v1/sessions/${created.body.id}`)
   assert.equal(status, 200)
@@ -111,7 +80,7 @@ const refused: [name: string, body: unknown, path: string, message: RegExp][] = 
 ]
 test('session create: 400 with the path, nothing stored', async (t) => {
   await shop.call('POST', '/v1/admin/session/profiles', { profile_id: 'vipps', configuration: { vipps: { enabled: true } } })
-  const count = async () => (await server.sql`select count(*) from checkout.sessions`)[0]!.count
+  const count = async () => (await shop.server.sql`select count(*) from checkout.sessions`)[0]!.count
   const before = await count()
   for (const [name, body, path, message] of refused) {
     await t.test(name, async () => {
@@ -126,14 +95,14 @@ test('session create: 400 with the path, nothing stored', async (t) => {
 })
 
 test('session create: 401 without token, 403 without scope', async () => {
-  assert.equal((await send(server.url, 'POST', '/v1/sessions-profile', { body: walk })).status, 401)
-  const reader = await createTestAccount(server, { scopes: ['read:checkout'] })
+  assert.equal((await send(shop.server.url, 'POST', '/v1/sessions-profile', { body: walk })).status, 401)
+  const reader = await createTestAccount(shop.server, { scopes: ['read:checkout'] })
   assert.equal((await reader.call('POST', '/v1/sessions-profile', walk)).status, 403)
 })
 
 test('session create: a production account without a gateway is told so', async () => {
-  const live = await createTestAccount(server, { account_id: 'P87654321' })
-  await ensureDefaultProfile(partsOf(server), live.account_id)
+  const live = await createTestAccount(shop.server, { account_id: 'P87654321' })
+  await ensureDefaultProfile(partsOf(shop.server), live.account_id)
   const { status, body } = await live.call('POST', '/v1/sessions-profile', walk)
   assert.equal(status, 400)
   assert.match(body.error.message, /No gateway is configured/)
@@ -147,7 +116,7 @@ test('session read: 404 for an unknown id, 403 for another account', async () =>
 
 test('session events: each hash is over the one before and the event', async () => {
   const { body } = await shop.call('POST', '/v1/sessions-profile', walk)
-  const [row] = await server.sql`
+  const [row] = await shop.server.sql`
     select s.hash = e.hash and e.hash = sha256(convert_to(e.body::text, 'UTF8')) as whole
     from checkout.sessions s join checkout.session_events e on e.account_id = s.account_id and e.session_id = s.id
     where s.id = ${body.id}`

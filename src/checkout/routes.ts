@@ -4,6 +4,7 @@ import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { transactionRoutes } from './transactions/routes.ts'
+import { viewRoutes } from './view/routes.ts'
 
 /** The Checkout API. */
 export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
@@ -11,4 +12,5 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(sessionRoutes, parts)
   await app.register(transactionRoutes, parts)
   await app.register(paymentRoutes, parts)
+  await app.register(viewRoutes, parts)
 }

@@ -106,6 +106,7 @@ export const errors = {
   session_amount_mismatch: [400, 'The amount of the order is not its lines added up.'],
   shipping_option_unknown: [400, 'The shipping option is not one that the session offers.'],
   payment_product_not_payable: [400, 'The payment product is not enabled for the session, or can not pay this order.'],
+  token_not_supported: [400, 'The payment product can not make such a token on this account.'],
   express_callback_failed: [400, 'The shop did not answer the shipping or discount callback as it must; nothing was changed.'],
 
   // Gateways

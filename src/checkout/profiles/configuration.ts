@@ -38,6 +38,8 @@ export type Tree = { readonly [key: string]: unknown }
 export type PayableOrder = {
   amount: number
   currency: string
+  /** Nothing is charged: the session only makes a token. */
+  token_only?: boolean
   partial_payment?: boolean
   items?: readonly { line_id?: string | number }[]
   store?: { readonly [key: string]: unknown }
@@ -179,6 +181,7 @@ const instabank_invoice_above = 50_000
 /** Can `order` be paid with this product now? `product` is the gateway's description of it. */
 export function payability(type: string, order: PayableOrder, product: PaymentProduct | undefined): Payability {
   if (!product || !takesCurrency(product, order.currency)) return 'disabled_by_gateway'
+  if (order.token_only) return 'payable'
   if ((order.amount === 0) !== (type === 'dintero.zero')) return 'disabled_by_order_amount'
   if (type === 'instabank.invoice' && order.amount <= instabank_invoice_above) return 'disabled_by_order_amount'
   if (/^(instabank|collector)\./.test(type) && !order.partial_payment && !hasUniqueLines(order)) return 'disabled_by_gateway'

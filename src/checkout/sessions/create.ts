@@ -3,7 +3,7 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
-import { FreeObject, LineIdIn } from '../../lib/schema.ts'
+import { Currency, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
 import { payableProducts, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
 import { amountRefusal, Order, ShippingOption, type StoredOption, storedOption, storedOrder } from './order.ts'
@@ -82,6 +82,87 @@ export const SessionIn = Type.Object(
 )
 /** Either of them. */
 export type SessionRequest = Omit<Static<typeof SessionProfileIn>, 'profile_id'> & { profile_id?: string }
+
+/** The body of `POST /sessions/payment-token` (checkout-api §3.8). */
+export const TokenSessionIn = Type.Object(
+  {
+    session: Type.Object({
+      url: Urls,
+      order: Type.Object({
+        currency: Currency,
+        merchant_reference: Type.String({ minLength: 1, maxLength: limits.reference_length_max }),
+        merchant_reference_2: Type.Optional(Reference),
+        store: Type.Optional(FreeObject),
+      }),
+      profile_id: Type.Optional(Type.String()),
+      customer: Type.Optional(Customer),
+      expires_at: Type.Optional(Type.String()),
+      configuration: Type.Optional(FreeObject),
+      metadata: Type.Optional(FreeObject),
+    }),
+    token_provider: Type.Object({
+      payment_product_type: Type.String(),
+      token_types: Type.Array(Type.Enum(['payment_token', 'recurrence_token']), { minItems: 1 }),
+      token_supported_auth_methods: Type.Optional(Type.Array(Type.String())),
+    }),
+  },
+  {
+    title: 'PaymentTokenSession',
+    examples: [
+      {
+        session: { url: { return_url: 'https://shop.example/done' }, order: { currency: 'NOK', merchant_reference: 'SUB-1' } },
+        token_provider: { payment_product_type: 'dintero_psp.creditcard', token_types: ['payment_token'] },
+      },
+    ],
+  },
+)
+export type TokenSessionRequest = Static<typeof TokenSessionIn>
+
+/** The data of a session that makes a token: amount 0, one product, the looks of the profile. */
+export function newTokenSessionData(
+  { session, token_provider }: TokenSessionRequest,
+  basis: Omit<Basis, 'toggles'>,
+): { data: SessionData } | { refusal: Refusal } {
+  const { payment_product_type: type, token_types } = token_provider
+  const product = basis.products.find(({ payment_product_type }) => payment_product_type === type)
+  const unsupported = token_types.find((wanted) => !product?.token_types.includes(wanted))
+  if (!product || unsupported) {
+    const allowed = basis.products.filter((one) => one.token_types.length > 0).map((one) => one.payment_product_type)
+    const message = `${type.slice(0, 100)} can't make a ${unsupported ?? token_types[0]} here; ${allowed.join(', ')} make tokens.`
+    return { refusal: { code: 'token_not_supported', path: '/token_provider/payment_product_type', message, allowed } }
+  }
+  const [group, name] = type.split('.')
+  const settings = {
+    enabled: true,
+    type: 'payment_product_type',
+    ...Object.fromEntries(token_types.map((kind) => [`generate_${kind}`, true])),
+  }
+  const { theme } = { theme: basis.profile?.configuration.theme, ...session.configuration }
+  const { url, order, customer, configuration = {} } = session
+  const { currency, merchant_reference, merchant_reference_2, store } = order
+  const merchant = { ...basis.merchant, ...basis.profile?.merchant }
+  const metadata = { ...session.metadata, ...(session.profile_id ? { 'session:profile_id': session.profile_id } : {}) }
+  const data: SessionData = {
+    url: { ...basis.profile?.url, ...url },
+    order: {
+      amount: 0,
+      currency,
+      merchant_reference,
+      ...(merchant_reference_2 === undefined ? {} : { merchant_reference_2 }),
+      ...(store ? { store } : {}),
+    },
+    configuration: {
+      ...(theme === undefined ? {} : { theme }),
+      ...(configuration.channel === undefined ? {} : { channel: configuration.channel }),
+      [group!]: name === undefined ? settings : { type: 'payment_type', [name]: settings },
+    },
+    token_provider,
+    ...(customer ? { customer: withTextId(customer) } : {}),
+    ...(Object.keys(merchant).length > 0 ? { merchant } : {}),
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
+  }
+  return { data }
+}
 
 /** What a session is made from, besides the request. */
 export type Basis = {

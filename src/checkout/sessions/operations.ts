@@ -1,9 +1,28 @@
 import { createHash } from 'node:crypto'
 import type { Parts } from '../../app.ts'
-import { ApiError, type Refusal } from '../../lib/errors.ts'
+import { type Db, inTransaction } from '../../lib/db.ts'
+import { ApiError, invariant, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import type { Notification } from '../../lib/outbox.ts'
 import { availableProducts, findSessionDefaults } from '../profiles/operations.ts'
-import { expiry, givenTokens, newSessionData, type SessionRequest } from './create.ts'
-import { type SessionData, type SessionEvent, type SessionRow, sessionEvent, sessionView } from './session.ts'
+import {
+  expiry,
+  givenTokens,
+  newSessionData,
+  newTokenSessionData,
+  type SessionRequest,
+  type TokenSessionRequest,
+} from './create.ts'
+import {
+  mayCancel,
+  mayLock,
+  nextUpdate,
+  type SessionData,
+  type SessionEvent,
+  type SessionRow,
+  sessionEvent,
+  sessionView,
+} from './session.ts'
 import * as store from './store.ts'
 
 export type SessionParts = Pick<Parts, 'sql' | 'clock' | 'ids' | 'gateways' | 'config'>
@@ -33,11 +52,7 @@ export async function createSession(
   const { account_id } = caller
   const { body, toggles = new Set() } = request
   const now = parts.clock.now()
-  const { profile, account } = await findSessionDefaults(parts, account_id, body.profile_id)
-  if (body.profile_id !== undefined && !profile) {
-    const message = `The account has no profile ${body.profile_id}.`
-    throw new ApiError('profile_unknown', message, { details: [{ path: '/profile_id', message }] })
-  }
+  const { profile, account } = await defaultsOf(parts, account_id, body.profile_id, '/profile_id')
   const made = newSessionData(body, {
     profile: profile?.data,
     merchant: account?.configuration?.merchant,
@@ -56,6 +71,41 @@ export async function createSession(
   })
 }
 
+/**
+ * Creates a session whose page only collects a card: its payment makes a token and reserves nothing (checkout-api §3.8). Of the
+ * profile only the looks are used. Errors: profile_unknown, token_not_supported, invalid_request for `expires_at`.
+ */
+export async function createTokenSession(
+  parts: SessionParts,
+  caller: Caller,
+  body: TokenSessionRequest,
+): Promise<CreatedSession> {
+  const { account_id } = caller
+  const now = parts.clock.now()
+  const { profile, account } = await defaultsOf(parts, account_id, body.session.profile_id, '/session/profile_id')
+  const products = availableProducts(parts.gateways.products(account_id), account)
+  const made = newTokenSessionData(body, { profile: profile?.data, merchant: account?.configuration?.merchant, products })
+  if ('refusal' in made) throw refused(made.refusal)
+  const until = expiry(body.session.expires_at, now)
+  if ('refusal' in until) throw refused(until.refusal)
+  return insert(parts, caller, {
+    data: made.data,
+    expires_at: until.expires_at,
+    profile_id: profile?.profile_id ?? null,
+    payment_operation: 'generate_payment_token',
+    now,
+  })
+}
+
+async function defaultsOf(parts: SessionParts, account_id: string, profile_id: string | undefined, path: string) {
+  const defaults = await findSessionDefaults(parts, account_id, profile_id)
+  if (profile_id !== undefined && !defaults.profile) {
+    const message = `The account has no profile ${profile_id.slice(0, 100)}.`
+    throw new ApiError('profile_unknown', message, { details: [{ path, message }] })
+  }
+  return defaults
+}
+
 type Prepared = {
   data: SessionData
   expires_at: Date
@@ -65,7 +115,7 @@ type Prepared = {
 }
 
 async function insert(parts: SessionParts, caller: Caller, prepared: Prepared): Promise<CreatedSession> {
-  const { sql, ids, config } = parts
+  const { sql, ids } = parts
   const { account_id, subject = null } = caller
   const { now, expires_at, profile_id, payment_operation } = prepared
   const id = ids.short(account_id)
@@ -76,9 +126,14 @@ async function insert(parts: SessionParts, caller: Caller, prepared: Prepared): 
   await store.insertSession(sql, row, events)
   return {
     id,
-    url: `${config.public_url}/v1/view/${id}`,
+    url: sessionUrl(parts, id),
     session: { ...blank, ...row, updated_at: now, event_count: events.length, events },
   }
+}
+
+/** Where the customer pays; without a query, which one plugin can't read (clients §4.4). */
+export function sessionUrl({ config }: Pick<SessionParts, 'config'>, id: string): string {
+  return `${config.public_url}/v1/view/${id}`
 }
 
 const blank = {
@@ -138,4 +193,116 @@ export function showSession(
 ): Record<string, unknown> {
   const products = gateways.products(session.account_id)
   return sessionView(session, { products, events: session.events, includes, now: clock.now() })
+}
+
+/** What is written to a session that was read: changed columns, events, and what the merchant is told. */
+export type Change = { change: store.SessionChange; events: SessionEvent[]; notifications?: Notification[] }
+
+/**
+ * Reads the session, asks `decide`, writes; again when another write was first, and then with the row locked, so that a crowd on one
+ * session makes progress. `decide` throws its refusals, and returns nothing when there is nothing to write.
+ */
+export async function changeSession(
+  { sql }: Pick<SessionParts, 'sql'>,
+  { account_id, id }: { account_id: string; id: string },
+  decide: (session: store.FoundSession) => Change | undefined,
+): Promise<store.FoundSession> {
+  const attempt = async (db: Db): Promise<store.FoundSession | undefined> => {
+    const session = (await store.findSession(db, account_id, id, { events: true })) ?? sessionNotFound(id)
+    const decided = decide(session)
+    if (!decided) return session
+    return store.updateSession(db, session, decided.change, decided.events, decided.notifications)
+  }
+  for (let attempts = 0; attempts < limits.optimistic_attempts; attempts += 1) {
+    const session = await attempt(sql)
+    if (session) return session
+  }
+  const session = await inTransaction(sql, async (tx) => {
+    await store.lockSession(tx, account_id, id)
+    return attempt(tx)
+  })
+  invariant(session, 'a locked session can be changed')
+  return session
+}
+
+/** What a change sets when the pay lock ends. */
+export const released = { pay_lock_id: null, pay_lock_expires_at: null } as const
+
+/** Takes the pay lock (checkout-api §3.10.3): until it is released, or `limits.pay_lock_s` pass, the session can't be paid. */
+export async function takePayLock(parts: SessionParts, caller: Caller, id: string): Promise<string> {
+  const pay_lock_id = parts.ids.uuid()
+  await changeSession(parts, { account_id: caller.account_id, id }, (session) => {
+    const now = parts.clock.now()
+    throwRefusal(mayLock(session, now))
+    const pay_lock_expires_at = new Date(now.getTime() + limits.pay_lock_s * 1000)
+    return {
+      change: { pay_lock_id, pay_lock_expires_at },
+      events: [newEvent(parts, caller, 'PAY_LOCK_START', now, { pay_lock_id })],
+    }
+  })
+  return pay_lock_id
+}
+
+/** Voids the transaction of a session that is being cancelled; says whether it is voided by now. */
+export type VoidTransaction = (transaction_id: string) => Promise<boolean>
+
+/**
+ * Cancels a session (checkout-api §3.7): one without a payment is marked, a payment that is not captured is voided first. Cancelling
+ * again changes nothing. Errors: session_not_found, session_finished, session_payment_in_progress, those of the void.
+ */
+export async function cancelSession(
+  parts: SessionParts,
+  caller: Caller,
+  id: string,
+  voidTransaction: VoidTransaction,
+): Promise<store.FoundSession> {
+  const { account_id, subject = null } = caller
+  const mark = (session: store.FoundSession, voided: boolean): Change | undefined => {
+    const verdict = mayCancel(session)
+    if ('refusal' in verdict) throw refused(verdict.refusal)
+    if (verdict.step === 'done') return undefined
+    if (verdict.step === 'void' && !voided) {
+      throw new ApiError('session_payment_in_progress', 'A payment of this session is under way; wait for its outcome.')
+    }
+    const now = parts.clock.now()
+    const ended = { outcome: 'CANCELLED', cancelled_at: now, cancelled_by: subject } as const
+    return {
+      change: { ...ended, ...released, updated_at: nextUpdate(session, now) },
+      events: [newEvent(parts, caller, 'CANCELLED', now)],
+    }
+  }
+  const session = await readSession(parts, account_id, id)
+  const { transaction_id } = session
+  const toVoid = transaction_id !== null && session.outcome !== 'CANCELLED'
+  const voided = toVoid && (await voidTransaction(transaction_id))
+  return changeSession(parts, { account_id, id }, (current) => mark(current, voided))
+}
+
+/** A page of sessions, newest first (checkout-api §3.4). */
+export function listSessions(
+  { sql }: SessionParts,
+  account_id: string,
+  filter: store.SessionFilter,
+): Promise<store.FoundSession[]> {
+  return store.listSessions(sql, account_id, filter)
+}
+
+/** Records that a merchant callback about the payment was delivered (checkout-api §3.12). A session that is gone is no error. */
+export async function recordCallbackSent(
+  parts: SessionParts,
+  sent: {
+    account_id: string
+    session_id: string
+    name: 'AUTH_CALLBACK_SENT' | 'ON_HOLD_CALLBACK_SENT'
+    transaction_event_id: string
+  },
+): Promise<void> {
+  const { account_id, session_id, name, transaction_event_id } = sent
+  if (!(await store.findSession(parts.sql, account_id, session_id))) return
+  await changeSession(parts, { account_id, id: session_id }, ({ events = [] }) => {
+    const told = events.some((event) => event.name === name && event.details?.transaction_event_id === transaction_event_id)
+    if (told) return undefined
+    const caller = { account_id, request_id: parts.ids.uuid() }
+    return { change: {}, events: [newEvent(parts, caller, name, parts.clock.now(), { transaction_event_id })] }
+  })
 }

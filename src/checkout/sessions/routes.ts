@@ -1,11 +1,30 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import QRCode from 'qrcode'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
+import { ApiError } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
+import { dropNulls } from '../../lib/object.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
-import { SessionIn, SessionProfileIn } from './create.ts'
-import { type Caller, type CreatedSession, createSession, readSession, showSession } from './operations.ts'
+import { voidAuthorization } from '../transactions/operations.ts'
+import { findTransaction } from '../transactions/store.ts'
+import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
+import {
+  type Caller,
+  type CreatedSession,
+  cancelSession,
+  createSession,
+  createTokenSession,
+  listSessions,
+  readSession,
+  sessionUrl,
+  showSession,
+} from './operations.ts'
 import { featureToggles, systemHeaders } from './session.ts'
+import type { SessionFilter } from './store.ts'
+import { updateSession } from './update/operations.ts'
+import { nullsThatCount, SessionUpdateIn } from './update/update.ts'
 
 const tags = ['sessions']
 const write = { scopes: ['write:checkout'] }
@@ -93,4 +112,171 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
       return showSession(parts, session, listed(request.query.includes)) as never
     },
   )
+
+  app.put(
+    '/v1/sessions/:id',
+    {
+      // Published as readable with `read:checkout` too (checkout-api §1.6).
+      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep' },
+      preValidation: async (request) => {
+        request.body = dropNulls(request.body ?? {}, nullsThatCount) as never
+      },
+      schema: {
+        operationId: 'checkout_session_put',
+        tags,
+        summary: 'Update the order of a session',
+        description:
+          'Each member of `order` that is sent replaces the one before. `shipping_option: null` removes the chosen option.',
+        params: Id,
+        querystring: Type.Object({
+          update_without_lock: Type.Optional(Type.Boolean()),
+          force_shipping_address_callback: Type.Optional(Type.Boolean()),
+        }),
+        body: SessionUpdateIn,
+        response: responses({ 200: Session }, 400, 401, 403, 404, 409),
+      },
+    },
+    async (request) => {
+      const { params, query, body } = request
+      const toggles = featureToggles(request.headers['dintero-feature-toggles'])
+      const session = await updateSession(parts, callerOf(request), { id: params.id, body, ...query, toggles })
+      return showSession(parts, session) as never
+    },
+  )
+
+  app.post(
+    '/v1/sessions/:id/cancel',
+    {
+      config: { ...write, idempotency: 'operation' },
+      schema: {
+        operationId: 'checkout_session_cancel_post',
+        tags,
+        summary: 'Cancel a session; what is authorized is voided',
+        params: Id,
+        response: responses({ 200: Session }, 400, 401, 403, 404, 409),
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request)
+      const session = await cancelSession(parts, caller, request.params.id, (id) => voidForCancel(parts, caller, id))
+      return showSession(parts, session) as never
+    },
+  )
+
+  app.get(
+    '/v1/sessions',
+    {
+      config: read,
+      schema: {
+        operationId: 'checkout_sessions_get',
+        tags,
+        summary: 'List sessions, newest first',
+        querystring: Type.Object({
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max })),
+          starting_after: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })),
+          id: List,
+          search: Type.Optional(Type.String({ description: 'A merchant reference, or "first name last name".' })),
+          transaction_id: List,
+          store_id: List,
+          'created_at.gte': Type.Optional(Type.String()),
+          'created_at.lte': Type.Optional(Type.String()),
+          includes: List,
+        }),
+        response: responses({ 200: Type.Array(Session) }, 400, 401, 403),
+      },
+    },
+    async ({ auth, query }) => {
+      const sessions = await listSessions(parts, auth.account_id, sessionFilter(query))
+      const includes = listed(query.includes)
+      return sessions.map((session) => showSession(parts, session, includes)) as never
+    },
+  )
+
+  app.post(
+    '/v1/sessions/payment-token',
+    {
+      config: write,
+      schema: {
+        operationId: 'checkout_payment_token_session_post',
+        tags,
+        summary: 'Create a session that makes a token and charges nothing',
+        querystring: IncludeSession,
+        body: TokenSessionIn,
+        response: responses({ 200: Created }, 400, 401, 403),
+      },
+    },
+    async (request) => created(await createTokenSession(parts, callerOf(request), request.body), request.query.include_session),
+  )
+
+  app.post(
+    '/v1/sessions/:id/qr',
+    {
+      config: { ...write, idempotency: 'none' },
+      schema: {
+        operationId: 'checkout_session_qr_post',
+        tags,
+        summary: 'A QR code that opens the payment page',
+        params: Id,
+        body: Type.Object({
+          format: Type.Optional(Type.Enum(['png'])),
+          size: Type.Integer({ minimum: 300, maximum: 1024, description: 'Pixels.' }),
+        }),
+        response: responses({ 200: Type.Object({ qr: Type.String({ description: 'PNG, base64.' }) }) }, 400, 401, 403, 404),
+      },
+    },
+    async ({ auth, params, body }) => {
+      const { id } = await readSession(parts, auth.account_id, params.id)
+      const png = await QRCode.toBuffer(sessionUrl(parts, id), { type: 'png', width: body.size, margin: 2 })
+      return { qr: png.toString('base64') }
+    },
+  )
+}
+
+type ListQuery = {
+  limit?: number
+  starting_after?: string
+  search?: string
+  id?: string[]
+  transaction_id?: string[]
+  store_id?: string[]
+  'created_at.gte'?: string
+  'created_at.lte'?: string
+}
+
+/** An end date without a time stands for its whole day (checkout-api §1.9). */
+function sessionFilter(query: ListQuery): SessionFilter {
+  const from = time(query['created_at.gte'], '?created_at.gte')
+  const to = time(query['created_at.lte'], '?created_at.lte')
+  const whole_day = /^\d{4}-\d\d-\d\d$/.test(query['created_at.lte'] ?? '')
+  return {
+    limit: query.limit ?? limits.page_size_default,
+    starting_after: query.starting_after ?? null,
+    id: listed(query.id) ?? null,
+    search: query.search ?? null,
+    transaction_id: listed(query.transaction_id) ?? null,
+    store_id: listed(query.store_id) ?? null,
+    created_at_gte: from,
+    created_at_lte: to && whole_day ? new Date(to.getTime() + 86_400_000 - 1) : to,
+  }
+}
+
+function time(text: string | undefined, path: string): Date | null {
+  if (text === undefined) return null
+  const at = parseTime(text)
+  if (at) return at
+  const message = `${path} is not an ISO 8601 time.`
+  throw new ApiError('invalid_request', message, { details: [{ path, message }] })
+}
+
+/** Voids what the customer has authorized, or has not finished; true when the transaction is void by now. */
+async function voidForCancel(parts: Parts, { account_id, subject, request_headers }: Caller, id: string): Promise<boolean> {
+  const request = { cancelling: true, ...(request_headers ? { request_headers } : {}) }
+  try {
+    const { transaction } = await voidAuthorization(parts, { account_id, id, created_by: subject, request })
+    return transaction.status === 'AUTHORIZATION_VOIDED'
+  } catch (error) {
+    const transaction = await findTransaction(parts.sql, account_id, id)
+    if (transaction?.status === 'AUTHORIZATION_VOIDED') return true
+    throw error
+  }
 }

@@ -9,7 +9,7 @@
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { isObject } from '../../lib/object.ts'
-import { payability, payableProducts, type Tree, withPayability } from '../profiles/configuration.ts'
+import { type PayableOrder, payability, payableProducts, type Tree, withPayability } from '../profiles/configuration.ts'
 import type { StoredOption, StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
@@ -161,6 +161,7 @@ export function mayPay(
     return { code: 'session_locked', message: 'The shop is changing the order. Try again when it is done.' }
   }
   const { order, express, configuration } = session.data
+  const payable = payableOrder(session)
   if (express && !order.shipping_address) {
     return {
       code: 'session_incomplete',
@@ -175,16 +176,21 @@ export function mayPay(
       path: '/order/shipping_option',
     }
   }
-  const allowed = payableProducts(configuration, order, products)
+  const allowed = payableProducts(configuration, payable, products)
   if (!allowed.includes(type)) {
     const why = payability(
       type,
-      order,
+      payable,
       products.find(({ payment_product_type }) => payment_product_type === type),
     )
     const message = `${type} can't pay this session (${why === 'payable' ? 'not enabled' : why}); ${allowed.join(', ') || 'nothing'} can.`
     return { code: 'payment_product_not_payable', path: '/payment_product_type', message, allowed }
   }
+}
+
+/** The order as payability sees it. */
+export function payableOrder({ data, payment_operation }: Pick<SessionRow, 'data' | 'payment_operation'>): PayableOrder {
+  return payment_operation === 'generate_payment_token' ? { ...data.order, token_only: true } : data.order
 }
 
 /** With a shipping callback or options, one must be chosen; unless nothing is shipped (checkout-api §3.2.3). */
@@ -298,7 +304,7 @@ export function sessionView(session: SessionRow, { products, events, includes = 
     ...given,
     ...(customer ? { customer: withoutTokens(customer) } : {}),
     configuration: {
-      ...withPayability(configuration, data.order, products),
+      ...withPayability(configuration, payableOrder(session), products),
       ...(data.merchant ? { merchant: { id: session.account_id, ...pick(data.merchant, ['logo_url', 'name', 'country']) } } : {}),
     },
     ...(profile_id === null ? {} : { profile_id }),

@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox'
-import type { Refusal } from '../../lib/errors.ts'
-import { sameJson } from '../../lib/object.ts'
-import { AmountIn, PositiveAmountIn } from '../../lib/schema.ts'
-import { Customer, ExpressIn, storedExpress } from './create.ts'
+import type { Refusal } from '../../../lib/errors.ts'
+import { sameJson } from '../../../lib/object.ts'
+import { AmountIn, PositiveAmountIn } from '../../../lib/schema.ts'
+import { Customer, ExpressIn, storedExpress } from '../create.ts'
 import {
   amountRefusal,
   Item,
@@ -14,8 +14,8 @@ import {
   storedOption,
   storedOrder,
   sumOfLines,
-} from './order.ts'
-import type { Express, SessionData } from './session.ts'
+} from '../order.ts'
+import type { Express, SessionData } from '../session.ts'
 
 /** The body of `PUT /sessions/{id}` (checkout-api §3.6). What else of a session is posted back with it is ignored. */
 export const SessionUpdateIn = Type.Object(
@@ -47,7 +47,10 @@ export function updatedData(data: SessionData, update: SessionUpdate): SessionDa
   }
 }
 
-function updatedOrder(order: StoredOrder, { shipping_option, payout_destination_id: _fixed, ...given }: OrderUpdate): StoredOrder {
+function updatedOrder(
+  order: StoredOrder,
+  { shipping_option, payout_destination_id: _fixed, ...given }: OrderUpdate,
+): StoredOrder {
   const { shipping_option: chosen, ...before } = order
   const option = shipping_option === undefined ? chosen : shipping_option === null ? undefined : storedOption(shipping_option)
   return storedOrder({ ...before, ...given, ...(option ? { shipping_option: option } : {}) })
@@ -55,7 +58,11 @@ function updatedOrder(order: StoredOrder, { shipping_option, payout_destination_
 
 function updatedExpress(before: Express | undefined, given: Static<typeof ExpressIn>): Express {
   const { shipping_options, ...rest } = given
-  return { ...before, ...rest, ...(shipping_options ? { shipping_options: storedExpress({ shipping_options }).shipping_options } : {}) }
+  return {
+    ...before,
+    ...rest,
+    ...(shipping_options ? { shipping_options: storedExpress({ shipping_options }).shipping_options } : {}),
+  }
 }
 
 /** A token or card can't be put into a session that exists. */

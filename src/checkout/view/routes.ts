@@ -1,0 +1,174 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import type { Parts } from '../../app.ts'
+import { FreeObject, responses } from '../../lib/schema.ts'
+import { Address } from '../sessions/order.ts'
+import { AddressesIn, CodesIn, OptionIn } from './express.ts'
+import * as operations from './operations.ts'
+
+const tags = ['customer side']
+const config = { access: 'public' } as const
+const Sid = Type.Object({ sid: Type.String() })
+const View = Type.Object({ id: Type.String(), order: FreeObject, operations: Type.Array(FreeObject) }, { title: 'SessionView' })
+const AskedInPage = Type.Object({
+  client_side_address_callback: Type.Optional(Type.Boolean({ description: 'The page has asked the merchant’s site already.' })),
+})
+
+/** The customer behind a request. The page's own server passes on the address and browser that it was called from. */
+function customerOf(request: FastifyRequest<{ Params: { sid: string } }>): operations.Customer {
+  const { headers, ip, id: request_id, params } = request
+  const local = ip === '127.0.0.1' || ip === '::1' || ip === '::ffff:127.0.0.1'
+  const forwarded = String(headers['x-forwarded-for'] ?? '')
+    .split(',')[0]
+    ?.trim()
+  return {
+    sid: params.sid,
+    ip: (local && forwarded?.slice(0, 100)) || ip,
+    user_agent: headers['user-agent']?.slice(0, 1000),
+    request_id,
+    unmodified_since: headers['if-unmodified-since'],
+  }
+}
+
+/** What the page calls; no credential, knowing the session's id is the capability (checkout-api §3.10). */
+export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
+  app.get(
+    '/v1/view/:sid/session',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_get',
+        tags,
+        summary: 'The session for the page; 404 with a cause when it is over',
+        params: Sid,
+        response: responses({ 200: View }, 404),
+      },
+    },
+    async (request) => operations.viewSession(parts, customerOf(request)) as never,
+  )
+
+  app.post(
+    '/v1/view/:sid/session/lock',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_lock_post',
+        tags,
+        summary: 'Lock the session while the shop changes it',
+        params: Sid,
+        response: responses({ 200: Type.Object({ pay_lock: Type.Object({ pay_lock_id: Type.String() }) }) }, 404, 412),
+      },
+    },
+    async (request) => ({ pay_lock: { pay_lock_id: await operations.lockSession(parts, customerOf(request)) } }),
+  )
+
+  app.put(
+    '/v1/view/:sid/session/order/addresses',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_order_addresses_put',
+        tags,
+        summary: 'Set the addresses of an express session',
+        params: Sid,
+        querystring: AskedInPage,
+        body: AddressesIn,
+        response: responses({ 200: View }, 400, 404, 409, 412),
+      },
+    },
+    async (request) => {
+      const asked_in_page = request.query.client_side_address_callback === true
+      return operations.setAddresses(parts, customerOf(request), request.body, { asked_in_page }) as never
+    },
+  )
+
+  app.put(
+    '/v1/view/:sid/session/order/shipping_address',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_order_shipping_address_put',
+        tags,
+        summary: 'Set the shipping address of an express session',
+        params: Sid,
+        querystring: AskedInPage,
+        body: Address,
+        response: responses({ 200: View }, 400, 404, 409, 412),
+      },
+    },
+    async (request) => {
+      const asked_in_page = request.query.client_side_address_callback === true
+      const addresses = { shipping_address: request.body }
+      return operations.setAddresses(parts, customerOf(request), addresses, { asked_in_page }) as never
+    },
+  )
+
+  app.put(
+    '/v1/view/:sid/session/order/shipping_option',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_order_shipping_option_put',
+        tags,
+        summary: 'Choose one of the shipping options offered',
+        params: Sid,
+        body: OptionIn,
+        response: responses({ 200: View }, 400, 404, 412),
+      },
+    },
+    async (request) => operations.setShippingOption(parts, customerOf(request), String(request.body.line_id)) as never,
+  )
+
+  app.put(
+    '/v1/view/:sid/session/order/discount_codes',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_order_discount_codes_put',
+        tags,
+        summary: 'Try discount codes; 204 when no discount came of them',
+        params: Sid,
+        body: CodesIn,
+        response: responses({ 200: View, 204: Type.Null() }, 400, 404, 409, 412),
+      },
+    },
+    async (request, reply) => {
+      const session = await operations.setDiscountCodes(parts, customerOf(request), request.body.discount_codes)
+      return session ? (session as never) : reply.code(204).send(undefined as never)
+    },
+  )
+
+  app.post(
+    '/v1/view/:sid/session/abandon',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_session_abandon_post',
+        tags,
+        summary: 'The customer gives up: cancel, and go back to the shop',
+        params: Sid,
+        response: responses({ 302: Type.Null() }, 404),
+      },
+    },
+    async (request, reply) => reply.redirect(await operations.abandonSession(parts, customerOf(request)), 302),
+  )
+
+  app.post(
+    '/v1/view/:sid/payments/:payment_product_type',
+    {
+      config,
+      schema: {
+        operationId: 'view_session_sid_payments_payment_product_type_post',
+        tags,
+        summary: 'How to pay with this product',
+        params: Type.Object({ sid: Type.String(), payment_product_type: Type.String() }),
+        response: responses({ 200: Type.Object({ operations: Type.Array(FreeObject) }) }, 400, 404),
+      },
+    },
+    async (request) => {
+      const { payment_product_type } = request.params
+      return { operations: await operations.paymentOperations(parts, customerOf(request), payment_product_type) }
+    },
+  )
+}
