@@ -17,7 +17,7 @@ const publicEndpoints: [pattern: RegExp, why: string][] = [
     'the payment page: knowing the session id is the capability (checkout-api §1.7)',
   ],
   [
-    /^\/v1\/sessions\/:x\/(pay|lock|refresh|address|shipping|shipping_option|discounts?|events|redirect)(\/:x)?$/,
+    /^\/v1\/sessions\/:x\/(pay|lock|refresh|address|shipping|shipping_option|discounts?|redirect)(\/:x)?$/,
     'what the payment page calls',
   ],
   [/^\/v1\/branding\//, 'images (checkout-api §10.5)'],
