@@ -61,7 +61,6 @@ function paymentBody(form: HTMLFormElement, type: string): Record<string, unknow
     payment_product_type: type,
     ...(type.endsWith('.creditcard') ? { browser_information: browserInformation() } : {}),
     ...(checkbox ? { checkboxes: Object.keys(checkbox as object).map((id) => ({ id, checked: true })) } : {}),
-    language: state.language,
   }
 }
 
@@ -80,7 +79,7 @@ function browserInformation() {
 async function payNow(body: Record<string, unknown>): Promise<void> {
   const updated_at = state.session?.updated_at
   const answer = await call(
-    `/v1/sessions/${encodeURIComponent(state.sid)}/pay`,
+    `/v1/sessions/${encodeURIComponent(state.sid)}/pay?language=${state.language}`,
     send('POST', body, updated_at ? { 'if-unmodified-since': updated_at } : {}),
   )
   // No answer is not a refusal: the payment may have gone through. The session knows.
@@ -94,7 +93,7 @@ async function payNow(body: Record<string, unknown>): Promise<void> {
     string,
     string | undefined
   >
-  if (poll_url) return waitInApp(poll_url, approval_url)
+  if (poll_url && !redirect_url) return waitInApp(poll_url, approval_url)
   await reload()
   if (state.final || state.stage === 'not_found') return
   if (redirect_url && !error) return leave(redirect_url, String(body.payment_product_type))

@@ -86,7 +86,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     const { sid = '' } = request.query
     const answer = await app.inject({
       method: 'POST',
-      url: `/v1/sessions/${encodeURIComponent(sid)}/pay`,
+      url: `/v1/sessions/${encodeURIComponent(sid)}/pay?language=${chooseLanguage(request.query.language, undefined)}`,
       headers: passedOn(request),
       payload: formMembers(request.body ?? {}),
     })
@@ -194,7 +194,8 @@ export function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?:
     "frame-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",
-    'frame-ancestors *',
+    // Apps show shops from addresses that are not the web's; `*` leaves those out.
+    'frame-ancestors * capacitor: ionic: file:',
   ]
   return reply
     .header('content-security-policy', policy.join('; '))

@@ -118,11 +118,12 @@ export function finalEvent(view: View): FinalEvent | undefined {
   const { merchant_reference = '', transaction_id, return_url } = view.details
   if (!type || !return_url) return undefined
   const error = errors[stage]
+  const paid_by = stage === 'cancelled' ? undefined : transaction_id
   return {
     type,
-    href: withParameters(return_url, { merchant_reference, transaction_id, error }),
+    href: withParameters(return_url, { merchant_reference, transaction_id: paid_by, error }),
     merchant_reference,
-    ...(transaction_id ? { transaction_id } : {}),
+    ...(paid_by ? { transaction_id: paid_by } : {}),
     ...(error ? { error } : {}),
   }
 }
