@@ -39,7 +39,7 @@ export async function reload(): Promise<{ changed: boolean } | undefined> {
   const { state: next, html } = answer.body as { state: PageState; html: string }
   const changed = content(state.session) !== content(next.session)
   if (changed || next.stage !== state.stage || next.language !== state.language || next.stage === 'processing') show(next, html)
-  else Object.assign(state, next)
+  else Object.assign(state, { poll_path: undefined }, next)
   settle()
   return { changed }
 }
@@ -61,6 +61,7 @@ export function settle(): void {
 function poll(wait_ms: number): void {
   polling = setTimeout(async () => {
     const before = state.stage
+    if (state.poll_path) await call(state.poll_path)
     const answer = await reload()
     if (state.stage === 'processing' || !answer) {
       clearTimeout(polling)

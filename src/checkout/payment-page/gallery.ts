@@ -2,8 +2,9 @@ import { type Html, html } from '../../lib/html.ts'
 import type { Assets } from './assets.ts'
 import { document } from './page.ts'
 import { productTypes } from './products.ts'
+import type { FinalEvent } from './protocol.ts'
 import { readTheme } from './theme.ts'
-import type { SessionView, View } from './view.ts'
+import type { Ended, SessionView, View } from './view.ts'
 
 const sid = 'T00000000.gallery'
 
@@ -83,10 +84,13 @@ const express: SessionView = {
   },
 }
 const withAddress = { ...express.order, shipping_address: address, billing_address: address, discount_codes: ['SOMMER'] }
-const details = { merchant_reference: 'order_id', return_url: 'https://shop.example/accept', merchant: session.merchant! }
-const ended = (cause: string, transaction_id?: string): View => ({
-  cause,
-  details: { ...details, ...(transaction_id ? { transaction_id } : {}) },
+const href = 'https://shop.example/accept?merchant_reference=order_id'
+const ended = (stage: Ended['stage'], type?: FinalEvent['type'], rest: Partial<Ended> = {}): View => ({
+  stage,
+  merchant: session.merchant!,
+  return_url: 'https://shop.example/accept',
+  ...(type ? { final: { type, href, merchant_reference: 'order_id' } } : {}),
+  ...rest,
 })
 
 /** Every state of the page and every product, by the name it has in the gallery. */
@@ -118,14 +122,14 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
   'express-ready': { view: { session: { ...express, order: withAddress } as SessionView } },
   launcher: { view: { session: { ...session, configuration: usual } }, query: { role: 'pop_out_launcher' } },
   loader: { view: { session: { ...session, configuration: usual } }, query: { role: 'pop_out_payment', loader: 'true' } },
-  processing: { view: ended('PAYMENT_INITIATED') },
-  paid: { view: ended('AUTHORIZED', 'T00000000.transaction') },
-  held: { view: ended('ON_HOLD', 'T00000000.transaction') },
-  failed: { view: ended('FAILED') },
-  'declined-for-good': { view: ended('DECLINED') },
-  cancelled: { view: ended('CANCELLED') },
-  expired: { view: ended('EXPIRED') },
-  'not-found': { view: { cause: undefined, details: {} } },
+  processing: { view: ended('processing', undefined, { continue_url: 'https://bank.example/' }) },
+  paid: { view: ended('paid', 'SessionPaymentAuthorized') },
+  held: { view: ended('held', 'SessionPaymentOnHold') },
+  failed: { view: ended('failed', 'SessionPaymentError') },
+  'declined-for-good': { view: ended('declined', 'SessionPaymentError') },
+  cancelled: { view: ended('cancelled', 'SessionCancel') },
+  expired: { view: ended('expired') },
+  'not-found': { view: { stage: 'not_found' } },
   ...Object.fromEntries(productTypes.map((type) => [type, product(type)])),
 }
 

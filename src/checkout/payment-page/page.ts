@@ -5,7 +5,7 @@ import { body } from './parts/body.ts'
 import { createContext, type PageQuery } from './parts/context.ts'
 import type { PageState, ScriptText } from './protocol.ts'
 import { readTheme, type Theme, themeCss } from './theme.ts'
-import { finalEvent, type MerchantView, stageOf, type View } from './view.ts'
+import { type MerchantView, stageOf, type View } from './view.ts'
 
 /** A page and what its headers need to know. */
 export type Rendered = { html: Html; theme_css: string; logo_url: string | undefined; state: PageState; fragment: Html }
@@ -49,7 +49,7 @@ function textsOfScript(texts: Texts): PageState['texts'] {
 }
 
 function merchantOf(view: View): MerchantView | undefined {
-  if (!('session' in view)) return view.details.merchant
+  if (!('session' in view)) return view.merchant
   return view.session.merchant ?? (view.session.configuration?.merchant as MerchantView | undefined)
 }
 
@@ -68,7 +68,8 @@ export function renderPage(input: {
   const language = chooseLanguage(query.language, input.accept_language)
   const stage = stageOf(view)
   const session = 'session' in view ? view.session : undefined
-  const final = finalEvent(view)
+  const ended = 'session' in view ? undefined : view
+  const final = ended?.final
   const merchant = merchantOf(view)
   const context = createContext({ sid, stage, language, query, session })
   const theme = readTheme(session?.configuration?.theme)
@@ -78,14 +79,15 @@ export function renderPage(input: {
     language,
     ...(session ? { session } : {}),
     ...(final ? { final } : {}),
+    ...(ended?.poll_path ? { poll_path: ended.poll_path } : {}),
     now: input.now.toISOString(),
     texts: textsOfScript(context.t),
     button: { background: theme.primary, color: theme.on_primary, radius: theme.button },
   }
-  const return_url = 'details' in view ? view.details.return_url : undefined
-  const fragment = body(context, { merchant, final, return_url })
+  const fragment = body(context, { merchant, ended })
   const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
-  const refresh = final && !input.still && html`<noscript><meta http-equiv="refresh" content="1;url=${final.href}"></noscript>`
+  const onwards = final ? `1;url=${final.href}` : stage === 'processing' ? '3' : undefined
+  const refresh = onwards && !input.still && html`<noscript><meta http-equiv="refresh" content="${onwards}"></noscript>`
   return {
     html: document({
       language,

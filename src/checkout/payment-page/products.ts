@@ -103,7 +103,8 @@ export function enabledProducts(configuration: unknown, texts: Texts, amount: nu
     }
   }
   const place = (product: Product) => order[product.group] * 1_000 + indexOf(product.payment_product_type)
-  return found.sort((a, b) => place(a) - place(b))
+  // "Nothing to pay" says nothing to who has something to pay.
+  return found.filter(({ kind, payable }) => payable || kind !== 'zero').sort((a, b) => place(a) - place(b))
 }
 
 function indexOf(type: string): number {

@@ -71,6 +71,8 @@ export type PageState = {
   /** The session as the customer may see it; the payload of SessionLoaded and SessionUpdated. */
   session?: PageSession
   final?: FinalEvent
+  /** While a payment is under way: what to ask before the session is read again; asks the provider too. */
+  poll_path?: string
   /** Now and in the future by the server's clock, for the check of a card's expiry. */
   now: string
   texts: Readonly<Record<ScriptText, string>>

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import formbody from '@fastify/formbody'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { type Html, safeHref } from '../../lib/html.ts'
 import { loadAssets } from './assets.ts'
 import { galleryPage, gallerySid, samples } from './gallery.ts'
 import { chooseLanguage } from './language.ts'
+import { readView } from './operations.ts'
 import { renderPage } from './page.ts'
 import type { PageQuery } from './parts/context.ts'
 import { continuePage, embedResult, landingPage } from './plain.ts'
 import { readTheme, themeCss } from './theme.ts'
-import type { SessionView, View } from './view.ts'
 
 const open = { config: { access: 'public' as const }, schema: { hide: true } }
 type Query = PageQuery & Record<string, string | undefined>
@@ -27,7 +27,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     const { sid } = request.query
     const assets = await loadAssets()
     if (!sid) return sendHtml(reply, landingPage(assets), {})
-    return sendPage(app, parts, request, reply, sid)
+    return sendPage(parts, request, reply, sid)
   })
 
   app.get<{ Params: { sid: string } }>('/v1/view/:sid', open, async (request, reply) => {
@@ -40,7 +40,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
 
   app.get<{ Querystring: Query }>('/page/state', open, async (request, reply) => {
     const { sid = '' } = request.query
-    const { state, fragment } = await render(app, parts, request, sid)
+    const { state, fragment } = await render(parts, request, sid)
     return reply.header('cache-control', 'no-store').send({ state, html: fragment.markup })
   })
 
@@ -108,9 +108,9 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   })
 }
 
-async function render(app: FastifyInstance, parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
+async function render(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
   return renderPage({
-    view: await readView(app, sid, passedOn(request)),
+    view: await readView(parts, sid),
     query: request.query,
     sid,
     accept_language: request.headers['accept-language'],
@@ -119,23 +119,9 @@ async function render(app: FastifyInstance, parts: Parts, request: FastifyReques
   })
 }
 
-async function sendPage(
-  app: FastifyInstance,
-  parts: Parts,
-  request: FastifyRequest<{ Querystring: Query }>,
-  reply: FastifyReply,
-  sid: string,
-) {
-  const { html, theme_css, logo_url } = await render(app, parts, request, sid)
+async function sendPage(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply, sid: string) {
+  const { html, theme_css, logo_url } = await render(parts, request, sid)
   return sendHtml(reply, html, { theme_css, logo_url })
-}
-
-async function readView(app: FastifyInstance, sid: string, headers: Record<string, string>): Promise<View> {
-  const answer = await app.inject({ url: `/v1/view/${encodeURIComponent(sid)}/session`, headers })
-  if (answer.statusCode === 200) return { session: answer.json<SessionView>() }
-  if (answer.statusCode !== 404) throw new ApiError('unavailable', 'The session can not be read now. Try again.')
-  const { error } = answer.json<{ error?: { cause?: string; session_details?: object } }>()
-  return { cause: error?.cause, details: error?.session_details ?? {} }
 }
 
 /** The headers of the customer's browser that the endpoints record. */

@@ -11,6 +11,7 @@ export type SessionView = PageSession & {
   customer?: { email?: string; phone_number?: string; tokens?: Record<string, { payment_token_id?: string }> }
   checkboxes?: CheckboxView[]
   pay_lock?: { pay_lock_id: string }
+  events?: { name: string }[]
 }
 
 export type OrderView = Record<string, unknown> & {
@@ -67,63 +68,27 @@ export type CheckboxView = {
 }
 export type MerchantView = { name?: string; logo_url?: string }
 
-/** The answer of `GET /view/{sid}/session`: the session, or why there is none (checkout-api §3.10.2). */
-export type View = { session: SessionView } | { cause: string | undefined; details: SessionDetails }
-export type SessionDetails = {
-  merchant_reference?: string
-  transaction_id?: string
-  return_url?: string
+/** What has become of a session that can't be paid. */
+export type Ended = {
+  stage: Exclude<Stage, 'open' | 'locked'>
+  final?: FinalEvent
   merchant?: MerchantView
+  return_url?: string
+  /** While a payment is under way: where to ask how it goes, and the provider's page when the customer has to act there. */
+  poll_path?: string
+  continue_url?: string
 }
+/** A session that can be paid, or what has become of it. */
+export type View = { session: SessionView } | Ended
 
-const stages: Record<string, Stage> = {
-  CANCELLED: 'cancelled',
-  FAILED: 'failed',
-  UNKNOWN: 'processing',
-  AUTHORIZED: 'paid',
-  ON_HOLD: 'held',
-  PAYMENT_INITIATED: 'processing',
-  EXPIRED: 'expired',
-  DECLINED: 'declined',
-}
-
-/** What the page shows for this answer. */
+/** What the page shows for this session. */
 export function stageOf(view: View): Stage {
-  if ('session' in view) return view.session.pay_lock ? 'locked' : 'open'
-  return stages[view.cause ?? ''] ?? 'not_found'
+  if (!('session' in view)) return view.stage
+  return view.session.pay_lock ? 'locked' : 'open'
 }
 
-/** `return_url` with more parameters behind its own (checkout-api §6.1); its own query stays as it was written. */
-export function withParameters(url: string, parameters: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
-  const [address = '', fragment] = url.split('#', 2)
-  const joint = !address.includes('?') ? '?' : /[?&]$/.test(address) ? '' : '&'
-  return `${address}${joint}${new URLSearchParams(given)}${fragment === undefined ? '' : `#${fragment}`}`
-}
-
-const errors: Partial<Record<Stage, string>> = { cancelled: 'cancelled', declined: 'authorization', failed: 'failed' }
-const types: Partial<Record<Stage, FinalEvent['type']>> = {
-  paid: 'SessionPaymentAuthorized',
-  held: 'SessionPaymentOnHold',
-  cancelled: 'SessionCancel',
-  declined: 'SessionPaymentError',
-  failed: 'SessionPaymentError',
-}
-
-/** The event that ends the page, when the session has come to an end that the merchant is told about. */
-export function finalEvent(view: View): FinalEvent | undefined {
-  if ('session' in view) return undefined
-  const stage = stageOf(view)
-  const type = types[stage]
-  const { merchant_reference = '', transaction_id, return_url } = view.details
-  if (!type || !return_url) return undefined
-  const error = errors[stage]
-  const paid_by = stage === 'cancelled' ? undefined : transaction_id
-  return {
-    type,
-    href: withParameters(return_url, { merchant_reference, transaction_id: paid_by, error }),
-    merchant_reference,
-    ...(paid_by ? { transaction_id: paid_by } : {}),
-    ...(error ? { error } : {}),
-  }
+/** True when the last thing that happened is that a payment was refused. */
+export function wasRefused({ events = [] }: SessionView): boolean {
+  const quiet = new Set(['VISITED', 'PAY_LOCK_END', 'PAY_LOCK_META'])
+  return events.findLast(({ name }) => !quiet.has(name))?.name === 'PAY_FAILED'
 }

@@ -1,8 +1,8 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
 import type { Texts } from '../language.ts'
 import { enabledProducts, selectedProduct } from '../products.ts'
-import type { FinalEvent, Stage } from '../protocol.ts'
-import type { MerchantView } from '../view.ts'
+import type { Stage } from '../protocol.ts'
+import { type Ended, type MerchantView, wasRefused } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
 import { checkboxes, expressMissing, expressParts } from './express.ts'
 import { header, message } from './frame.ts'
@@ -20,10 +20,7 @@ const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Text
 }
 
 /** Everything inside the page's frame: what the script swaps when the session has changed. */
-export function body(
-  context: Context,
-  rest: { merchant: MerchantView | undefined; final: FinalEvent | undefined; return_url?: string | undefined },
-): Html {
+export function body(context: Context, rest: { merchant: MerchantView | undefined; ended: Ended | undefined }): Html {
   return html`${header(context, rest.merchant)}
 <main data-stage="${context.stage}">${
     context.query.loader === 'true'
@@ -31,14 +28,15 @@ export function body(
       : context.stage === 'open' || context.stage === 'locked'
         ? payment(context)
         : context.stage === 'processing'
-          ? waiting(context, context.t.processing)
-          : outcome(context, rest.final?.href ?? rest.return_url)
+          ? waiting(context, context.t.processing, rest.ended?.continue_url)
+          : outcome(context, rest.ended?.final?.href ?? rest.ended?.return_url)
   }</main>`
 }
 
-function waiting({ t }: Context, text: string): Html {
+function waiting({ t }: Context, text: string, continue_url?: string): Html {
   return html`<h1 class="unseen">${t.title}</h1><section class="card centre" data-testid="waiting"><div class="spinner"
- aria-hidden="true"></div>${message(text, 'info')}</section>`
+ aria-hidden="true"></div>${message(text, 'info')}
+${continue_url && html`<p><a class="button" href="${continue_url}" data-testid="continue">${t.continue}</a></p>`}</section>`
 }
 
 /** The end of a session: what happened, and the way back to the shop. Without JavaScript the browser goes there by itself. */
@@ -56,7 +54,7 @@ function payment(context: Context): Html {
   const selected = selectedProduct(products, query.product, session.configuration)
   const terms = safeHref(session.url?.merchant_terms_url)
   const missing = expressMissing(context)
-  const notice = stage === 'locked' ? t.locked : query.notice === 'declined' ? t.declined : undefined
+  const notice = stage === 'locked' ? t.locked : query.notice === 'declined' || wasRefused(session) ? t.declined : undefined
   const launcher = query.role === 'pop_out_launcher'
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(context)}

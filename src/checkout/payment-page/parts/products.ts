@@ -26,13 +26,12 @@ ${groups.map((group) => {
 function row(context: Context, product: Product, selected: boolean): Html {
   const type = product.payment_product_type
   const id = `product-${type.replaceAll('.', '-')}`
-  const reason = product.reason && html`<span class="hint" id="${id}-reason">${context.t[product.reason]}</span>`
+  const reason = product.reason && html`<span class="hint note" id="${id}-reason">${context.t[product.reason]}</span>`
   const fields = html`<div class="fields" data-kind="${product.kind}">${productFields(context, product)}</div>`
   return html`<div class="product" data-product="${type}" data-kind="${product.kind}">
 <label class="choice"><input type="radio" name="payment_product_type" value="${type}" id="${id}" data-testid="product-${type}"${
     selected ? html` checked` : ''
-  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}</span>
-${reason}</label>
+  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}${reason}</span></label>
 ${
   !product.payable
     ? ''

@@ -50,7 +50,7 @@ export const da: Texts = {
 
   card_number: 'Kortnummer',
   card_expiry: 'Udløber (MM/ÅÅ)',
-  card_cvc: 'Sikkerhedskode (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Gem kortet til næste gang',
   saved_card: 'Dit gemte kort',
   other_card: 'Et andet kort',

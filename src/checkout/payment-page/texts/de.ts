@@ -50,7 +50,7 @@ export const de: Texts = {
 
   card_number: 'Kartennummer',
   card_expiry: 'Gültig bis (MM/JJ)',
-  card_cvc: 'Prüfnummer (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Karte für das nächste Mal speichern',
   saved_card: 'Ihre gespeicherte Karte',
   other_card: 'Eine andere Karte',

@@ -48,7 +48,7 @@ export const en = {
 
   card_number: 'Card number',
   card_expiry: 'Expires (MM/YY)',
-  card_cvc: 'Security code (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Save the card for next time',
   saved_card: 'Your saved card',
   other_card: 'Another card',

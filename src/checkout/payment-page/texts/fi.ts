@@ -50,7 +50,7 @@ export const fi: Texts = {
 
   card_number: 'Kortin numero',
   card_expiry: 'Voimassa (KK/VV)',
-  card_cvc: 'Turvakoodi (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Tallenna kortti seuraavaa kertaa varten',
   saved_card: 'Tallennettu korttisi',
   other_card: 'Toinen kortti',

@@ -50,7 +50,7 @@ export const no: Texts = {
 
   card_number: 'Kortnummer',
   card_expiry: 'Utløper (MM/ÅÅ)',
-  card_cvc: 'Sikkerhetskode (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Lagre kortet til neste gang',
   saved_card: 'Ditt lagrede kort',
   other_card: 'Et annet kort',

@@ -50,7 +50,7 @@ export const sv: Texts = {
 
   card_number: 'Kortnummer',
   card_expiry: 'Giltigt till (MM/ÅÅ)',
-  card_cvc: 'Säkerhetskod (CVC)',
+  card_cvc: 'CVC',
   save_card: 'Spara kortet till nästa gång',
   saved_card: 'Ditt sparade kort',
   other_card: 'Ett annat kort',

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { type Checkout, startCheckout } from './page-server.ts'
+
+let checkout: Checkout
+let browser: Browser
+let shop: Shop
+before(async () => {
+  if (skipBrowser) return
+  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
+})
+after(async () => {
+  await browser?.close()
+  await shop?.close()
+  await checkout?.close()
+})
+
+async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ locale: 'en-GB', ...options })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  await page.goto(path.startsWith('http') ? path : checkout.url + path)
+  return page
+}
+
+const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
+  checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
+
+async function fillCard(page: Page, number: string): Promise<void> {
+  await page.getByTestId('card-number').fill(number)
+  await page.getByTestId('card-expiry').fill('12/30')
+  await page.getByTestId('card-cvc').fill('123')
+}
+
+test('payment page: pays with the test card and lands on the return_url with its parameters', { skip: skipBrowser }, async () => {
+  const { id, url } = await session()
+  const page = await open(url)
+  assert.match(page.url(), /\/\?.*sid=/)
+  assert.equal((await page.getByTestId('amount').textContent())?.replace('\u00a0', ' '), 'NOK 447.00')
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await fillCard(page, '4000 0000 0000 0002')
+  assert.equal(await page.getByTestId('card-brand').textContent(), 'Visa')
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  const query = Object.fromEntries(new URL(page.url()).searchParams)
+  const { transaction_id } = await checkout.readSession(id)
+  assert.deepEqual(query, { gateway: 'dintero', merchant_reference: 'order_id', transaction_id })
+  assert.equal((await checkout.readTransaction(transaction_id)).status, 'AUTHORIZED')
+  await page.context().close()
+})
+
+test('payment page: a double click, a second tab and the address of a paid session pay once and lead to the shop', {
+  skip: skipBrowser,
+}, async () => {
+  const { id, url } = await session()
+  const page = await open(url)
+  const other = await page.context().newPage()
+  await other.goto(url)
+  for (const tab of [page, other]) {
+    await tab.getByTestId('product-dintero_psp.creditcard').check()
+    await tab.getByTestId('test-card').click()
+  }
+  await page.getByTestId('pay').dblclick()
+  await page.waitForURL(`${shop.url}/accept**`)
+  await other.getByTestId('pay').click()
+  await other.waitForURL(`${shop.url}/accept**`)
+  // Paying replaced the page in the history; its address still leads to the shop.
+  await page.goto(url)
+  await page.waitForURL(`${shop.url}/accept**`)
+  const { account } = checkout
+  const { body } = await account.call('GET', `/v1/transactions?session_id=${id}`)
+  assert.equal(body.length, 1)
+  await page.context().close()
+})
+
+test('payment page: a declined card is told, and another card pays', { skip: skipBrowser }, async () => {
+  const { url } = await session()
+  const page = await open(url)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await fillCard(page, '4000 3000 0000 0006')
+  await page.getByTestId('pay').click()
+  await page.getByTestId('message').getByText('The payment was not approved').waitFor()
+  await page.getByTestId('test-card').click()
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  await page.context().close()
+})
+
+test('payment page: faults are told beside their fields and nothing is sent', { skip: skipBrowser }, async () => {
+  const { url } = await session()
+  const page = await open(url)
+  const calls: string[] = []
+  page.on('request', (request) => request.method() === 'POST' && calls.push(request.url()))
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('pay').click()
+  assert.equal(await page.getByTestId('card-number-error').textContent(), 'Fill in this field.')
+  await page.getByTestId('card-number').pressSequentially('4000000000000003')
+  assert.equal(await page.getByTestId('card-number').inputValue(), '4000 0000 0000 0003')
+  await page.getByTestId('card-expiry').pressSequentially('120')
+  await page.getByTestId('card-expiry').fill('01/20')
+  await page.getByTestId('card-cvc').fill('12')
+  await page.getByTestId('pay').click()
+  assert.match((await page.getByTestId('card-number-error').textContent()) ?? '', /not right/)
+  assert.match((await page.getByTestId('card-expiry-error').textContent()) ?? '', /expired/)
+  assert.match((await page.getByTestId('card-cvc-error').textContent()) ?? '', /three or four/)
+  assert.equal(await page.evaluate('document.activeElement.dataset.testid'), 'card-number')
+  assert.deepEqual(calls, [])
+  await page.context().close()
+})
+
+test('payment page: a wallet is approved on its own page, or cancelled there', { skip: skipBrowser }, async () => {
+  for (const [decision, expected] of [
+    ['approve', /transaction_id=/],
+    ['cancel', /error=cancelled/],
+  ] as const) {
+    const { url } = await session()
+    const page = await open(url)
+    await page.getByTestId('product-vipps').check()
+    await page.getByTestId('phone_number').fill('+47 402 30 256')
+    await page.getByTestId('pay').click()
+    await page.getByTestId(decision).click()
+    await page.waitForURL(`${shop.url}/accept**`)
+    assert.match(page.url(), expected)
+    await page.context().close()
+  }
+})
+
+test('payment page: without JavaScript, a card and a wallet pay', { skip: skipBrowser }, async () => {
+  const { url } = await session()
+  const page = await open(`${url}?product=dintero_psp.creditcard`, { javaScriptEnabled: false })
+  await fillCard(page, '4000 0000 0000 0002')
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  assert.match(page.url(), /transaction_id=/)
+  const second = await session()
+  await page.goto(`${second.url}?product=vipps`)
+  await page.getByTestId('phone_number').fill('+4740230256')
+  await page.getByTestId('pay').click()
+  await page.getByTestId('approve').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  assert.match(page.url(), /transaction_id=/)
+  await page.context().close()
+})
