@@ -136,19 +136,18 @@ async function until<T>(read: () => Promise<T>, done: (value: T) => boolean): Pr
   }
 }
 
-/** The credentials in the environment, or a new API client made with `kvitt client create` on this machine's data folder. */
+/** The credentials in the environment, or a new API client of the first account, made on this machine's data folder. */
 async function credentials(url: string): Promise<Service> {
   const { KVITT_ACCOUNT_ID: account_id, KVITT_CLIENT_ID: client_id, KVITT_CLIENT_SECRET: client_secret } = process.env
   if (account_id && client_id && client_secret) return { url, account_id, client_id, client_secret }
   const kvitt = join(import.meta.dirname, '../bin/kvitt.mjs')
-  const options = ['client', 'create', '--scopes', 'admin:checkout,admin:shopping', '--name', 'example', '--json']
+  const options = ['client', 'create', '--scopes', 'admin:checkout,admin:shopping', '--name', 'example']
   const { stdout } = await promisify(execFile)(process.execPath, [
     kvitt,
     ...options,
     ...(account_id ? ['--account', account_id] : []),
   ])
-  const made = JSON.parse(stdout.trim().split('\n').at(-1)!) as Omit<Service, 'url'>
-  return { url, ...made }
+  return { url, ...(JSON.parse(stdout.slice(stdout.indexOf('{'))) as Omit<Service, 'url'>) }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -13,7 +13,7 @@ export function welcome({
   first: First
   database: string
 }): string[] {
-  const { account_id, client_id, client_secret, client_file } = first
+  const { account_id, client_id, client_secret } = first
   const url = config.public_url
   const production = account_id.startsWith('P')
   const serves = { all: 'orders and checkout', orders: 'orders', checkout: 'checkout', worker: 'background work only' }[role]
@@ -24,7 +24,6 @@ export function welcome({
     `  Account        ${account_id} (${production ? 'production' : 'test: no money moves'})`,
     `  Client id      ${client_id}`,
     `  Client secret  ${secretLine(first, config)}`,
-    ...(client_file ? [`                 kept in ${client_file} too`] : []),
     ...(production && role !== 'orders' && role !== 'worker'
       ? ['', '  No payment gateway is configured for this production account: sessions can be made, not paid.']
       : []),
