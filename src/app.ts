@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger'
 import type { FastifyBaseLogger } from 'fastify'
 import { createAuthenticate } from './accounts/authenticate.ts'
 import { accountRoutes } from './accounts/routes.ts'
+import { createCheckoutSessions } from './bridge.ts'
 import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
 import { checkoutRoutes } from './checkout/routes.ts'
 import type { Gateways } from './gateways/gateway.ts'
@@ -24,6 +25,7 @@ import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { deliveryWork } from './worker/deliver.ts'
+import { expireOrders } from './worker/expire-orders.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
 import { payloadSources } from './worker/payload-sources.ts'
@@ -82,7 +84,9 @@ export async function buildApp(environment: Environment) {
   await app.register(openApiRoutes)
   await app.register(accountRoutes, parts)
   await app.register(notificationRoutes, parts)
-  if (role === 'all' || role === 'orders') await app.register(orderRoutes, parts)
+  if (role === 'all' || role === 'orders') {
+    await app.register(orderRoutes, { ...parts, createCheckoutSession: createCheckoutSessions(parts) })
+  }
   if (role === 'all' || role === 'checkout') {
     await app.register(checkoutRoutes, parts)
     await app.register(paymentPageRoutes, parts)
@@ -96,5 +100,6 @@ function backgroundWork(parts: Parts): Work[] {
   const delivering = { ...parts, rules: retryRules, sources: payloadSources(parts) }
   const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts))
+  if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work
 }

@@ -85,6 +85,7 @@ export const errors = {
     'More than is authorized and neither captured nor cancelled; `allowed` is the largest amount.',
   ],
   amount_exceeds_refundable: [409, 'More than is captured and not refunded; `allowed` is the largest amount.'],
+  checkout_refused: [400, 'The checkout service refused the session that orders asked it for; the message says why.'],
   checkout_unavailable: [503, 'The checkout service did not create the session; nothing was recorded.'],
 
   // Sessions and profiles

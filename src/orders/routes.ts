@@ -4,14 +4,20 @@ import { draftRoutes } from './drafts/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import { orderResourceRoutes } from './orders/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
+import { sessionRoutes } from './sessions/routes.ts'
+import type { CreateCheckoutSession } from './sessions/session.ts'
 import { viewRoutes } from './views/routes.ts'
 
 /** The Orders API (orders-api §2). */
-export const orderRoutes: FastifyPluginAsync<Parts> = async (app, { sql, clock, ids }) => {
+export const orderRoutes: FastifyPluginAsync<Parts & { createCheckoutSession: CreateCheckoutSession }> = async (
+  app,
+  { sql, clock, ids, createCheckoutSession },
+) => {
   const service = { sql, clock, ids }
   await app.register(draftRoutes, service)
   await app.register(orderResourceRoutes, service)
   await app.register(viewRoutes, service)
   await app.register(paymentRoutes, service)
   await app.register(eventRoutes, service)
+  await app.register(sessionRoutes, { ...service, createCheckoutSession })
 }

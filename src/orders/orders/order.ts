@@ -31,6 +31,8 @@ export type Session = {
   url: string
   items: { line_id: string; amount: number }[]
   amount: number
+  /** The `Idempotency-Key` that made it; never shown. */
+  idempotency?: { key: string; client_id: string; hash: string }
   [member: string]: unknown
 }
 /** A status that some service reported (orders-api §3.8). */
@@ -220,6 +222,11 @@ export function hasRecords({ records }: Order): boolean {
   return Object.values(records).some((list) => list.length > 0)
 }
 
+/** What clients see of a session. */
+export function sessionView({ idempotency: _, ...session }: Session): Record<string, unknown> {
+  return session
+}
+
 /** What clients see of an order (orders-api §3.3). Absent members are left out; totals and statuses are derived. */
 export function orderView(order: Order): Record<string, unknown> {
   const { content, closed, cancelled, records } = order
@@ -242,7 +249,7 @@ export function orderView(order: Order): Record<string, unknown> {
     captures: records.capture,
     refunds: records.refund,
     cancellations: records.cancellation,
-    sessions: order.sessions,
+    sessions: order.sessions.map(sessionView),
     comments: order.comments,
   }
 }
