@@ -162,6 +162,7 @@ export async function authorized(server: TransactionsServer, changes: Record<str
     merchant_reference: 'ORD-1',
     channel: 'ecommerce',
     final_authorization: true,
+    search_terms: [],
     data: {
       items: [
         { id: 'chair-1', line_id: '1', description: 'Stol', quantity: 1, amount: 29_990, vat: 25 },

@@ -38,6 +38,8 @@ create table checkout.transactions (
   auto_capture_at       timestamptz,
   auto_capture_until    timestamptz,
   final_authorization   boolean not null default true,
+  -- What `search` finds it by, each after the account's id: references, names, phone, e-mail, token.
+  search_terms          text[] not null default '{}',
   -- items, addresses, customer, url, card, metadata, checkboxes, store, shipping_option, gift_cards, request headers.
   data                  jsonb not null,
   authorized_at         timestamptz,
@@ -52,6 +54,7 @@ create table checkout.transactions (
 );
 create index transactions_by_created on checkout.transactions (account_id, created_at desc, id desc);
 create index transactions_by_reference on checkout.transactions (account_id, merchant_reference);
+create index transactions_by_search_term on checkout.transactions using gin (search_terms);
 create index transactions_to_capture on checkout.transactions (auto_capture_at) where auto_capture_at is not null;
 
 create table checkout.operations (

@@ -1,5 +1,6 @@
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
+import { searchTerm } from '../transactions/list.ts'
 import { type Item, paymentProduct, type TransactionData, type TransactionRow } from '../transactions/transaction.ts'
 
 type Free = Record<string, unknown>
@@ -42,6 +43,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
     token_id: null,
     auto_capture_at: null,
     auto_capture_until: null,
+    search_terms: searchTerms(session, operation.transaction_id),
     final_authorization: !(
       configuration.pre_authorization === true && paymentProduct(operation.payment_product_type) === 'dintero_psp'
     ),
@@ -79,6 +81,24 @@ function transactionData(session: SessionRow, operation: OperationRow): Transact
     auto_capture: configuration.auto_capture === true || undefined,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== null)) as TransactionData
+}
+
+/**
+ * What the `search` of the list finds the transaction by (checkout-api §4.5.1): exactly, whatever the case. The account's id stands
+ * before each, since the index is not divided by account.
+ */
+export function searchTerms({ account_id, id, data }: SessionRow, transaction_id: string): string[] {
+  const { order, customer } = data
+  const addresses = [order.billing_address, order.shipping_address] as (Free | undefined)[]
+  const people = [...addresses, customer as Free | undefined].flatMap((person) =>
+    person ? [person.phone_number, person.email, [person.first_name, person.last_name].filter(Boolean).join(' ')] : [],
+  )
+  const terms = [transaction_id, id, order.merchant_reference, order.merchant_reference_2, ...people]
+  return [
+    ...new Set(
+      terms.filter((term) => typeof term === 'string' && term !== '').map((term) => searchTerm(account_id, term as string)),
+    ),
+  ]
 }
 
 /** Server-written metadata about the merchant (checkout-api §2.9). */

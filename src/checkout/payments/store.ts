@@ -67,7 +67,8 @@ export async function writePayment(
       on conflict (account_id, id) do update set
         version = t.version + 1, event_count = excluded.event_count, hash = excluded.hash, status = excluded.status,
         authorized = excluded.authorized, captured = excluded.captured, gateway_reference = excluded.gateway_reference,
-        card_brand = excluded.card_brand, token_id = excluded.token_id, auto_capture_at = excluded.auto_capture_at,
+        card_brand = excluded.card_brand, token_id = excluded.token_id, search_terms = excluded.search_terms,
+        auto_capture_at = excluded.auto_capture_at,
         auto_capture_until = excluded.auto_capture_until, data = excluded.data, authorized_at = excluded.authorized_at,
         captured_at = excluded.captured_at, updated_at = excluded.updated_at
     ),

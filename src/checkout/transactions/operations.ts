@@ -8,8 +8,9 @@ import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { isSettled, type OperationKind, type OperationRequest, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
+import { searchTerm } from './list.ts'
 import { reserve, settle } from './settlement.ts'
-import { type Ended, findTransaction, lockTransaction, type Transaction, writeTransaction } from './store.ts'
+import { type Ended, findTransaction, lockTransaction, type Transaction, updateReference, writeTransaction } from './store.ts'
 import { delayedCallback, notificationsOf } from './tell.ts'
 import {
   type CaptureRequest,
@@ -36,6 +37,25 @@ export type Command = {
 
 /** The transaction afterwards, and the operation: settled, or `unknown` while the provider has not answered. */
 export type Moved = { transaction: Transaction; operation: OperationRow }
+
+/** One transaction with its events. Errors: not_found. */
+export async function readTransaction({ sql }: Pick<Payments, 'sql'>, account_id: string, id: string): Promise<Transaction> {
+  const transaction = await findTransaction(sql, account_id, id)
+  if (!transaction) throw new ApiError('not_found', `There is no transaction ${id.slice(0, 100)}.`)
+  return transaction
+}
+
+/** Sets `merchant_reference_2`, whatever the status (checkout-api §4.5.3). Errors: not_found. */
+export async function changeReference(
+  payments: Pick<Payments, 'sql' | 'clock'>,
+  { account_id, id, merchant_reference_2 }: { account_id: string; id: string; merchant_reference_2: string | undefined },
+): Promise<Transaction> {
+  if (merchant_reference_2 !== undefined) {
+    const search_term = searchTerm(account_id, merchant_reference_2)
+    await updateReference(payments.sql, { account_id, id, merchant_reference_2, search_term, now: payments.clock.now() })
+  }
+  return readTransaction(payments, account_id, id)
+}
 
 /** Captures an amount, or all that is left. Errors: not_found, those of `mayCapture`, operation_conflict. */
 export function capture(payments: Payments, command: Command & CaptureRequest): Promise<Moved> {

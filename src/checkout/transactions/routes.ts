@@ -1,10 +1,13 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { operationIdOf } from '../../lib/idempotency.ts'
 import { responses } from '../../lib/schema.ts'
-import { capture, type Moved, type Payments, refund, voidAuthorization } from './operations.ts'
+import { showSession } from '../sessions/operations.ts'
+import { findSession } from '../sessions/store.ts'
+import { filterOf, TransactionsQuery } from './list.ts'
+import { capture, changeReference, type Moved, type Payments, readTransaction, refund, voidAuthorization } from './operations.ts'
 import {
   bodyOf,
   CaptureBody,
@@ -12,12 +15,13 @@ import {
   itemsOf,
   listOf,
   metadataOf,
+  ReferenceBody,
   RefundBody,
   systemHeaders,
   TransactionAnswer,
   VoidBody,
 } from './schemas.ts'
-import { findTransaction } from './store.ts'
+import { listTransactions, type Transaction, type TransactionFilter } from './store.ts'
 import { transactionView } from './view.ts'
 
 const write = ['admin:checkout', 'write:checkout']
@@ -28,6 +32,27 @@ const answers = responses({ 200: TransactionAnswer, 202: TransactionAnswer }, 40
 /** `/v1/transactions/{id}` and what moves its money (checkout-api §4). */
 export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   const payments: Payments = parts
+
+  app.get<{ Querystring: TransactionsQuery }>(
+    '/v1/transactions',
+    {
+      config: { scopes: read },
+      schema: {
+        operationId: 'transactions_get',
+        tags,
+        summary: 'List transactions, newest first',
+        querystring: TransactionsQuery,
+        response: responses({ 200: Type.Array(TransactionAnswer) }, 400, 401, 403),
+      },
+    },
+    async ({ query, auth }) => {
+      const filter = filterOf(query, auth.account_id)
+      if ('code' in filter) throwRefusal(filter)
+      const page = await listTransactions(parts.sql, auth.account_id, filter as TransactionFilter)
+      const includes = listOf(query.includes)
+      return page.map((transaction) => transactionView(transaction, includes))
+    },
+  )
 
   app.get<{ Params: { id: string }; Querystring: Static<typeof IncludesQuery> }>(
     '/v1/transactions/:id',
@@ -42,9 +67,29 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
       },
     },
     async ({ params, query, auth }) => {
-      const transaction = await findTransaction(parts.sql, auth.account_id, params.id)
-      if (!transaction) throw new ApiError('not_found', `There is no transaction ${params.id}.`)
-      return transactionView(transaction, listOf(query.includes))
+      const transaction = await readTransaction(parts, auth.account_id, params.id)
+      const includes = listOf(query.includes)
+      const session = await sessionOf(parts, transaction, includes)
+      return transactionView(transaction, includes, session ? { session } : {})
+    },
+  )
+
+  app.put<{ Params: { id: string }; Body: Static<typeof ReferenceBody> }>(
+    '/v1/transactions/:id',
+    {
+      config: { scopes: write },
+      schema: {
+        operationId: 'transactions_id_put',
+        tags,
+        summary: "Set the merchant's second reference",
+        body: ReferenceBody,
+        response: responses({ 200: TransactionAnswer }, 400, 401, 403, 404),
+      },
+    },
+    async ({ params, body, auth }) => {
+      const { merchant_reference_2 } = bodyOf(body)
+      const changed = await changeReference(parts, { account_id: auth.account_id, id: params.id, merchant_reference_2 })
+      return transactionView(changed)
     },
   )
 
@@ -118,6 +163,15 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     async (request, reply) =>
       answer(reply, await voidAuthorization(payments, { ...commandOf(request), request: recordOf(request, {}) })),
   )
+}
+
+/** The session, with all its events or the latest, when `includes` asks for it (checkout-api §4.5.2). */
+async function sessionOf(parts: Parts, { account_id, session_id }: Transaction, includes: readonly string[]) {
+  const latest = includes.includes('session.events.latest')
+  if (!latest && !includes.includes('session')) return undefined
+  const session = await findSession(parts.sql, account_id, session_id, { events: true })
+  if (!session) return undefined
+  return showSession(parts, latest ? { ...session, events: session.events?.slice(-1) ?? [] } : session)
 }
 
 type Movement = Partial<Pick<Static<typeof CaptureBody>, 'amount' | 'items' | 'metadata'>>

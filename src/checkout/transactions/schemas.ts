@@ -41,6 +41,12 @@ export const RefundBody = lenient(
     { title: 'Refund', examples: [{ amount: 10000, reason: 'damage', refund_reference: 'R-1' }] },
   ),
 )
+export const ReferenceBody = lenient(
+  Type.Object(
+    { merchant_reference_2: Type.Optional(Reference) },
+    { title: 'TransactionUpdate', examples: [{ merchant_reference_2: 'A-2' }] },
+  ),
+)
 /** The published void has no body; what comes is ignored. */
 export const VoidBody = Type.Unsafe<unknown>({})
 

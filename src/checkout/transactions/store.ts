@@ -24,6 +24,111 @@ export async function lockTransaction(db: Db, account_id: string, id: string): P
   return findTransaction(db, account_id, id)
 }
 
+/** What the list can be narrowed by; `null` is no condition (checkout-api §4.5.1). */
+export type TransactionFilter = {
+  limit: number
+  starting_after: string | null
+  id: string[] | null
+  session_id: string[] | null
+  merchant_reference: string | null
+  merchant_reference_2: string | null
+  status: string[] | null
+  payment_product: string[] | null
+  payment_product_type: string[] | null
+  card_brand: string[] | null
+  store_id: string[] | null
+  payout_correlation_id: string[] | null
+  currency: string[] | null
+  token_id: string[] | null
+  customer_id: string | null
+  payment_operation: string | null
+  payout_destination_id: string | null
+  terminal_id: string | null
+  channel: string | null
+  amount: number | null
+  amount_gte: number | null
+  amount_lte: number | null
+  created_at_gte: Date | null
+  created_at_lte: Date | null
+  captured_at_gte: Date | null
+  captured_at_lte: Date | null
+  refunded_at_gte: Date | null
+  refunded_at_lte: Date | null
+  search_term: string | null
+}
+
+/** A page of transactions with their events, newest first, after the one named by `starting_after`. */
+export async function listTransactions(db: Db, account_id: string, f: TransactionFilter): Promise<Transaction[]> {
+  return db<Transaction[]>`
+    select t.*, (
+      select coalesce(jsonb_agg(to_jsonb(e) - '{account_id,transaction_id,hash}'::text[] order by e.sequence), '[]')
+      from checkout.transaction_events e
+      where e.account_id = t.account_id and e.transaction_id = t.id
+    ) as events
+    from checkout.transactions t
+    where t.account_id = ${account_id} and ${narrow(db, account_id, f)}
+      and (${f.starting_after}::text is null or (t.created_at, t.id) < (
+        select c.created_at, c.id from checkout.transactions c where c.account_id = ${account_id} and c.id = ${f.starting_after}))
+      and (${f.id}::text[] is null or t.id = any(${f.id}))
+      and (${f.session_id}::text[] is null or t.session_id = any(${f.session_id}))
+      and (${f.merchant_reference}::text is null or t.merchant_reference = ${f.merchant_reference})
+      and (${f.merchant_reference_2}::text is null or t.merchant_reference_2 = ${f.merchant_reference_2})
+      and (${f.search_term}::text is null or t.search_terms @> array[${f.search_term}::text])
+      and (${f.status}::text[] is null or t.status = any(${f.status}))
+      and (${f.payment_product}::text[] is null or split_part(t.payment_product_type, '.', 1) = any(${f.payment_product}))
+      and (${f.payment_product_type}::text[] is null or t.payment_product_type = any(${f.payment_product_type}))
+      and (${f.card_brand}::text[] is null or lower(t.card_brand) = any(${f.card_brand}))
+      and (${f.store_id}::text[] is null or t.store_id = any(${f.store_id}))
+      and (${f.payout_correlation_id}::text[] is null or t.data #>> '{metadata,payout_correlation_id}' = any(${f.payout_correlation_id}))
+      and (${f.currency}::text[] is null or t.currency = any(${f.currency}))
+      and (${f.token_id}::text[] is null or t.token_id = any(${f.token_id}))
+      and (${f.customer_id}::text is null or t.customer_id = ${f.customer_id})
+      and (${f.payment_operation}::text is null or t.payment_operation = ${f.payment_operation})
+      and (${f.payout_destination_id}::text is null or t.payout_destination_id = ${f.payout_destination_id} or jsonb_path_exists(
+        t.data, '$.items[*].splits[*] ? (@.payout_destination_id == $id)', jsonb_build_object('id', ${f.payout_destination_id}::text)))
+      and (${f.terminal_id}::text is null or t.terminal_id = ${f.terminal_id})
+      and (${f.channel}::text is null or t.channel = ${f.channel})
+      and (${f.amount}::bigint is null or t.amount = ${f.amount})
+      and (${f.amount_gte}::bigint is null or t.amount >= ${f.amount_gte})
+      and (${f.amount_lte}::bigint is null or t.amount <= ${f.amount_lte})
+      and (${f.created_at_gte}::timestamptz is null or t.created_at >= ${f.created_at_gte})
+      and (${f.created_at_lte}::timestamptz is null or t.created_at <= ${f.created_at_lte})
+      and (${f.captured_at_gte}::timestamptz is null or t.captured_at >= ${f.captured_at_gte})
+      and (${f.captured_at_lte}::timestamptz is null or t.captured_at <= ${f.captured_at_lte})
+      and (${f.refunded_at_gte}::timestamptz is null or t.refunded_at >= ${f.refunded_at_gte})
+      and (${f.refunded_at_lte}::timestamptz is null or t.refunded_at <= ${f.refunded_at_lte})
+    order by t.created_at desc, t.id desc
+    limit ${f.limit}`
+}
+
+/** The most telling condition, written so that its index is used; a fixed handful of statements. */
+function narrow(db: Db, account_id: string, f: TransactionFilter) {
+  if (f.id) return db`t.id = any(${f.id})`
+  if (f.session_id) return db`t.session_id = any(${f.session_id})`
+  if (f.merchant_reference !== null) return db`t.merchant_reference = ${f.merchant_reference}`
+  if (f.search_term !== null) return db`t.search_terms @> ${[f.search_term]}::text[]`
+  if (f.starting_after !== null) {
+    return db`t.created_at <= (
+      select c.created_at from checkout.transactions c where c.account_id = ${account_id} and c.id = ${f.starting_after})`
+  }
+  return db`true`
+}
+
+/** Sets the merchant's second reference. No event, so the version stays: nothing that moves money reads it. */
+export async function updateReference(
+  db: Db,
+  { account_id, id, merchant_reference_2, search_term, now }: Reference2,
+): Promise<boolean> {
+  const [row] = await db`
+    update checkout.transactions
+    set merchant_reference_2 = ${merchant_reference_2}, search_terms = array_append(search_terms, ${search_term}), updated_at = ${now}
+    where account_id = ${account_id} and id = ${id}
+    returning id`
+  return row !== undefined
+}
+
+export type Reference2 = { account_id: string; id: string; merchant_reference_2: string; search_term: string; now: Date }
+
 /** Everything that one change of an existing transaction writes. `row` is what was read, `next` what it becomes. */
 export type Write = {
   row: TransactionRow

@@ -102,6 +102,7 @@ export type TransactionRow = Totals & {
   auto_capture_at: Date | null
   auto_capture_until: Date | null
   final_authorization: boolean
+  search_terms: string[]
   data: TransactionData
   authorized_at: Date | null
   captured_at: Date | null
