@@ -188,7 +188,7 @@ export async function setDiscountCodes(
   throwRefusal(express.codesRefusal(session.data, discount_codes))
   const url = session.data.express!.discount_codes!.callback_url!
   const withCodes = (data: SessionData): SessionData => ({ ...data, order: { ...data.order, discount_codes } })
-  const answer = await askMerchant(parts, session, withCodes(session.data), url)
+  const answer = await askMerchant(parts, session, withCodes(session.data), url, { shipping_options: false })
   if (!answer.order) return undefined
   const changed = await writeAnswered(parts, session, (current) => {
     const data = answeredData(withCodes(current.data), answer)

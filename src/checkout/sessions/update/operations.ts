@@ -91,6 +91,7 @@ export async function askMerchant(
   session: FoundSession,
   data: SessionData,
   url: string,
+  expects: { shipping_options: boolean } = { shipping_options: true },
 ): Promise<CallbackAnswer> {
   const answer = await parts.callMerchant(session.account_id, url, showSession(parts, { ...session, data }))
   if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error}`)
@@ -100,6 +101,8 @@ export async function askMerchant(
     const fault = isAnswer.errors?.[0]
     throw callbackFailed(`answered something else than expected: ${fault?.instancePath || '/'} ${fault?.message ?? ''}`)
   }
+  if (expects.shipping_options && !(body as CallbackAnswer).shipping_options)
+    throw callbackFailed('answered without shipping_options')
   return body as CallbackAnswer
 }
 

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { send } from './client.ts'
+import { type Shop, startShop, walk } from './sessions-shop.ts'
+
+let shop: Shop
+before(async () => {
+  shop = await startShop()
+})
+after(() => shop.close())
+
+const cancel = (id: string, body?: unknown) => shop.call('POST', `/v1/sessions/${id}/cancel`, body)
+const pay = (id: string, body: object) => send(shop.server.url, 'POST', `/v1/sessions/${id}/pay`, { body })
+const card = { payment_product_type: 'dintero_psp.creditcard', card: { number: '4000000000000002', expiry: '12/30', cvc: '123' } }
+
+for (const [name, body] of [
+  ['no body', undefined],
+  ['null (Magento)', 'null'],
+  ['an empty text', ''],
+  ['{}', {}],
+  ['[]', []],
+] as const) {
+  test(`session cancel: 200 with ${name}; who and when are shown, and again changes nothing`, async () => {
+    const id = await shop.create()
+    const { status, body: session } = await cancel(id, body)
+    assert.equal(status, 200, JSON.stringify(session))
+    assert.ok(session.cancelled_by && session.cancelled_at)
+    assert.equal(session.events.at(-1).name, 'CANCELLED')
+    assert.deepEqual((await cancel(id, body)).body, session)
+    assert.equal((await shop.view('GET', `${id}/session`)).body.error.cause, 'CANCELLED')
+  })
+}
+
+test('session cancel: what is authorized is voided', async () => {
+  const id = await shop.create()
+  const paid = await pay(id, card)
+  assert.equal(paid.status, 200, JSON.stringify(paid.body))
+  const { transaction_id } = await shop.read(id)
+  assert.ok(transaction_id)
+  const { status, body } = await cancel(id)
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.equal(body.events.at(-1).name, 'CANCELLED')
+  assert.equal((await shop.call('GET', `/v1/transactions/${transaction_id}`)).body.status, 'AUTHORIZATION_VOIDED')
+  assert.equal((await cancel(id)).status, 200)
+})
+
+test('session cancel: 400 when it is captured, and nothing moves', async () => {
+  const id = await shop.create()
+  await pay(id, card)
+  const { transaction_id } = await shop.read(id)
+  assert.equal((await shop.call('POST', `/v1/transactions/${transaction_id}/capture`, { amount: 39800 })).status, 200)
+  const before = await shop.read(id)
+  const { status } = await cancel(id)
+  assert.equal(status, 400)
+  assert.deepEqual(await shop.read(id), before)
+  assert.equal((await shop.call('GET', `/v1/transactions/${transaction_id}`)).body.status, 'CAPTURED')
+})
+
+test('session cancel: 409 while a payment is under way, 404 without a session, 403 without the scope', async () => {
+  const id = await shop.create()
+  await shop.pretend(id, { operation_id: randomUUID() })
+  assert.equal((await cancel(id)).status, 409)
+  assert.equal((await cancel(`${shop.account_id}.nothing`)).status, 404)
+  assert.equal((await send(shop.server.url, 'POST', `/v1/sessions/${id}/cancel`)).status, 401)
+})
+
+test('session cancel and pay race: either it is paid, or it is cancelled, or paid and voided; never both', async () => {
+  for (let round = 0; round < 6; round += 1) {
+    const id = await shop.create()
+    const [cancelled, paid] = await Promise.all([cancel(id), pay(id, card)])
+    assert.ok([200, 400, 409].includes(cancelled.status), JSON.stringify(cancelled.body))
+    assert.ok(paid.status < 500, JSON.stringify(paid.body))
+    const session = await shop.read(id)
+    const status = session.transaction_id && (await shop.call('GET', `/v1/transactions/${session.transaction_id}`)).body.status
+    if (session.cancelled_at) assert.ok(status === undefined || status === 'AUTHORIZATION_VOIDED', String(status))
+    else assert.equal(status, 'AUTHORIZED')
+  }
+})
+
+test('lock, update and pay race: a payment is of an order that stood still', async () => {
+  for (let round = 0; round < 6; round += 1) {
+    const id = await shop.create()
+    const update = { order: { amount: 10000, items: [{ ...walk.order.items[0], amount: 10000 }] } }
+    const [locked, updated, paid] = await Promise.all([
+      shop.view('POST', `${id}/session/lock`),
+      shop.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, update),
+      pay(id, card),
+    ])
+    for (const { status, body } of [locked, updated, paid]) assert.ok(status < 500, JSON.stringify(body))
+    const session = await shop.read(id)
+    if (!session.transaction_id) continue
+    const transaction = (await shop.call('GET', `/v1/transactions/${session.transaction_id}`)).body
+    assert.equal(transaction.amount, session.order.amount)
+  }
+})
