@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { playShop, type Service } from '../examples/shop.ts'
-import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
-import { createGateways } from '../src/gateways/registry.ts'
 import { createTestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -10,7 +8,6 @@ async function service(server: TestServer): Promise<Service> {
   const { account_id, client_id, client_secret } = await createTestAccount(server, {
     scopes: ['admin:checkout', 'admin:shopping'],
   })
-  if (server.role !== 'orders') await ensureDefaultProfile({ ...server, gateways: createGateways(server) }, account_id)
   return { url: server.url, account_id, client_id, client_secret }
 }
 

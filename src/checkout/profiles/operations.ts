@@ -7,12 +7,15 @@ import * as store from './store.ts'
 
 export type ProfileParts = Pick<Parts, 'sql' | 'clock' | 'ids' | 'gateways'>
 
-/** Gives the account its `default` profile, if it has none: what this account's gateways can do, one product of each kind on. */
+/**
+ * Gives the account its `default` profile, if it never had one: what this account's gateways can do, one product of each kind on.
+ * It is made when it is first asked for, so that an account needs nothing but itself, however it was made.
+ */
 export async function ensureDefaultProfile(parts: ProfileParts, account_id: string): Promise<void> {
   const { sql, clock, ids, gateways } = parts
   const data = profileData(defaultProfile(gateways.products(account_id)))
   const id = ids.short(account_id)
-  await store.insertProfile(sql, { account_id, profile_id: 'default', id, data, created_by: null, at: clock.now() })
+  await store.insertProfileOnce(sql, { account_id, profile_id: 'default', id, data, at: clock.now() })
 }
 
 /** Creates a profile; its `profile_id` is generated when absent. Refuses a name in use with 409. */
@@ -40,18 +43,30 @@ export async function createProfile(
 const nameTaken = (profile_id: string) => ({ path: '/profile_id', message: `${profile_id} is in use.` })
 
 /** One profile, by `profile_id` or `id`; 404 when there is none. */
-export async function readProfile({ sql }: ProfileParts, account_id: string, name: string): Promise<ProfileRow> {
-  return (await store.findProfile(sql, account_id, name)) ?? notFound(name)
+export async function readProfile(parts: ProfileParts, account_id: string, name: string): Promise<ProfileRow> {
+  return (await findProfile(parts, account_id, name)) ?? notFound(name)
+}
+
+/** The stored profile; `default` is made now if the account never had it. */
+async function findProfile(parts: ProfileParts, account_id: string, name: string) {
+  const found = await store.findProfile(parts.sql, account_id, name)
+  if (found || name !== 'default') return found
+  await ensureDefaultProfile(parts, account_id)
+  return store.findProfile(parts.sql, account_id, name)
 }
 
 /** A page of profiles by `profile_id`. */
-export function listProfiles(
-  { sql }: ProfileParts,
+export async function listProfiles(
+  parts: ProfileParts,
   account_id: string,
   page: { limit?: number; starting_after?: string },
 ): Promise<ProfileRow[]> {
   const { limit = limits.page_size_default, starting_after = null } = page
-  return store.listProfiles(sql, account_id, { limit, starting_after })
+  const list = () => store.listProfiles(parts.sql, account_id, { limit, starting_after })
+  const profiles = await list()
+  if (profiles.length > 0 || starting_after !== null) return profiles
+  await ensureDefaultProfile(parts, account_id)
+  return list()
 }
 
 /** Replaces a profile; 404 when there is none. Sessions made before keep what they were made with. */
@@ -141,7 +156,7 @@ export async function findSessionDefaults(
   if (profile_id === undefined) {
     defaults = { profile: undefined, account: await store.findAccountConfiguration(parts.sql, account_id) }
   } else {
-    const profile = await store.findProfile(parts.sql, account_id, profile_id)
+    const profile = await findProfile(parts, account_id, profile_id)
     defaults = { profile, account: profile?.account }
     if (!profile) return defaults
   }

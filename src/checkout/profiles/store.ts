@@ -42,6 +42,18 @@ export function listProfiles(
     limit ${page.limit}`
 }
 
+/** Inserts a profile under a name that was never used; one that was deleted stays deleted. */
+export async function insertProfileOnce(
+  db: Db,
+  profile: { account_id: string; profile_id: string; id: string; data: ProfileData; at: Date },
+): Promise<void> {
+  const { account_id, profile_id, id, data, at } = profile
+  await db`
+    insert into checkout.profiles (account_id, profile_id, id, data, created_at, updated_at)
+    values (${account_id}, ${profile_id}, ${id}, ${json(db, data)}, ${at}, ${at})
+    on conflict do nothing`
+}
+
 /** Inserts a profile, or takes the name of a deleted one; nothing when the name is in use. */
 export async function insertProfile(
   db: Db,
