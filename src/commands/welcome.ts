@@ -27,7 +27,7 @@ export function welcome({
     ...(production && role !== 'orders' && role !== 'worker'
       ? ['', '  No payment gateway is configured for this production account: sessions can be made, not paid.']
       : []),
-    ...(role === 'worker' ? [] : tries(url, account_id, client_id, client_secret, role)),
+    ...(role === 'worker' ? [] : tries(url, account_id, client_id, config.client_secret ? undefined : client_secret, role)),
     '',
   ]
 }

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { fetchToken, send } from './client.ts'
+import { clusterFolder, dataFolder, type Kvitt, kvitt, postmasterPid, runKvitt, stopAll, until } from './process.ts'
+
+// One story on one data folder: each start finds what the one before left.
+const data = dataFolder()
+const env = { KVITT_DATA: data.path }
+after(async () => {
+  await stopAll()
+  data.remove()
+})
+
+const start = async (args: string[] = []) => {
+  const process = runKvitt(['start', ...args], env)
+  return { ...process, ...(await process.ready) }
+}
+const stop = async (one: Kvitt) => {
+  one.child.kill('SIGTERM')
+  return one.exit
+}
+const isPostgresGone = () => !existsSync(join(clusterFolder(data.path), 'postmaster.pid'))
+
+let credentials: { account_id: string; client_id: string; client_secret: string }
+
+test('start: the first one makes an account and a client that works, and stops without leaving anything running', async () => {
+  const server = await start()
+  assert.match(server.account_id, /^T\d{8}$/)
+  credentials = JSON.parse(readFileSync(join(data.path, 'client.json'), 'utf8'))
+  assert.ok(server.output().includes(credentials.client_secret), 'the secret is shown')
+  assert.deepEqual([credentials.account_id, credentials.client_id], [server.account_id, server.client_id])
+  for (const file of ['client.json', 'database.json', 'postgres.log']) {
+    assert.equal(statSync(join(data.path, file)).mode & 0o077, 0, `${file} is for its owner only`)
+  }
+  assert.equal((await fetchToken(server.url, credentials)).status, 200)
+  for (const path of ['/healthz', '/readyz']) assert.deepEqual((await send(server.url, 'GET', path)).body, { status: 'ok' })
+  const metrics = await send(server.url, 'GET', '/metrics')
+  assert.match(
+    metrics.body,
+    /kvitt_http_request_duration_seconds_count\{method="POST",route="[^"]*\/auth\/token",status="200"\} 1/,
+  )
+  assert.match(metrics.body, /process_resident_memory_bytes/)
+  assert.equal(server.output().match(/^kvitt ready /gm)?.length, 1)
+  assert.equal(await stop(server), 0)
+  assert.ok(isPostgresGone())
+})
+
+test('start: the second one has the same account and client, and does not show the secret again', async () => {
+  const server = await start()
+  assert.deepEqual([server.account_id, server.client_id], [credentials.account_id, credentials.client_id])
+  assert.equal(server.output().includes(credentials.client_secret), false)
+  assert.equal((await fetchToken(server.url, credentials)).status, 200)
+  server.child.kill('SIGKILL')
+  await server.exit
+  assert.equal(isPostgresGone(), false, 'PostgreSQL lives on')
+})
+
+test('start: PostgreSQL is adopted when only Node was killed', async () => {
+  const pid = postmasterPid(data.path)
+  const server = await start()
+  assert.equal(postmasterPid(data.path), pid)
+  assert.equal((await fetchToken(server.url, credentials)).status, 200)
+  process.kill(pid, 'SIGKILL')
+  server.child.kill('SIGKILL')
+  await server.exit
+})
+
+test('start: recovers by itself when everything was killed, and again when PostgreSQL dies under it', async () => {
+  const server = await start()
+  assert.equal((await fetchToken(server.url, credentials)).status, 200)
+  process.kill(postmasterPid(data.path), 'SIGKILL')
+  await until(() => server.output().includes('is back'))
+  await until(async () => (await send(server.url, 'GET', '/readyz')).status === 200)
+  assert.equal(await stop(server), 0)
+  assert.ok(isPostgresGone())
+})
+
+test('start: a second process on the folder shares the database; the last one out stops PostgreSQL', async () => {
+  const [first, second] = await Promise.all([start(['orders']), start(['checkout'])])
+  assert.equal(first.account_id, second.account_id)
+  assert.equal(await stop(first), 0)
+  assert.equal((await fetchToken(second.url, credentials)).status, 200)
+  assert.equal((await send(second.url, 'GET', '/readyz')).status, 200)
+
+  const created = await kvitt(['account', 'create', '--name', 'Another'], env)
+  assert.equal(created.code, 0, created.output)
+  assert.equal((await fetchToken(second.url, JSON.parse(created.output))).status, 200)
+  assert.equal(await stop(second), 0)
+  assert.ok(isPostgresGone())
+})
+
+test('client create, rotate, list: work while no server runs', async () => {
+  const { account_id } = credentials
+  const create = await kvitt(
+    ['client', 'create', '--account', account_id, '--scopes', 'read:checkout', '--client-id', 'till'],
+    env,
+  )
+  assert.equal(create.code, 0, create.output)
+  const rotate = await kvitt(['client', 'rotate', '--account', account_id, '--client-id', 'till'], env)
+  assert.notEqual(JSON.parse(rotate.output).client_secret, JSON.parse(create.output).client_secret)
+  const list = await kvitt(['client', 'list', '--account', account_id], env)
+  assert.match(list.output, /^till {2}/m)
+  assert.ok(isPostgresGone())
+})
+
+test('start: the database is kept elsewhere when its user can not enter the folder', {
+  skip: process.getuid?.() !== 0,
+}, async () => {
+  const hidden = dataFolder(0o700)
+  const server = runKvitt(['start'], { KVITT_DATA: hidden.path })
+  try {
+    await server.ready
+    assert.match(server.output(), /can't enter .* the database is kept in \/var\/lib\/kvitt\//)
+  } finally {
+    server.child.kill('SIGTERM')
+    assert.equal(await server.exit, 0)
+    hidden.remove()
+  }
+})
