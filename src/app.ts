@@ -92,7 +92,7 @@ export async function buildApp(environment: Environment) {
     await app.register(paymentPageRoutes, parts)
     await app.register(gatewayRoutes, parts)
   }
-  return { app, work: backgroundWork(parts) }
+  return { app, parts, work: backgroundWork(parts) }
 }
 
 /** What has to happen without anybody asking, for the schemas this role has. */

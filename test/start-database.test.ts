@@ -123,7 +123,7 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['strat'], {}, 2, /There is no command `strat`/],
     [['start', 'everything'], {}, 2, /one of all, orders, checkout, worker/],
     [['migrate', '--nope'], {}, 2, /Unknown option '--nope'/],
-    [['client', 'create'], {}, 2, /--account is required/],
+    [['client', 'rotate'], {}, 2, /--account is required/],
     [['start'], { PORT: 'http' }, 1, /PORT must be 0 to 65535, not http/],
     [
       ['start'],

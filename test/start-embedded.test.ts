@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fetchToken, send } from './client.ts'
@@ -28,13 +28,23 @@ let credentials: { account_id: string; client_id: string; client_secret: string 
 test('start: the first one makes an account and a client that works, and stops without leaving anything running', async () => {
   const server = await start()
   assert.match(server.account_id, /^T\d{8}$/)
-  credentials = JSON.parse(readFileSync(join(data.path, 'client.json'), 'utf8'))
-  assert.ok(server.output().includes(credentials.client_secret), 'the secret is shown')
-  assert.deepEqual([credentials.account_id, credentials.client_id], [server.account_id, server.client_id])
-  for (const file of ['client.json', 'database.json', 'postgres.log']) {
+  const client_secret = /Client secret {2}(\S+)/.exec(server.output())![1]!
+  credentials = { account_id: server.account_id, client_id: server.client_id, client_secret }
+  for (const file of ['database.json', 'postgres.log']) {
     assert.equal(statSync(join(data.path, file)).mode & 0o077, 0, `${file} is for its owner only`)
   }
-  assert.equal((await fetchToken(server.url, credentials)).status, 200)
+  const token = await fetchToken(server.url, credentials)
+  assert.equal(token.status, 200)
+  const session = await send(server.url, 'POST', '/v1/sessions-profile', {
+    headers: { authorization: `Bearer ${token.body.access_token}` },
+    body: {
+      profile_id: 'default',
+      url: { return_url: 'https://example.com/accept' },
+      order: { amount: 39800, currency: 'NOK', merchant_reference: 'first' },
+    },
+  })
+  assert.equal(session.status, 200, 'the account has a default profile')
+  assert.ok((await send(server.url, 'GET', '/openapi.json')).body.paths['/v1/sessions-profile'])
   for (const path of ['/healthz', '/readyz']) assert.deepEqual((await send(server.url, 'GET', path)).body, { status: 'ok' })
   const metrics = await send(server.url, 'GET', '/metrics')
   assert.match(

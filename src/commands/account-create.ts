@@ -1,11 +1,13 @@
 import { createAccount, createClient, firstClientScopes } from '../accounts/operations.ts'
+import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
+import { createGateways } from '../gateways/registry.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { type Command, text } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 export const accountCreate: Command = {
   name: 'account create',
-  summary: 'Creates an account with an API client that may do everything.',
+  summary: 'Creates an account with an API client that may do everything, and its `default` profile.',
   usage: '[--production] [--name <name>] [--id <id>]',
   help: `
 Prints the account and the client as JSON. The secret is shown this once and stored only as a hash.
@@ -20,7 +22,7 @@ Example:
   npx kvitt account create --name "My shop"`,
   options: { production: { type: 'boolean' }, name: { type: 'string' }, id: { type: 'string' } },
   async run({ config, values, print }) {
-    await withDatabase(config, print, async (sql) => {
+    await withDatabase(config, print, async (sql, schemas) => {
       const clock = systemClock
       const accounts = { sql, clock, ids: systemIds(clock) }
       const { account_id } = await createAccount(accounts, {
@@ -29,6 +31,10 @@ Example:
         production: values.production === true,
       })
       const client = await createClient(accounts, { account_id, scopes: firstClientScopes, name: 'First client' })
+      if (schemas.includes('checkout')) {
+        const gateways = createGateways({ ...accounts, config })
+        await ensureDefaultProfile({ ...accounts, gateways }, account_id)
+      }
       print(JSON.stringify({ account_id, ...client }, null, 2))
     })
   },

@@ -40,12 +40,17 @@ export async function openDatabase(
   }
 }
 
-/** For commands other than `start`: the database, migrated as far as it is in use, for as long as `work` takes. */
-export async function withDatabase<T>(config: Config, print: (line: string) => void, work: (sql: Sql) => Promise<T>): Promise<T> {
+/** For commands other than `start`: the database, migrated as far as it is in use (`schemas`), for as long as `work` takes. */
+export async function withDatabase<T>(
+  config: Config,
+  print: (line: string) => void,
+  work: (sql: Sql, schemas: readonly Schema[]) => Promise<T>,
+): Promise<T> {
   const database = await openDatabase(config, print, { max: 2 })
   try {
-    await migrate(database.sql, await schemasInUse(database.sql))
-    return await work(database.sql)
+    const schemas = await schemasInUse(database.sql)
+    await migrate(database.sql, schemas)
+    return await work(database.sql, schemas)
   } finally {
     await database.close()
   }

@@ -1,4 +1,5 @@
 import { buildApp, type Environment, schemasOf } from '../app.ts'
+import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
@@ -54,7 +55,8 @@ async function run({ config, positionals, print, through_npm }: Invocation): Pro
     const database = await openDatabase(config, print)
     opened.push(() => database.close())
     const { environment, first } = await prepare(config, role, database)
-    const { app, work } = await buildApp(environment)
+    const { app, parts, work } = await buildApp(environment)
+    if (role === 'all' || role === 'checkout') await ensureDefaultProfile(parts, first.account_id)
     let running: ReturnType<typeof startWork> | undefined
     opened.push(async () => running && within(limits.shutdown_ms, running.stop()))
     opened.push(() => within(limits.shutdown_ms, app.close(), () => app.server.closeAllConnections()))
