@@ -24,6 +24,7 @@ import { retryRules } from './notifications/deliveries/delivery.ts'
 import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
+import { autoCapture } from './worker/auto-capture.ts'
 import { deliveryWork } from './worker/deliver.ts'
 import { expireOrders } from './worker/expire-orders.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
@@ -99,7 +100,7 @@ export async function buildApp(environment: Environment) {
 function backgroundWork(parts: Parts): Work[] {
   const delivering = { ...parts, rules: retryRules, sources: payloadSources(parts) }
   const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
-  if (parts.role !== 'orders') work.push(resolveOperations(parts))
+  if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts))
   if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work
 }

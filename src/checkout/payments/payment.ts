@@ -10,13 +10,10 @@ import type { Notification } from '../../lib/outbox.ts'
 import { nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { type Outcome, type SessionEvent, type SessionEventName, type SessionRow, sessionEvent } from '../sessions/session.ts'
 import { searchTerm } from '../transactions/list.ts'
-import type { Chance } from '../transactions/settlement.ts'
+import { auto_capture_ms, type Chance } from '../transactions/settlement.ts'
 import { notificationsOf } from '../transactions/tell.ts'
 import { assertTotals, type EventData, type EventName, type EventRow, type TransactionRow } from '../transactions/transaction.ts'
 import { newTransaction } from './new-transaction.ts'
-
-/** How long an automatic capture is tried (checkout-api §5.5). */
-export const auto_capture_ms = 48 * 3_600_000
 
 /** What one statement writes when a payment's outcome, or a step on the way to it, is known. */
 export type PaymentChange = {

@@ -258,7 +258,7 @@ async function writeOutcome(
   }
   const notifications: Notification[] = notificationsOf(next, events)
   const waiting = row.data.callback_due
-  if (waiting && isSettled(operation) && operation.kind !== 'update_authorization') {
+  if (waiting && operation.kind !== 'update_authorization') {
     next.data = { ...next.data }
     delete next.data.callback_due
     notifications.push(...delayedCallback(next, waiting))

@@ -24,7 +24,7 @@ export function reserve(row: TransactionRow, operation: OperationRow): Transacti
   const next = { ...row, updated_at: operation.updated_at }
   addPending(next, operation, 1)
   // Somebody captures by hand: the automatic capture has nothing more to do (checkout-api §5.5).
-  if (operation.kind !== 'refund') next.auto_capture_at = null
+  if (operation.kind === 'capture' || operation.kind === 'void') next.auto_capture_at = null
   if (operation.request.automatic) next.auto_capture_at = operation.next_attempt_at
   assertTotals(next)
   return next
@@ -36,6 +36,8 @@ export function settle(row: TransactionRow, operation: OperationRow, outcome: Op
   if (operation.kind === 'update_authorization') return settleUpdate(row, operation, outcome, chance)
   const next = { ...row, data: row.data, updated_at: chance.now }
   addPending(next, operation, -1)
+  if (operation.request.automatic)
+    next.auto_capture_at = outcome.outcome === 'succeeded' ? null : nextAutoCapture(row, chance.now)
   const events: EventRow[] = []
   const kind = operation.kind as keyof typeof eventOf
   const add = (event: EventName, amount: number, data: EventData, success = true) => {
@@ -77,6 +79,17 @@ export function settle(row: TransactionRow, operation: OperationRow, outcome: Op
   }
   assertTotals(next)
   return { next, events, operation: settled(operation, outcome, chance) }
+}
+
+/** How long an automatic capture is tried (checkout-api §5.5). */
+export const auto_capture_ms = 48 * 3_600_000
+
+/** When a refused automatic capture is tried again: after as long as it has been tried, 10 seconds to an hour; `null` after 48 hours. */
+export function nextAutoCapture({ auto_capture_until: until }: TransactionRow, now: Date): Date | null {
+  if (!until) return null
+  const tried_ms = now.getTime() - (until.getTime() - auto_capture_ms)
+  const next = new Date(now.getTime() + Math.min(Math.max(tried_ms, 10_000), 3_600_000))
+  return next <= until ? next : null
 }
 
 /** No answer yet: the first time an INITIATE_ event tells so; afterwards there is nothing new to tell. */

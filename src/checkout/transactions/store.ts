@@ -114,6 +114,30 @@ function narrow(db: Db, account_id: string, f: TransactionFilter) {
   return db`true`
 }
 
+/** Takes transactions whose automatic capture is due, across accounts, and leases them; another process skips what is taken. */
+export async function claimAutoCaptures(
+  db: Db,
+  { now, lease_until, count }: { now: Date; lease_until: Date; count: number },
+): Promise<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]> {
+  return db<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]>`
+    update checkout.transactions t
+    set auto_capture_at = ${lease_until}
+    from (
+      select account_id, id from checkout.transactions
+      where auto_capture_at <= ${now}
+      order by auto_capture_at
+      limit ${count}
+      for update skip locked
+    ) due
+    where t.account_id = due.account_id and t.id = due.id
+    returning t.account_id, t.id, t.auto_capture_until`
+}
+
+/** Gives up the automatic capture: it can't be made any more, or was tried for too long. */
+export async function stopAutoCapture(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>): Promise<void> {
+  await db`update checkout.transactions set auto_capture_at = null where account_id = ${account_id} and id = ${id}`
+}
+
 /** Sets the merchant's second reference. No event, so the version stays: nothing that moves money reads it. */
 export async function updateReference(
   db: Db,

@@ -1,0 +1,40 @@
+import { capture, type Payments } from '../checkout/transactions/operations.ts'
+import { claimAutoCaptures, stopAutoCapture } from '../checkout/transactions/store.ts'
+import { ApiError } from '../lib/errors.ts'
+import { limits } from '../lib/limits.ts'
+import type { Work } from './loop.ts'
+
+/** How many automatic captures one round makes at once; each may take up to the gateway time-out. */
+const batch = 10
+
+type Due = Awaited<ReturnType<typeof claimAutoCaptures>>[number]
+
+/**
+ * Captures what was authorized with `auto_capture` (checkout-api §5.5): at once, then again and again for 48 hours; a capture or void
+ * by hand ends it. The callback that waits for the first attempt is written with that attempt.
+ */
+export function autoCapture(payments: Payments): Work {
+  return {
+    name: 'auto-capture',
+    interval_ms: 300,
+    async run() {
+      const now = payments.clock.now()
+      const lease_until = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
+      const due = await claimAutoCaptures(payments.sql, { now, lease_until, count: batch })
+      await Promise.all(due.map((transaction) => attempt(payments, transaction, now)))
+      return due.length
+    },
+  }
+}
+
+async function attempt(payments: Payments, due: Due, now: Date): Promise<void> {
+  const { account_id, id, auto_capture_until } = due
+  try {
+    if (auto_capture_until && auto_capture_until < now) return await stopAutoCapture(payments.sql, due)
+    await capture(payments, { account_id, id, created_by: undefined, request: { automatic: true } })
+  } catch (error) {
+    // The status forbids it: nothing is left to capture. What is only pending is looked at again when the lease ends.
+    if (error instanceof ApiError && error.status === 400) return stopAutoCapture(payments.sql, due)
+    payments.log.error({ err: error, transaction_id: id }, 'automatic capture failed')
+  }
+}
