@@ -6,6 +6,7 @@ import { accountRoutes } from './accounts/routes.ts'
 import { createCheckoutSessions } from './bridge.ts'
 import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
 import { checkoutRoutes } from './checkout/routes.ts'
+import { recordCallbackSent } from './checkout/sessions/operations.ts'
 import type { Gateways } from './gateways/gateway.ts'
 import { createGateways } from './gateways/registry.ts'
 import { gatewayRoutes } from './gateways/routes.ts'
@@ -21,6 +22,7 @@ import { openApiRoutes } from './lib/openapi.ts'
 import { observeRequests } from './lib/request-log.ts'
 import { type CallMerchant, callMerchant } from './notifications/call-merchant.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
+import type { Delivering } from './notifications/deliveries/operations.ts'
 import { createOutbound, type Outbound } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
@@ -98,9 +100,22 @@ export async function buildApp(environment: Environment) {
 
 /** What has to happen without anybody asking, for the schemas this role has. */
 function backgroundWork(parts: Parts): Work[] {
-  const delivering = { ...parts, rules: retryRules, sources: payloadSources(parts) }
+  const delivering = {
+    ...parts,
+    rules: retryRules,
+    sources: payloadSources(parts),
+    ...(parts.role === 'orders' ? {} : callbackRecorder(parts)),
+  }
   const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts))
   if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work
+}
+
+/** A delivered callback becomes an event of its session. */
+function callbackRecorder(parts: Parts): Pick<Delivering, 'recordCallbackSent'> {
+  return {
+    recordCallbackSent: (account_id, { session_id, name, details }) =>
+      recordCallbackSent(parts, { account_id, session_id, name, ...details }),
+  }
 }

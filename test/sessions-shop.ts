@@ -41,10 +41,10 @@ export function partsOf({ sql, clock, ids, config }: TestServer) {
 export type Shop = Awaited<ReturnType<typeof startShop>>
 
 /** A server whose clock a test can move, and a test account with the default profile. */
-export async function startShop(options: { scopes?: readonly string[] } = {}) {
+export async function startShop(options: { scopes?: readonly string[]; work?: boolean } = {}) {
   const time = { ahead_ms: 0 }
   const clock: Clock = { now: () => new Date(Date.now() + time.ahead_ms) }
-  const server = await startServer({ work: false, clock })
+  const server = await startServer({ work: options.work ?? false, clock })
   const account = await createTestAccount(server, options)
   await ensureDefaultProfile(partsOf(server), account.account_id)
   const { call } = account
