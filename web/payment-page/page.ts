@@ -65,7 +65,12 @@ function restoreQuery(): boolean {
 
 function start(): void {
   document.body.classList.add('scripted')
-  if (place === 'popout') post({ type: 'AppLoaded' })
+  if (place === 'popout') {
+    post({ type: 'AppLoaded' })
+    // So that the way back from a bank leads here, and not to the merchant's page in this little window.
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere
+    document.cookie = `kvitt_popout=1; path=/v1/sessions/${encodeURIComponent(state.sid)}; max-age=3600; samesite=lax`
+  }
   if (query.get('loader') === 'true' || restoreQuery()) return
   document.addEventListener('submit', onSubmit)
   document.addEventListener('change', onChange)

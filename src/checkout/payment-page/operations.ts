@@ -1,18 +1,23 @@
 import { safeHref } from '../../lib/html.ts'
 import { findOperation } from '../operations-log/store.ts'
-import { type SessionParts, showSession } from '../sessions/operations.ts'
+import type { SessionParts } from '../sessions/operations.ts'
 import { causeOf, returnUrl, type SessionRow } from '../sessions/session.ts'
 import { findSession } from '../sessions/store.ts'
+import { type Customer, showOpen } from '../view/operations.ts'
 import type { Ended, MerchantView, SessionView, View } from './view.ts'
 
-/** What the page shows of this session; of one that can no longer be paid, how it ended and where the customer goes. */
-export async function readView(parts: SessionParts, sid: string): Promise<View> {
+/**
+ * What the page shows of this session; of one that can no longer be paid, how it ended and where the customer goes.
+ * The first time from this browser, an open session records the visit.
+ */
+export async function readView(parts: SessionParts, customer: Customer): Promise<View> {
+  const { sid } = customer
   const account_id = /^([PT]\d{8})\./.exec(sid)?.[1]
   // A null character in the address: PostgreSQL's text has none, so no id has one.
   const session = account_id && !sid.includes('\0') ? await findSession(parts.sql, account_id, sid, { events: true }) : undefined
   if (!session) return { stage: 'not_found' }
   const cause = causeOf(session, parts.clock.now())
-  if (cause === undefined) return { session: showSession(parts, session) as SessionView }
+  if (cause === undefined) return { session: (await showOpen(parts, customer, session)) as SessionView }
   const merchant = session.data.merchant as MerchantView | undefined
   const common = {
     ...(merchant ? { merchant } : {}),

@@ -110,7 +110,12 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
 
 async function render(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
   return renderPage({
-    view: await readView(parts, sid),
+    view: await readView(parts, {
+      sid,
+      ip: request.ip,
+      user_agent: request.headers['user-agent']?.slice(0, 1000),
+      request_id: request.id,
+    }),
     query: request.query,
     sid,
     accept_language: request.headers['accept-language'],

@@ -267,9 +267,14 @@ export async function readPayment(payments: Payments, session_id: string, operat
   return { session, operation, transaction: await findTransaction(payments.sql, account_id, operation.transaction_id) }
 }
 
+/** Our page for this session. */
+export function pageUrl({ config }: Pick<Payments, 'config'>, session_id: string): string {
+  return `${config.public_url}/?sid=${encodeURIComponent(session_id)}`
+}
+
 /** Where the customer goes now: to the merchant when the session is over, to our page while it can still be paid. */
 export function customerUrl({ config }: Payments, { session }: Pick<Paid, 'session'>): string {
-  const page = `${config.public_url}/?sid=${encodeURIComponent(session.id)}`
+  const page = pageUrl({ config }, session.id)
   const { transaction_id } = session
   switch (session.outcome) {
     case 'AUTHORIZED':

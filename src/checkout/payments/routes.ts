@@ -1,9 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { systemHeaders } from '../sessions/session.ts'
-import { customerUrl, type Paid, pay, readPayment } from './operations.ts'
+import { customerUrl, type Paid, pageUrl, pay, readPayment } from './operations.ts'
 
 const tags = ['payments']
 const open = { access: 'public' as const }
@@ -70,9 +71,9 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
       config: open,
       schema: { operationId: 'sessions_session_id_redirect_get', tags, summary: 'The customer comes back from the provider' },
     },
-    async ({ params }, reply) => {
+    async ({ params, headers }, reply) => {
       const paid = await readPayment(parts, params.sid, params.operation_id)
-      return reply.redirect(customerUrl(parts, paid), 302)
+      return reply.redirect(isEmbedded(headers) ? pageUrl(parts, paid.session.id) : customerUrl(parts, paid), 302)
     },
   )
 
@@ -95,6 +96,14 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
       return { keep_polling: true, poll_url: pollUrl(parts, paid) }
     },
   )
+}
+
+/**
+ * In the merchant's frame, or in a window that his page opened, our page tells him how it ended: the merchant's own return page must
+ * not open in there (clients §1.8). The page leaves the cookie in the window; frames of another site have none, but say what they are.
+ */
+function isEmbedded({ 'sec-fetch-dest': target, cookie = '' }: IncomingHttpHeaders): boolean {
+  return target === 'iframe' || /(^|;\s*)kvitt_popout=1/.test(cookie)
 }
 
 function pollUrl({ config }: Parts, { session, operation }: Paid): string {

@@ -55,6 +55,11 @@ export async function viewSession(parts: SessionParts, customer: Customer): Prom
   const { sid } = customer
   const session = (await findSession(parts.sql, accountOf(sid), sid, { events: true })) ?? sessionNotFound(sid)
   assertOpen(parts, session)
+  return showOpen(parts, customer, session)
+}
+
+/** An open session as its customer sees it; the first time from this browser is a visit. */
+export async function showOpen(parts: SessionParts, customer: Customer, session: FoundSession): Promise<Record<string, unknown>> {
   return show(parts, (await recordVisit(parts, customer, session)) ?? session)
 }
 
