@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { cardTokenRoutes } from './card-tokens/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -12,5 +13,6 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(sessionRoutes, parts)
   await app.register(transactionRoutes, parts)
   await app.register(paymentRoutes, parts)
+  await app.register(cardTokenRoutes, parts)
   await app.register(viewRoutes, parts)
 }

@@ -110,6 +110,11 @@ export const errors = {
   token_not_supported: [400, 'The payment product can not make such a token on this account.'],
   express_callback_failed: [400, 'The shop did not answer the shipping or discount callback as it must; nothing was changed.'],
 
+  // Card tokens
+  card_token_not_active: [400, 'The card token was deleted, or is not active.'],
+  card_token_blocked: [400, 'The issuer said never to try this card again.'],
+  card_token_retry_limit: [400, 'Payments with this card failed as often as the card scheme allows in its time.'],
+
   // Gateways
   simulator_test_accounts_only: [403, 'The simulator serves test accounts (`T…`) only.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>

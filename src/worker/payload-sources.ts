@@ -1,4 +1,6 @@
 import type { Parts } from '../app.ts'
+import { cardTokenView } from '../checkout/card-tokens/card-token.ts'
+import { findCardToken } from '../checkout/card-tokens/store.ts'
 import { readSession, showSession } from '../checkout/sessions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
 import { asOf, transactionView } from '../checkout/transactions/view.ts'
@@ -19,8 +21,11 @@ export function payloadSources(parts: Parts): PayloadSources {
       return transaction && transactionView(asOf(transaction, sequence))
     },
     session: async (account_id, id) => showSession(parts, await readSession(parts, account_id, id)),
-    // A token, and a settlement, is told by what stands in the notification.
-    card_token: async () => undefined,
+    card_token: async (account_id, id) => {
+      const token = await findCardToken(sql, account_id, id)
+      return token && cardTokenView(token)
+    },
+    // A settlement is told by what stands in the notification.
     settlement: async () => undefined,
   }
   if (role === 'orders') return orders

@@ -1,5 +1,7 @@
 import { type Db, json } from '../../lib/db.ts'
 import { insertNotifications } from '../../lib/outbox.ts'
+import { cardTokensOf } from '../card-tokens/card-token.ts'
+import { storeCardTokens } from '../card-tokens/store.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { insertSessionEvents, lastHash, sessionChain } from '../sessions/store.ts'
@@ -44,6 +46,7 @@ export async function writePayment(
     event_count: base?.event_count ?? 0,
     hash: base?.hash ?? new Uint8Array(),
   }
+  const tokens = transaction && operation.state === 'succeeded' ? cardTokensOf(transaction) : []
   const [changed] = await db`
     with recursive event as (${eventRows(db, events)}),
     event_chain as (${hashChain(db, before)}),
@@ -74,6 +77,7 @@ export async function writePayment(
     ),
     appended as (${insertEvents(db, before)}),
     recorded as (${settleOperations(db, [operation])}),
+    ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
     told as (${insertNotifications(db, account_id, notifications)})
     select id from changed`
   return changed !== undefined

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { recordTokenUse } from '../src/checkout/card-tokens/store.ts'
+import { createTestAccount, send, type TestAccount } from './client.ts'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+let shop: TestAccount
+before(async () => {
+  server = await startServer({ work: false })
+  shop = await createTestAccount(server, { account_id: 'T00000001' })
+})
+after(() => server.close())
+
+const creditcard = { type: 'payment_product_type', enabled: true, generate_payment_token: true, generate_recurrence_token: true }
+
+/** A customer pays by card and lets it be stored. Returns the transaction, with what `includes` adds. */
+async function stored(customer_id: string, number = '4000000000000002') {
+  const created = await shop.call('POST', '/v1/sessions', {
+    url: { return_url: 'https://shop.example/return' },
+    customer: { customer_id, email: 'a@example.com' },
+    order: {
+      amount: 39_800,
+      currency: 'NOK',
+      merchant_reference: 'order-1',
+      items: [{ id: '1', line_id: '1', description: 'Chair', quantity: 1, amount: 39_800, vat: 25 }],
+    },
+    configuration: { payex: { type: 'payment_type', creditcard } },
+  })
+  assert.equal(created.status, 200, JSON.stringify(created.body))
+  const body = { payment_product_type: 'payex.creditcard', card: { number, expiry: '12/39', cvc: '123' } }
+  await send(server.url, 'POST', `/v1/sessions/${created.body.id}/pay`, { body })
+  const session = await shop.call('GET', `/v1/sessions/${created.body.id}`)
+  const includes = 'includes=card.payment_token&includes=card.recurrence_token'
+  const transaction = await shop.call('GET', `/v1/transactions/${session.body.transaction_id}?${includes}`)
+  assert.equal(transaction.body.status, 'AUTHORIZED', JSON.stringify(transaction.body))
+  return transaction.body
+}
+
+const told = async (id: string) =>
+  (
+    await server.sql`select sequence, event from notifications.outbox where aggregate_type = 'card_token' and aggregate_id = ${id} order by 1`
+  ).map(({ sequence, event }) => [sequence, event])
+
+test('card tokens: stored with the payment that made them, listed by customer, told of', async () => {
+  const transaction = await stored('customer-1')
+  const { card } = transaction
+  const { status, body } = await shop.call('GET', '/v1/card-tokens?customer_id=customer-1')
+  assert.equal(status, 200)
+  assert.deepEqual(body.map(({ id }: { id: string }) => id).sort(), [card.payment_token_id, card.recurrence_token_id].sort())
+  const token = body.find(({ type }: { type: string }) => type === 'payment_token')
+  assert.match(token.id, /^[0-9a-f]{40}$/)
+  assert.equal(token.token, card.payment_token)
+  assert.equal(token.status, 'ACTIVE')
+  assert.equal(token.card_brand, 'visa')
+  assert.equal(token.masked_pan, '400000******0002')
+  assert.equal(token.pan_expiry_date, '12/2039')
+  assert.equal(token.transaction_id, transaction.id)
+  assert.equal('deleted_at' in token || 'failures' in token, false)
+  assert.deepEqual(await told(token.id), [[1, 'checkout_token_add']])
+  assert.deepEqual((await shop.call('GET', `/v1/card-tokens/${token.id}`)).body, token)
+  assert.deepEqual((await shop.call('GET', '/v1/card-tokens?customer_id=nobody')).body, [])
+})
+
+test('card tokens: page by page, newest first', async () => {
+  await stored('customer-2')
+  await stored('customer-2')
+  const all = (await shop.call('GET', '/v1/card-tokens?customer_id=customer-2')).body
+  const first = (await shop.call('GET', '/v1/card-tokens?customer_id=customer-2&limit=3')).body
+  const rest = (await shop.call('GET', `/v1/card-tokens?customer_id=customer-2&starting_after=${first[2].id}`)).body
+  assert.equal(all.length, 4)
+  assert.deepEqual([...first, ...rest], all)
+})
+
+test('card token delete: 200 with deleted_at, told of once, gone from the list unless asked for', async () => {
+  const { card } = await stored('customer-3')
+  const id = card.payment_token_id
+  const deleted = await shop.call('DELETE', `/v1/card-tokens/${id}`)
+  assert.equal(deleted.status, 200)
+  assert.equal(deleted.body.status, 'DELETED')
+  assert.equal(deleted.body.deleted_by, shop.client_id)
+  assert.deepEqual((await shop.call('DELETE', `/v1/card-tokens/${id}`)).body, deleted.body)
+  assert.deepEqual(await told(id), [
+    [1, 'checkout_token_add'],
+    [2, 'checkout_token_delete'],
+  ])
+  const listed = async (query: string) =>
+    (await shop.call('GET', `/v1/card-tokens?customer_id=customer-3${query}`)).body.map((token: { id: string }) => token.id)
+  assert.deepEqual(await listed(''), [card.recurrence_token_id])
+  assert.deepEqual((await listed('&include_deleted=true')).sort(), [id, card.recurrence_token_id].sort())
+  assert.deepEqual(await listed('&status=DELETED'), [id])
+})
+
+test('card tokens: 404 for another, and on another account', async () => {
+  const { card } = await stored('customer-4')
+  assert.equal((await shop.call('GET', '/v1/card-tokens/none')).status, 404)
+  assert.equal((await shop.call('DELETE', '/v1/card-tokens/none')).status, 404)
+  const other = await createTestAccount(server, { account_id: 'T00000002' })
+  assert.equal((await other.call('GET', `/v1/card-tokens/${card.payment_token_id}`)).status, 404)
+  assert.deepEqual((await other.call('GET', '/v1/card-tokens')).body, [])
+})
+
+test('card token use: failures are kept up to fifteen, a success clears them, a block is told of once', async () => {
+  const { card } = await stored('customer-5')
+  const token_id = card.payment_token_id
+  const use = (success: boolean, blocked: boolean) =>
+    server.sql`with changed as (select 1),
+      ${recordTokenUse(server.sql, 'T00000001', { token_id, success, blocked, at: new Date() })} done as (select 1)
+      select from changed`
+  const failures = async () =>
+    (await server.sql`select cardinality(failures) as count, status from checkout.card_tokens where id = ${token_id}`)[0]
+  for (let i = 0; i < 17; i++) await use(false, false)
+  assert.deepEqual({ ...(await failures()) }, { count: 15, status: 'ACTIVE' })
+  await use(true, false)
+  assert.deepEqual({ ...(await failures()) }, { count: 0, status: 'ACTIVE' })
+  await use(false, true)
+  await use(false, true)
+  assert.deepEqual({ ...(await failures()) }, { count: 2, status: 'SUSPENDED' })
+  assert.deepEqual(await told(token_id), [
+    [1, 'checkout_token_add'],
+    [2, 'checkout_token_update'],
+  ])
+})
