@@ -1,7 +1,8 @@
 /*
  * Terminology
  *
- * - card token: a stored card; the provider knows which. `payment_token`: for a purchase now and then. `recurrence_token`: for subscriptions
+ * - card token: a stored card; the provider knows which. `payment_token`: for a purchase now and then
+ * - recurrence token: the same, for subscriptions
  * - failure: a payment with the token that the provider refused. Card schemes fine merchants who try too often
  */
 import type { GatewayError } from '../../gateways/gateway.ts'
