@@ -26,6 +26,8 @@ export type Config = {
   log_level: string
 }
 
+const log_levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
 /** Reads the environment, or says which variable is wrong and what is allowed. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const port = Number(env.PORT || 8080)
@@ -33,6 +35,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const account_id = env.KVITT_ACCOUNT_ID || undefined
   if (account_id && !/^[PT]\d{8}$/.test(account_id)) {
     throw new Error(`KVITT_ACCOUNT_ID must be T or P and eight digits, not ${account_id}.`)
+  }
+  const log_level = env.KVITT_LOG || 'info'
+  if (!log_levels.includes(log_level)) throw new Error(`KVITT_LOG must be one of ${log_levels.join(', ')}, not ${log_level}.`)
+  for (const name of ['KVITT_PUBLIC_URL', 'CHECKOUT_URL']) {
+    if (env[name] && !/^https?:\/\//.test(env[name]))
+      throw new Error(`${name} must be a URL with http or https, not ${env[name]}.`)
   }
   return {
     port,
@@ -47,6 +55,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     checkout_url: env.CHECKOUT_URL?.replace(/\/+$/, '') || undefined,
     checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
     checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
-    log_level: env.KVITT_LOG || 'info',
+    log_level,
   }
 }
