@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { brandingRoutes } from './branding/routes.ts'
 import { cardTokenRoutes } from './card-tokens/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
@@ -15,4 +16,5 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(paymentRoutes, parts)
   await app.register(cardTokenRoutes, parts)
   await app.register(viewRoutes, parts)
+  await app.register(brandingRoutes, parts)
 }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { send } from './client.ts'
+import { type Shop, startShop } from './sessions-shop.ts'
+
+let shop: Shop
+before(async () => {
+  shop = await startShop()
+})
+after(() => shop.close())
+
+const image = (path: string) => send(shop.server.url, 'GET', `/v1/branding/${path}`)
+
+test('branding: named ways to pay as an SVG of the width asked for', async () => {
+  const { status, body, headers } = await image(
+    'logos/visa_mastercard_vipps_swish_instabank/variant/colors/color/cecece/width/420/logos.svg',
+  )
+  assert.equal(status, 200)
+  assert.match(headers.get('content-type')!, /^image\/svg\+xml/)
+  assert.match(body, /^<svg [^>]*width="420"/)
+  for (const label of ['Visa', 'Mastercard', 'Vipps', 'Swish', 'Instabank']) assert.ok(body.includes(`>${label}<`), label)
+})
+
+test('branding: the ways to pay of a profile, by id, and by account and name as WooCommerce asks', async () => {
+  const { body: profile } = await shop.call('GET', '/v1/admin/session/profiles/default')
+  const tail = 'variant/logomark/color/rgba(0,0,0,0.5)/width/600/dintero_top_frame.svg'
+  const one = await image(`profiles/${profile.id}/${tail}`)
+  const other = await image(`accounts/${shop.account_id}/profiles/default/${tail}`)
+  assert.equal(one.status, 200)
+  assert.equal(one.body, other.body)
+  assert.ok(one.body.includes('>Klarna<') && one.body.includes('rgba(0,0,0,0.5)'))
+})
+
+for (const path of [
+  'logos/unknown/variant/colors/color/fff/width/100/logos.svg',
+  'logos/visa/variant/neon/color/fff/width/100/logos.svg',
+  'logos/visa/variant/mono/color/%22%3E%3Cscript%3E/width/100/logos.svg',
+  'logos/visa/variant/mono/color/fff/width/wide/logos.svg',
+  'logos/visa/variant/mono/color/fff/width/100/logos.png',
+  'profiles/default/variant/mono/color/fff/width/100/logos.svg',
+  'accounts/T00000001/profiles/none/variant/mono/color/fff/width/100/logos.svg',
+]) {
+  test(`branding: 404 for ${path}`, async () => {
+    assert.equal((await image(path)).status, 404)
+  })
+}
