@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Browser, FrameLocator, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { type Event, embed, payByCard } from './embed.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
 
 let checkout: Checkout
@@ -17,62 +18,13 @@ after(async () => {
   await checkout?.close()
 })
 
-type Event = { handler: string; type?: string; [member: string]: unknown }
-type Embedded = {
-  id: string
-  page: Page
-  frame: FrameLocator
-  /** Waits for the nth event that a handler was called with. */
-  event(handler: string, nth?: number): Promise<Event>
-  events(): Promise<Event[]>
-}
-
-/** The merchant's page embeds the checkout with the real SDK. Every handler named keeps what it is called with. */
-async function embed(
-  options: { id?: string; handlers?: string[]; more?: string; session?: Parameters<Checkout['createSession']>[0] } = {},
-): Promise<Embedded> {
-  const handlers = options.handlers ?? ['onSession', 'onPayment', 'onPaymentError', 'onSessionCancel', 'onSessionNotFound']
-  const id =
-    options.id ??
-    (await checkout.createSession({ ...options.session, url: { return_url: `${shop.url}/accept?gateway=dintero` } })).id
-  shop.use(`
-    window.events = [];
-    const keep = (handler) => (event) => window.events.push({ handler, ...JSON.parse(JSON.stringify(event)) });
-    dintero.embed({
-      container: document.getElementById('checkout'), sid: ${JSON.stringify(id)}, endpoint: ${JSON.stringify(checkout.url)}, language: 'en',
-      ${handlers.map((name) => `${name}: keep('${name}')`).join(',\n')}
-      ${options.more ? `, ${options.more}` : ''}
-    }).then((checkout) => { window.checkout = checkout });`)
-  const context = await browser.newContext({ locale: 'en-GB' })
-  context.setDefaultTimeout(10_000)
-  const page = await context.newPage()
-  await page.goto(`${shop.url}/shop`)
-  await page.waitForFunction('window.checkout')
-  const events = () => page.evaluate('window.events') as Promise<Event[]>
-  return {
-    id,
-    page,
-    frame: page.frameLocator('#checkout iframe'),
-    events,
-    async event(handler, nth = 1) {
-      await page.waitForFunction(`window.events.filter((e) => e.handler === '${handler}').length >= ${nth}`)
-      return (await events()).filter((event) => event.handler === handler)[nth - 1]!
-    },
-  }
-}
-
+const stage = () => ({ checkout, browser, shop })
 const returns = () => shop.visits.filter(({ path }) => path === '/accept').length
-
-async function payByCard(frame: FrameLocator): Promise<void> {
-  await frame.getByTestId('product-dintero_psp.creditcard').check()
-  await frame.getByTestId('test-card').click()
-  await frame.getByTestId('pay').click()
-}
 
 test('embed: onSession, a height that fits, onPayment with the transaction when the customer pays', {
   skip: skipBrowser,
 }, async () => {
-  const { id, page, frame, event, events } = await embed()
+  const { id, page, frame, event, events } = await embed(stage())
   const loaded = await event('onSession')
   assert.equal(loaded.type, 'SessionLoaded')
   const { session } = loaded as unknown as { session: { id: string; order: { amount: number; items: unknown[] } } }
@@ -92,7 +44,7 @@ test('embed: onSession, a height that fits, onPayment with the transaction when 
 })
 
 test('embed: the browser goes to href when the merchant has no handler', { skip: skipBrowser }, async () => {
-  const { page, frame } = await embed({ handlers: ['onSession'] })
+  const { page, frame } = await embed(stage(), { handlers: ['onSession'] })
   await payByCard(frame)
   await page.waitForURL(`${shop.url}/accept?gateway=dintero&transaction_id=**`)
   await page.context().close()
@@ -104,7 +56,7 @@ test('embed: a bank page in the frame comes back to our page, which tells the me
     ['decline', 'onPaymentError', 'SessionPaymentError'],
   ] as const) {
     const before = returns()
-    const { page, frame, event } = await embed()
+    const { page, frame, event } = await embed(stage())
     await frame.getByTestId('product-klarna.klarna').check()
     await frame.getByTestId('pay').click()
     await frame.getByTestId(decision).click()
@@ -118,13 +70,13 @@ test('embed: a bank page in the frame comes back to our page, which tells the me
 })
 
 test('embed: onSessionNotFound when the session is unknown', { skip: skipBrowser }, async () => {
-  const { page, event } = await embed({ id: `${checkout.account.account_id}.unknown` })
+  const { page, event } = await embed(stage(), { id: `${checkout.account.account_id}.unknown` })
   assert.equal((await event('onSessionNotFound')).type, 'SessionNotFound')
   await page.context().close()
 })
 
 test('embed: onSessionCancel when the customer gives up', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed()
+  const { page, frame, event } = await embed(stage())
   await frame.getByTestId('cancel').click()
   const told = await event('onSessionCancel')
   assert.equal(told.type, 'SessionCancel')
@@ -134,7 +86,7 @@ test('embed: onSessionCancel when the customer gives up', { skip: skipBrowser },
 
 test('embed: lock, update, refresh; an unchanged refresh is told once in five seconds', { skip: skipBrowser }, async () => {
   const handlers = ['onSession', 'onSessionLocked', 'onSessionLockFailed']
-  const { id, page, frame, event, events } = await embed({ handlers })
+  const { id, page, frame, event, events } = await embed(stage(), { handlers })
   await event('onSession')
   const locked = (await page.evaluate('window.checkout.lockSession()')) as Event
   assert.match(String(locked.pay_lock_id), /^[0-9a-f-]{36}$/)
@@ -163,7 +115,7 @@ test('embed: lock, update, refresh; an unchanged refresh is told once in five se
 })
 
 test('embed: validation is asked for at pay; a refusal is shown, the next press asks again', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed({
+  const { page, frame, event } = await embed(stage(), {
     more: `onValidateSession: (event, checkout, answer) => {
       window.events.push({ handler: 'onValidateSession', amount: event.session.order.amount });
       const refused = window.events.filter(({ handler }) => handler === 'onValidateSession').length === 1;
@@ -179,7 +131,7 @@ test('embed: validation is asked for at pay; a refusal is shown, the next press 
 })
 
 test('embed: the product is told when the customer or the merchant selects one', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed({ handlers: ['onSession', 'onActivePaymentType'] })
+  const { page, frame, event } = await embed(stage(), { handlers: ['onSession', 'onActivePaymentType'] })
   await frame.getByTestId('product-vipps').check()
   assert.equal((await event('onActivePaymentType')).payment_product_type, 'vipps')
   await page.evaluate("window.checkout.setActivePaymentProductType('dintero_psp.creditcard')")
@@ -192,7 +144,7 @@ test('embed: the product is told when the customer or the merchant selects one',
 })
 
 test('embed: the language is the one asked for, and the merchant is told when it changes', { skip: skipBrowser }, async () => {
-  const { page, frame } = await embed()
+  const { page, frame } = await embed(stage())
   await frame.getByTestId('card-number').fill('4000')
   await frame.getByTestId('language').selectOption('no')
   await frame.getByText('Din bestilling').waitFor()

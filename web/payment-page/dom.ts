@@ -4,6 +4,24 @@ import type { PageState, ScriptText } from '../../src/checkout/payment-page/prot
 export let state: PageState = JSON.parse(document.getElementById('state')?.textContent ?? '{}')
 
 export const query = new URLSearchParams(location.search)
+
+/** True when the page came without its query, as from a bank, and took it from the tab's memory. */
+export const restored = rememberQuery()
+
+function rememberQuery(): boolean {
+  const key = `kvitt:${state.sid}`
+  try {
+    if (query.has('sdk')) sessionStorage.setItem(key, query.toString())
+    const kept = new URLSearchParams(sessionStorage.getItem(key) ?? '')
+    if (query.has('sdk') || !kept.has('sdk')) return false
+    for (const [name, value] of kept) if (!query.has(name)) query.set(name, value)
+    return true
+  } catch {
+    // Storage may be forbidden in a frame; then a payment that failed at the bank goes on without its query.
+    return false
+  }
+}
+
 export const text = (name: ScriptText) => state.texts[name]
 
 export const find = <T extends HTMLElement = HTMLElement>(selector: string, root: ParentNode = document) =>

@@ -2,7 +2,7 @@
  * The script of the payment page. The server renders everything; the script formats and checks fields, pays without
  * leaving the page, and speaks with the merchant's page through the Web SDK's messages.
  */
-import { find, query, selectedType, selectProduct, state } from './dom.ts'
+import { find, query, restored, selectedType, selectProduct, state } from './dom.ts'
 import { addressCallbackResult, changeCodes, chooseShipping, codes, saveAddress, showCustomerType } from './express.ts'
 import { watchFields } from './fields.ts'
 import { listen, place, post, watchHeight } from './messages.ts'
@@ -49,20 +49,6 @@ function onClick({ target }: Event): void {
   if (button?.dataset.action === 'remove-code') void changeCodes(codes().filter((code) => code !== button.dataset.code))
 }
 
-/** A bank sends the customer back without our query; the tab remembers it. Storage may be forbidden in a frame. */
-function restoreQuery(): boolean {
-  try {
-    const key = `kvitt:${state.sid}`
-    const kept = sessionStorage.getItem(key)
-    if (kept && !state.final && !query.has('sdk') && new URLSearchParams(kept).has('sdk')) {
-      location.replace(`/?${kept}`)
-      return true
-    }
-    if (query.has('sdk')) sessionStorage.setItem(key, query.toString())
-  } catch {}
-  return false
-}
-
 function start(): void {
   document.body.classList.add('scripted')
   if (place === 'popout') {
@@ -71,7 +57,12 @@ function start(): void {
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere
     document.cookie = `kvitt_popout=1; path=/v1/sessions/${encodeURIComponent(state.sid)}; max-age=3600; samesite=lax`
   }
-  if (query.get('loader') === 'true' || restoreQuery()) return
+  if (query.get('loader') === 'true') return
+  if (restored && !state.final) {
+    // The server has to know the query too, to render the page that it asks for.
+    location.replace(`/?${query}`)
+    return
+  }
   document.addEventListener('submit', onSubmit)
   document.addEventListener('change', onChange)
   document.addEventListener('click', onClick)

@@ -59,7 +59,8 @@ export function popOutHandlers(reload: () => Promise<unknown>) {
     ValidatingPopOut: () => say(text('validating'), 'info'),
     ClosedPopOut: () => {
       opened = false
-      say('')
+      // Why the merchant refused the order stays.
+      if (find('#message')?.dataset.kind === 'info') say('')
       drawPopOutButton()
       void reload()
     },

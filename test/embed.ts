@@ -1,0 +1,62 @@
+import type { Browser, FrameLocator, Page } from 'playwright-core'
+import type { Shop } from './browser.ts'
+import type { Checkout } from './page-server.ts'
+
+export type Stage = { checkout: Checkout; browser: Browser; shop: Shop }
+export type Event = { handler: string; type?: string; [member: string]: unknown }
+export type Embedded = {
+  id: string
+  page: Page
+  frame: FrameLocator
+  /** Waits for the nth event that a handler was called with. */
+  event(handler: string, nth?: number): Promise<Event>
+  events(): Promise<Event[]>
+}
+
+/** The merchant's page embeds the checkout with the real SDK. Every handler named keeps what it is called with. */
+export async function embed(
+  { checkout, browser, shop }: Stage,
+  options: {
+    id?: string
+    handlers?: string[]
+    more?: string
+    sdk?: boolean
+    session?: Parameters<Checkout['createSession']>[0]
+  } = {},
+): Promise<Embedded> {
+  const handlers = options.handlers ?? ['onSession', 'onPayment', 'onPaymentError', 'onSessionCancel', 'onSessionNotFound']
+  const id =
+    options.id ??
+    (await checkout.createSession({ ...options.session, url: { return_url: `${shop.url}/accept?gateway=dintero` } })).id
+  shop.use(`
+    window.events = [];
+    const keep = (handler) => (event) => window.events.push({ handler, ...JSON.parse(JSON.stringify(event)) });
+    dintero.embed({
+      container: document.getElementById('checkout'), sid: ${JSON.stringify(id)}, endpoint: ${JSON.stringify(checkout.url)}, language: 'en',
+      ${handlers.map((name) => `${name}: keep('${name}')`).join(',\n')}
+      ${options.more ? `, ${options.more}` : ''}
+    }).then((checkout) => { window.checkout = checkout });`)
+  const context = await browser.newContext({ locale: 'en-GB' })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  await page.goto(`${shop.url}/shop`)
+  await page.waitForFunction('window.checkout')
+  const events = () => page.evaluate('window.events') as Promise<Event[]>
+  return {
+    id,
+    page,
+    frame: page.frameLocator('#checkout iframe'),
+    events,
+    async event(handler, nth = 1) {
+      await page.waitForFunction(`window.events.filter((e) => e.handler === '${handler}').length >= ${nth}`)
+      return (await events()).filter((event) => event.handler === handler)[nth - 1]!
+    },
+  }
+}
+
+/** Selects the card, fills in the test card and pays. Works in a frame and in a window. */
+export async function payByCard(frame: Pick<FrameLocator, 'getByTestId'>): Promise<void> {
+  await frame.getByTestId('product-dintero_psp.creditcard').check()
+  await frame.getByTestId('test-card').click()
+  await frame.getByTestId('pay').click()
+}
