@@ -15,11 +15,12 @@ const rules: [from: RegExp, to: RegExp][] = [
   [/^src\/worker\//, /^src\//],
   [/^src\/(app|bridge|main)\.ts$/, /^src\//],
   [/^src\/commands\//, /^src\//],
+  [/^src\/verify\//, /^src\/(verify|orders|checkout|lib)\//],
   [/^web\//, /^(web\/|src\/checkout\/payment-page\/protocol\.ts$)/],
 ]
 // The core: no I/O, no clock, no chance, no environment. Named after its noun; the other three names are the shell.
 const shell = /\/(routes|operations|store|work)\.ts$|\.test\.ts$/
-const core = /^src\/(orders|checkout)\/(?!payment-page\/)/
+const core = /^src\/(orders|checkout|verify)\/(?!payment-page\/)/
 const impure = /Date\.now|new Date\(\)|Math\.random|randomUUID|from 'node:|process\.|await |from '(fastify|postgres)'/
 
 const sources = ['src', 'web']

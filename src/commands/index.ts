@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 /** Every command, by name, loaded when it is used. A new one: a file here with one exported `Command`, and a line in this list. */
 export const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./start.ts')).start,
+  verify: async () => (await import('./verify.ts')).verifyCommand,
   migrate: async () => (await import('./migrate.ts')).migrateCommand,
   'account create': async () => (await import('./account-create.ts')).accountCreate,
   'client create': async () => (await import('./client.ts')).clientCreate,

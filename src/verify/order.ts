@@ -1,0 +1,89 @@
+import { foldDraft } from '../orders/drafts/draft.ts'
+import { foldOrder, type Order } from '../orders/orders/order.ts'
+import { orderSummary } from '../orders/orders/summary.ts'
+import {
+  compareChain,
+  compareNotifications,
+  compareRows,
+  type Difference,
+  Findings,
+  type Link,
+  moment,
+  type Told,
+} from './difference.ts'
+import type { OrderRead } from './store.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+/** An order against its events: columns, lines, authorizations, stores, names, chain, notifications. */
+export function verifyOrder({ account_id, id, row, hash, events, ...rest }: OrderRead): Difference[] {
+  const findings = new Findings(account_id, 'order', id)
+  compareChain(findings, events, row.version as number, hash)
+  for (const { sequence, type, event_id, body } of events) {
+    findings.compare(`event ${sequence} type`, body.type, type)
+    findings.compare(`event ${sequence} event_id`, body.id, event_id)
+    findings.compare(`event ${sequence} version`, body.version, sequence)
+  }
+  const order = folded(findings, () => foldOrder(events.map(({ body }) => body)))
+  if (!order) return findings.list
+  const { lines, stores, created_at, updated_at, search, ...columns } = orderSummary(order)
+  for (const [name, value] of Object.entries(columns)) findings.compare(name, value, row[name])
+  findings.compare('search', search, row.search)
+  findings.compare('created_at', moment(created_at), moment(row.created_at))
+  findings.compare('updated_at', moment(updated_at), moment(row.updated_at))
+  const keyed = (rows: readonly Row[], ...keys: string[]) =>
+    new Map(rows.map((line) => [keys.map((key) => String(line[key])).join(' '), line]))
+  compareRows(findings, 'line', keyed(lines, 'line_id'), keyed(rest.lines, 'line_id'))
+  const authorizations = authorizationRows(order)
+  compareRows(
+    findings,
+    'authorization',
+    keyed(authorizations, 'authorization_id', 'line_id'),
+    keyed(rest.authorizations, 'authorization_id', 'line_id'),
+  )
+  findings.compare('stores', [...stores].sort(), [...rest.stores].sort())
+  findings.compare('names', [...new Set([order.id, order.order_id])].sort(), [...rest.names].sort())
+  compareNotifications(findings, notificationsOf(events), rest.told)
+  return findings.list
+}
+
+/** What is announced of each event; the creation of an order is announced by its draft. */
+function notificationsOf(events: readonly (Link & { type: string })[]): Told[] {
+  return events
+    .filter(({ type }) => type !== 'created')
+    .map(({ sequence, type }) => [sequence, type === 'service' ? 'shopping_order_event_add' : 'shopping_order_update'])
+}
+
+function authorizationRows({ authorizations }: Order): Row[] {
+  return [...authorizations].flatMap(([authorization_id, lines]) =>
+    [...lines].map(([line_id, sums]) => ({ authorization_id, line_id, ...sums })),
+  )
+}
+
+/** A draft against its events. */
+export function verifyDraft({ account_id, id, row, hash, events, told }: OrderRead): Difference[] {
+  const findings = new Findings(account_id, 'draft', id)
+  compareChain(findings, events, row.version as number, hash)
+  const draft = folded(findings, () => foldDraft(id, events.map(({ body }) => body) as never))
+  if (!draft) return findings.list
+  const { version, status, currency, updated_at } = draft
+  for (const [name, value] of Object.entries({ version, status, currency })) findings.compare(name, value, row[name])
+  findings.compare('updated_at', moment(updated_at), moment(row.updated_at))
+  const expected = events.map(({ sequence, body: { type } }): Told => {
+    if (type === 'created') return [sequence, 'shopping_draft_add']
+    return [sequence, (type as string) === 'completed' ? 'shopping_draft_complete' : 'shopping_draft_update']
+  })
+  compareNotifications(findings, expected, told)
+  return findings.list
+}
+
+function folded<T>(findings: Findings, fold: () => T | undefined): T | undefined {
+  try {
+    const state = fold()
+    if (state === undefined) findings.add('events', 'at least one', null)
+    return state
+  } catch (error) {
+    findings.add('events', 'a history that can be replayed', (error as Error).message)
+    return undefined
+  }
+}

@@ -1,0 +1,196 @@
+import type { OperationRow } from '../checkout/operations-log/operation.ts'
+import type { SessionRow } from '../checkout/sessions/session.ts'
+import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
+import type { Sql } from '../lib/db.ts'
+import type { OrderEvent } from '../orders/orders/order.ts'
+import type { Link, Told } from './difference.ts'
+
+/** Where a page starts: after this aggregate. */
+export type After = { account_id: string; id: string }
+/** What to read: `account_id` is null for all accounts. */
+export type Page = { account_id: string | null; after: After; limit: number }
+
+type Read = After & { hash: string; told: Told[] }
+type Row = Readonly<Record<string, unknown>>
+export type OrderRead = Read & {
+  row: Row
+  events: (Link & { type: string; event_id: string; body: OrderEvent })[]
+  lines: Row[]
+  authorizations: Row[]
+  stores: string[]
+  names: string[]
+}
+export type OperationRead = Pick<OperationRow, 'id' | 'kind' | 'state' | 'amount' | 'request' | 'outcome'>
+export type TransactionRead = Read & {
+  row: TransactionRow
+  events: (EventRow & Link)[]
+  operations: OperationRead[]
+  session: Pick<SessionRow, 'transaction_id'> | null
+  simulator: { authorized: number; captured: number; refunded: number; voided: number } | null
+}
+export type SessionRead = After & {
+  row: SessionRow
+  hash: string
+  events: Link[]
+  transaction: Pick<TransactionRow, 'session_id' | 'authorized_at'> | null
+  operations: OperationRead[]
+}
+
+/** The PostgreSQL schemas that the database has. */
+export async function listSchemas(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select nspname as name from pg_namespace where nspname in ('orders', 'checkout', 'simulator', 'notifications')`
+  return rows.map(({ name }) => name)
+}
+
+const zero = '00000000-0000-0000-0000-000000000000'
+
+/** Orders, each with everything that belongs to it: one statement, so that a page is one moment of the database. */
+export function listOrders(sql: Sql, { account_id, after, limit }: Page): Promise<OrderRead[]> {
+  return sql<OrderRead[]>`
+    select o.account_id, o.id, encode(o.hash, 'hex') as hash, to_jsonb(o) as row,
+      (select coalesce(jsonb_agg(to_jsonb(x) order by x.sequence), '[]') from (
+        select e.version as sequence, e.type, e.event_id, e.body, encode(e.hash, 'hex') as hash,
+          e.hash = sha256(coalesce(lag(e.hash) over (order by e.version), '') || convert_to(e.body::text, 'UTF8')) as linked
+        from orders.order_events e where e.account_id = o.account_id and e.order_uuid = o.id) x) as events,
+      (select coalesce(jsonb_agg(to_jsonb(l) - '{account_id,order_uuid}'::text[]), '[]') from orders.order_lines l
+       where l.account_id = o.account_id and l.order_uuid = o.id) as lines,
+      (select coalesce(jsonb_agg(to_jsonb(a) - '{account_id,order_uuid}'::text[]), '[]') from orders.order_authorizations a
+       where a.account_id = o.account_id and a.order_uuid = o.id) as authorizations,
+      (select coalesce(jsonb_agg(s.store_id), '[]') from orders.order_stores s
+       where s.account_id = o.account_id and s.order_uuid = o.id) as stores,
+      (select coalesce(jsonb_agg(n.name), '[]') from orders.names n
+       where n.account_id = o.account_id and n.name in (o.order_id, o.id::text) and n.order_uuid = o.id) as names,
+      (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
+       where t.account_id = o.account_id and t.aggregate_type = 'order' and t.aggregate_id = o.id::text) as told
+    from orders.orders o
+    where (o.account_id, o.id) > (${after.account_id}, ${after.id || zero}::uuid)
+      and (${account_id}::text is null or o.account_id = ${account_id})
+    order by o.account_id, o.id
+    limit ${limit}`
+}
+
+/** Drafts with their events. */
+export function listDrafts(sql: Sql, { account_id, after, limit }: Page): Promise<OrderRead[]> {
+  return sql<OrderRead[]>`
+    select d.account_id, d.id, encode(d.hash, 'hex') as hash, to_jsonb(d) as row,
+      (select coalesce(jsonb_agg(to_jsonb(x) order by x.sequence), '[]') from (
+        select e.version as sequence, e.body, encode(e.hash, 'hex') as hash,
+          e.hash = sha256(coalesce(lag(e.hash) over (order by e.version), '') || convert_to(e.body::text, 'UTF8')) as linked
+        from orders.draft_events e where e.account_id = d.account_id and e.draft_id = d.id) x) as events,
+      (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
+       where t.account_id = d.account_id and t.aggregate_type = 'draft' and t.aggregate_id = d.id::text) as told
+    from orders.drafts d
+    where (d.account_id, d.id) > (${after.account_id}, ${after.id || zero}::uuid)
+      and (${account_id}::text is null or d.account_id = ${account_id})
+    order by d.account_id, d.id
+    limit ${limit}`
+}
+
+/** Transactions with their events, operations, session, and what the simulator's book says of them. */
+export function listTransactions(sql: Sql, { account_id, after, limit }: Page, simulator: boolean): Promise<TransactionRead[]> {
+  return sql<TransactionRead[]>`
+    select t.account_id, t.id, encode(t.hash, 'hex') as hash, to_jsonb(t) as row,
+      (select coalesce(jsonb_agg(to_jsonb(x) order by x.sequence), '[]') from (
+        select e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id, e.correlation_request_id, e.operation_id,
+          e.data, e.created_at, e.created_by, encode(e.hash, 'hex') as hash,
+          e.hash = sha256(coalesce(lag(e.hash) over (order by e.sequence), '') || convert_to(jsonb_build_array(e.sequence, e.event,
+            e.transaction_status, e.success, e.amount, e.request_id, e.correlation_request_id, e.operation_id, e.data, e.created_at,
+            e.created_by)::text, 'UTF8')) as linked
+        from checkout.transaction_events e where e.account_id = t.account_id and e.transaction_id = t.id) x) as events,
+      (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from (
+        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        where o.account_id = t.account_id and o.transaction_id = t.id order by o.created_at) p) as operations,
+      (select jsonb_build_object('transaction_id', s.transaction_id) from checkout.sessions s
+       where s.account_id = t.account_id and s.id = t.session_id) as session,
+      (select coalesce(jsonb_agg(jsonb_build_array(n.sequence, n.event)), '[]') from notifications.outbox n
+       where n.account_id = t.account_id and n.aggregate_type = 'transaction' and n.aggregate_id = t.id) as told,
+      ${simulator ? simulatorTotals(sql) : sql`null::jsonb`} as simulator
+    from checkout.transactions t
+    where (t.account_id, t.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or t.account_id = ${account_id})
+    order by t.account_id, t.id
+    limit ${limit}`
+}
+
+function simulatorTotals(sql: Sql) {
+  return sql`(
+    select jsonb_build_object('authorized', coalesce(sum(p.authorized), 0), 'captured', coalesce(sum(p.captured), 0),
+      'refunded', coalesce(sum(p.refunded), 0), 'voided', coalesce(sum(p.voided), 0))
+    from simulator.payments p where p.account_id = t.account_id and p.transaction_id = t.id)`
+}
+
+/** Sessions with their events, their payments, and their transaction. */
+export function listSessions(sql: Sql, { account_id, after, limit }: Page): Promise<SessionRead[]> {
+  return sql<SessionRead[]>`
+    select s.account_id, s.id, encode(s.hash, 'hex') as hash, to_jsonb(s) - 'data' as row,
+      (select coalesce(jsonb_agg(to_jsonb(x) order by x.sequence), '[]') from (
+        select e.sequence, encode(e.hash, 'hex') as hash,
+          e.hash = sha256(coalesce(lag(e.hash) over (order by e.sequence), '') || convert_to(e.body::text, 'UTF8')) as linked
+        from checkout.session_events e where e.account_id = s.account_id and e.session_id = s.id) x) as events,
+      (select jsonb_build_object('session_id', t.session_id, 'authorized_at', t.authorized_at) from checkout.transactions t
+       where t.account_id = s.account_id and t.id = s.transaction_id) as transaction,
+      (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from (
+        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        where o.account_id = s.account_id and o.id = s.operation_id
+        union
+        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        where o.account_id = s.account_id and o.transaction_id = s.transaction_id and o.kind = 'authorize') p) as operations
+    from checkout.sessions s
+    where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
+    order by s.account_id, s.id
+    limit ${limit}`
+}
+
+export type Stray = { account_id: string; aggregate_type: string; aggregate_id: string; what: string }
+
+/** Rows of orders that belong to no aggregate; at most `limit`. */
+export function listOrderStrays(sql: Sql, account_id: string | null, limit: number): Promise<Stray[]> {
+  return sql<Stray[]>`
+    select distinct e.account_id, 'order' as aggregate_type, e.order_uuid::text as aggregate_id, 'events' as what
+    from orders.order_events e left join orders.orders o on o.account_id = e.account_id and o.id = e.order_uuid
+    where o.id is null and (${account_id}::text is null or e.account_id = ${account_id})
+    union
+    select distinct l.account_id, 'order', l.order_uuid::text, 'lines'
+    from orders.order_lines l left join orders.orders o on o.account_id = l.account_id and o.id = l.order_uuid
+    where o.id is null and (${account_id}::text is null or l.account_id = ${account_id})
+    union
+    select distinct e.account_id, 'draft', e.draft_id::text, 'events'
+    from orders.draft_events e left join orders.drafts d on d.account_id = e.account_id and d.id = e.draft_id
+    where d.id is null and (${account_id}::text is null or e.account_id = ${account_id})
+    limit ${limit}`
+}
+
+/** Rows of checkout that belong to no aggregate: events, and operations that are settled as if they had one. */
+export function listCheckoutStrays(sql: Sql, account_id: string | null, limit: number): Promise<Stray[]> {
+  return sql<Stray[]>`
+    select distinct e.account_id, 'transaction' as aggregate_type, e.transaction_id as aggregate_id, 'events' as what
+    from checkout.transaction_events e left join checkout.transactions t on t.account_id = e.account_id and t.id = e.transaction_id
+    where t.id is null and (${account_id}::text is null or e.account_id = ${account_id})
+    union
+    select distinct e.account_id, 'session', e.session_id, 'events'
+    from checkout.session_events e left join checkout.sessions s on s.account_id = e.account_id and s.id = e.session_id
+    where s.id is null and (${account_id}::text is null or e.account_id = ${account_id})
+    union
+    select o.account_id, 'operation', o.id::text, 'a ' || o.kind || ' that is ' || o.state || ' without a transaction'
+    from checkout.operations o left join checkout.transactions t on t.account_id = o.account_id and t.id = o.transaction_id
+    where t.id is null and (o.kind <> 'authorize' or o.state = 'succeeded')
+      and (${account_id}::text is null or o.account_id = ${account_id})
+    union
+    select o.account_id, 'operation', o.id::text, 'a ' || o.kind || ' that is ' || o.state || ' without a session'
+    from checkout.operations o left join checkout.sessions s on s.account_id = o.account_id and s.id = o.session_id
+    where s.id is null and (${account_id}::text is null or o.account_id = ${account_id})
+    limit ${limit}`
+}
+
+/** Payments in the simulator's book that hold money which checkout knows nothing of, and asks nobody about any more. */
+export function listSimulatorStrays(sql: Sql, account_id: string | null, limit: number): Promise<Stray[]> {
+  return sql<Stray[]>`
+    select p.account_id, 'transaction' as aggregate_type, p.transaction_id as aggregate_id,
+      'payment ' || p.id || ' in the simulator''s book, of ' || p.authorized as what
+    from simulator.payments p
+    left join checkout.transactions t on t.account_id = p.account_id and t.id = p.transaction_id
+    where t.id is null and p.authorized - p.voided > 0 and (${account_id}::text is null or p.account_id = ${account_id})
+      and not exists (select from checkout.operations o where o.account_id = p.account_id and o.transaction_id = p.transaction_id
+        and o.next_attempt_at is not null)
+    limit ${limit}`
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Difference } from '../src/verify/difference.ts'
+import { verify } from '../src/verify/operations.ts'
+import { createTestAccount, send, type TestAccount } from './client.ts'
+import { startServer, type TestServer } from './server.ts'
+import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
+
+let server: TestServer
+let shop: TestAccount
+const told: Acknowledged[] = []
+const stories: Story[] = [
+  {
+    amount: 10_000,
+    steps: [
+      { kind: 'capture', amount: 4_000 },
+      { kind: 'capture', amount: 6_000 },
+      { kind: 'refund', amount: 1_000 },
+    ],
+  },
+  { amount: 5_000, steps: [{ kind: 'void' }] },
+  { amount: 7_000, simulate: 'decline', steps: [] },
+  { amount: 8_000, simulate: 'hold', steps: [] },
+  // Answered with a time-out: pending until the resolver comes.
+  { amount: 9_000, card: '4100000000000019', steps: [{ kind: 'capture', amount: 9_000 }] },
+]
+
+before(async () => {
+  server = await startServer({ work: false })
+  shop = await createTestAccount(server, { account_id: 'T00000008' })
+  const call: Call = (method, path, body, options = {}) =>
+    options.public
+      ? send(server.url, method, path, { body })
+      : shop.call(method, path, body, options.key ? { 'idempotency-key': options.key } : {})
+  for (const [index, story] of stories.entries()) {
+    const one = nothing()
+    await walk(call, shop.account_id, `walk-${index}`, story, one)
+    told.push(one)
+  }
+  const path = `/v1/accounts/${shop.account_id}/shopping/orders`
+  const items = [
+    { line_id: 1, gross_amount: 500, tax_lines: [] },
+    { line_id: 2, gross_amount: 300, tax_lines: [] },
+  ]
+  const draft = await shop.call('POST', `${path.replace('orders', 'draft_orders')}`, {
+    order: { currency: 'NOK', items, store: { id: 'oslo' } },
+    options: { multiple_authorizations: true },
+  })
+  const made = await shop.call('PUT', `${path.replace('orders', 'draft_orders')}/${draft.body.id}/complete`)
+  const multiple = made.body.orders[0].order_id
+  assert.equal(
+    (await shop.call('POST', `${path}/${multiple}/authorizations`, { id: 'a-1', items: [{ line_id: 1, amount: 500 }] })).status,
+    200,
+  )
+  assert.equal(
+    (await shop.call('POST', `${path}/${multiple}/events`, { state: 'success', service: 'erp', service_status: 'seen' })).status,
+    200,
+  )
+  told.push({ ...nothing(), order_id: multiple })
+})
+after(() => server.close())
+
+async function differences(account_id: string | null = null): Promise<Difference[]> {
+  const found: Difference[] = []
+  await verify(server.sql, { account_id, page_size: 2, onDifference: (difference) => found.push(difference) })
+  return found
+}
+
+test('verify: no difference in what the services wrote, finished or under way', async () => {
+  assert.deepEqual(await differences(), [])
+  const result = await verify(server.sql, { account_id: null, onDifference: () => {} })
+  assert.deepEqual(result, { checked: { drafts: 6, orders: 6, sessions: 5, transactions: 4 }, differences: 0 })
+  const other = await verify(server.sql, { account_id: 'T99999999', onDifference: () => {} })
+  assert.deepEqual(Object.values(other.checked), [0, 0, 0, 0])
+})
+
+// Each statement breaks one thing; `first` is the transaction of the first story, `last` the one whose capture nobody knows of.
+const tampering: [what: RegExp, type: string, statement: string][] = [
+  [/^captured$/, 'order', 'update orders.orders set captured = captured - 1 where captured > 0'],
+  [/^payment_status$/, 'order', `update orders.orders set payment_status = 'paid' where payment_status = 'pending'`],
+  [/^customer_id$/, 'order', `update orders.orders set customer_id = 'somebody' where true`],
+  [/^line 1 captured$/, 'order', 'update orders.order_lines set captured = captured - 1, refunded = 0 where captured > 0'],
+  [/^line 1$/, 'order', 'delete from orders.order_lines where captured > 0'],
+  [/^authorization a-1 1 authorized$/, 'order', 'update orders.order_authorizations set authorized = authorized + 1'],
+  [/^stores$/, 'order', 'delete from orders.order_stores'],
+  [/^names$/, 'order', 'delete from orders.names where name in (select order_id from orders.orders)'],
+  [
+    /^hash of event 2$/,
+    'order',
+    `update orders.order_events set body = body || '{"created_by": "x"}' where version = 2 and type <> 'service'`,
+  ],
+  [/^hash of event 2$/, 'order', `update orders.order_events set hash = sha256(hash) where version = 2 and type <> 'service'`],
+  [/^event 2$/, 'order', 'delete from orders.order_events where version = 2'],
+  [
+    /^number of events$/,
+    'order',
+    `delete from orders.order_events e where version > 1 and not exists (
+     select from orders.order_events l where l.order_uuid = e.order_uuid and l.version > e.version)`,
+  ],
+  [/^events$/, 'order', 'delete from orders.orders'],
+  [
+    /^notification 2 shopping_order_update$/,
+    'order',
+    `delete from notifications.outbox where aggregate_type = 'order' and sequence = 2`,
+  ],
+  [/^status$/, 'draft', `update orders.drafts set status = 'open'`],
+  [/^hash of event 1$/, 'draft', `update orders.draft_events set body = body || '{"currency": "SEK"}' where version = 1`],
+  [/^notification 1 shopping_draft_add$/, 'draft', `delete from notifications.outbox where event = 'shopping_draft_add'`],
+  [/^hash$/, 'session', `update checkout.sessions set hash = sha256('')`],
+  [/^outcome$/, 'session', `update checkout.sessions set outcome = null where outcome = 'AUTHORIZED'`],
+  [/^transaction_id$/, 'session', `update checkout.sessions set transaction_id = 'none' where outcome = 'AUTHORIZED'`],
+  [/^hash of event 1$/, 'session', `update checkout.session_events set body = body || '{"x": 1}' where sequence = 1`],
+  [/^captured$/, 'transaction', 'update checkout.transactions set captured = captured - 1 where captured > 0'],
+  [/^amount$/, 'transaction', 'update checkout.transactions set amount = amount + 1 where captured > 0'],
+  [/^status$/, 'transaction', `update checkout.transactions set status = 'CAPTURED' where captured > 0`],
+  [
+    /^pending_capture$/,
+    'transaction',
+    'update checkout.transactions set pending_capture = pending_capture - 1 where pending_capture > 0',
+  ],
+  [/^hash of event 2$/, 'transaction', 'update checkout.transaction_events set amount = amount + 1 where sequence = 2'],
+  [/^event 1$/, 'transaction', 'delete from checkout.transaction_events where sequence = 1'],
+  [
+    /^operation .* \(capture, succeeded\): events that settle it$/,
+    'transaction',
+    `update checkout.transaction_events set operation_id = null where event = 'CAPTURE'`,
+  ],
+  [/^operation .*: amount$/, 'transaction', `update checkout.operations set amount = amount + 1 where kind = 'refund'`],
+  [
+    /^operation .* \(refund, failed\): success|operation .*: success$/,
+    'transaction',
+    `update checkout.operations set state = 'failed', outcome = '{}' where kind = 'refund'`,
+  ],
+  [/^event 3 operation_id$/, 'transaction', `delete from checkout.operations where kind = 'capture' and state = 'succeeded'`],
+  [
+    /^notification 3 checkout_transaction$/,
+    'transaction',
+    `delete from notifications.outbox where event = 'checkout_transaction' and sequence = 3`,
+  ],
+  [
+    /^notification 3 session_callback$/,
+    'transaction',
+    `delete from notifications.outbox where event = 'session_callback' and sequence = 3`,
+  ],
+  [
+    /^notification 2 checkout_authorization$/,
+    'transaction',
+    `delete from notifications.outbox where event = 'checkout_authorization'`,
+  ],
+  [/^session_id$/, 'transaction', 'delete from checkout.sessions'],
+  [/^events$/, 'transaction', 'delete from checkout.transactions'],
+  [
+    /^captured in the simulator's book$/,
+    'transaction',
+    'update simulator.payments set captured = captured - 1 where refunded > 0',
+  ],
+  [/^voided in the simulator's book$/, 'transaction', 'update simulator.payments set voided = 0'],
+  [/^authorized in the simulator's book$/, 'transaction', `delete from simulator.payments where state = 'authorized'`],
+  [
+    /^payment .* in the simulator's book/,
+    'transaction',
+    `update simulator.payments set transaction_id = 'T00000008.stray' where captured > 0`,
+  ],
+  [
+    /^a capture that is succeeded without a transaction$/,
+    'operation',
+    `update checkout.operations set transaction_id = 'none' where kind = 'capture'`,
+  ],
+]
+for (const [what, type, statement] of tampering) {
+  test(`verify: names ${what.source} of a ${type} after: ${statement.replace(/\s+/g, ' ').slice(0, 90)}`, async () => {
+    const rollback = new Error('rollback')
+    let found: Difference[] = []
+    await server.sql
+      .begin(async (tx) => {
+        await tx.unsafe(statement)
+        await verify(tx as never, { account_id: null, onDifference: (difference) => found.push(difference) })
+        throw rollback
+      })
+      .catch((error) => {
+        if (error !== rollback) throw error
+      })
+    const named = found.filter((difference) => difference.aggregate_type === type)
+    assert.ok(
+      named.some((difference) => what.test(difference.what)),
+      `found ${JSON.stringify(found.map(({ aggregate_type, what }) => `${aggregate_type} ${what}`))}`,
+    )
+    assert.ok(found.every(({ account_id }) => account_id === shop.account_id))
+    found = []
+  })
+}
+
+test('verify: still no difference, and the settled capture agrees with the simulator once the resolver has come', async () => {
+  const resolver = server.work.find(({ name }) => name === 'resolve-operations')!
+  await server.sql`update checkout.operations set next_attempt_at = ${new Date(0)} where next_attempt_at is not null`
+  await server.sql`update simulator.movements set known_at = ${new Date(0)} where known_at is not null`
+  await resolver.run(new AbortController().signal)
+  assert.deepEqual(await differences(), [])
+})
