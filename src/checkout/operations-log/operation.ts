@@ -40,6 +40,8 @@ export type OperationRequest = {
   description?: string
   /** Of an authorization: nobody is there to be redirected (checkout-api §3.9). */
   merchant_initiated?: boolean
+  /** The stored card that is charged; its failures are counted when the outcome is known. */
+  token_id?: string
 }
 
 /** A row of `checkout.operations`. */

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { AuthorizeCall, FoundOutcome, Gateway } from '../../gateways/gateway.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
+import { tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
@@ -227,14 +227,14 @@ async function write(
   }
 }
 
-/** A token is shown by its digest: the same whenever the account gets this token again (checkout-api §2.7). */
-function tokenIds({ account_id, payment_product_type }: OperationRow, outcome: FoundOutcome): TokenIds {
+/** Tokens are shown by their ids: those that the payment made, or the one that was charged. */
+function tokenIds({ account_id, payment_product_type, request }: OperationRow, outcome: FoundOutcome): TokenIds {
   if (outcome.outcome !== 'succeeded') return {}
-  const digest = (token: string) => createHash('sha1').update(`${account_id}\n${payment_product_type}\n${token}`).digest('hex')
   const { payment_token, recurrence_token } = outcome
   return {
-    ...(payment_token ? { payment_token_id: digest(payment_token) } : {}),
-    ...(recurrence_token ? { recurrence_token_id: digest(recurrence_token) } : {}),
+    ...(request.token_id ? { payment_token_id: request.token_id } : {}),
+    ...(payment_token ? { payment_token_id: tokenId(account_id, payment_product_type, payment_token) } : {}),
+    ...(recurrence_token ? { recurrence_token_id: tokenId(account_id, payment_product_type, recurrence_token) } : {}),
   }
 }
 

@@ -1,8 +1,8 @@
 import { type Db, json } from '../../lib/db.ts'
 import { insertNotifications } from '../../lib/outbox.ts'
-import { cardTokensOf } from '../card-tokens/card-token.ts'
-import { storeCardTokens } from '../card-tokens/store.ts'
-import type { OperationRow } from '../operations-log/operation.ts'
+import { cardTokensOf, useOf } from '../card-tokens/card-token.ts'
+import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
+import { isSettled, type OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { insertSessionEvents, lastHash, sessionChain } from '../sessions/store.ts'
 import { eventRows, hashChain, insertEvents, insertOperations, settleOperations } from '../transactions/store.ts'
@@ -47,6 +47,7 @@ export async function writePayment(
     hash: base?.hash ?? new Uint8Array(),
   }
   const tokens = transaction && operation.state === 'succeeded' ? cardTokensOf(transaction) : []
+  const { token_id } = operation.request
   const [changed] = await db`
     with recursive event as (${eventRows(db, events)}),
     event_chain as (${hashChain(db, before)}),
@@ -78,6 +79,7 @@ export async function writePayment(
     appended as (${insertEvents(db, before)}),
     recorded as (${settleOperations(db, [operation])}),
     ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
+    ${token_id && isSettled(operation) ? recordTokenUse(db, account_id, { token_id, at: operation.updated_at, ...useOf(operation.outcome?.error) }) : db``}
     told as (${insertNotifications(db, account_id, notifications)})
     select id from changed`
   return changed !== undefined
