@@ -48,6 +48,8 @@ export async function writePayment(
   }
   const tokens = transaction && operation.state === 'succeeded' ? cardTokensOf(transaction) : []
   const { token_id } = operation.request
+  const charged = token_id !== undefined && isSettled(operation)
+  const use = charged ? { token_id, at: operation.updated_at, ...useOf(operation.outcome?.error) } : undefined
   const [changed] = await db`
     with recursive event as (${eventRows(db, events)}),
     event_chain as (${hashChain(db, before)}),
@@ -79,7 +81,7 @@ export async function writePayment(
     appended as (${insertEvents(db, before)}),
     recorded as (${settleOperations(db, [operation])}),
     ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
-    ${token_id && isSettled(operation) ? recordTokenUse(db, account_id, { token_id, at: operation.updated_at, ...useOf(operation.outcome?.error) }) : db``}
+    ${use ? recordTokenUse(db, account_id, use) : db``}
     told as (${insertNotifications(db, account_id, notifications)})
     select id from changed`
   return changed !== undefined
