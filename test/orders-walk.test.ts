@@ -233,3 +233,74 @@ describe('refusals', () => {
     assert.equal(second.body.error.code, 'precondition_failed')
   })
 })
+
+describe('retries and versions', () => {
+  test('Idempotency-Key: a repeated capture or completion answers the same and happens once', async () => {
+    const order = await createOrder()
+    await call('POST', `/orders/${order.id}/authorizations`, { items: [{ amount: 39800, line_id: 1 }] })
+    const capture = () =>
+      call(
+        'POST',
+        `/orders/${order.id}/captures`,
+        { items: [{ amount: 100, line_id: 1 }] },
+        { 'idempotency-key': `c-${order.id}` },
+      )
+    const first = await capture()
+    assert.equal(first.status, 200, JSON.stringify(first.body))
+    assert.deepEqual((await capture()).body, first.body)
+    assert.equal((await call('GET', `/orders/${order.id}`)).body.captures.length, 1)
+    const into = {
+      options: { order_id: order.id },
+      order: { currency: 'NOK', items: [{ id: 'b', gross_amount: 100, tax_lines: [] }] },
+    }
+    const draft = await call('POST', '/draft_orders', into)
+    const complete = () => call('PUT', `/draft_orders/${draft.body.id}/complete`, {}, { 'idempotency-key': `d-${order.id}` })
+    const completed = await complete()
+    assert.equal(completed.status, 200, JSON.stringify(completed.body))
+    assert.deepEqual((await complete()).body, completed.body)
+    const direct = () => call('POST', '/orders', published, { 'idempotency-key': `o-${order.id}` })
+    assert.equal((await direct()).body.id, (await direct()).body.id)
+  })
+
+  test('an id that the client chose is taken once', async () => {
+    const order = await createOrder()
+    const body = { id: 'my-authorization', items: [{ amount: 100, line_id: 1 }], success: false }
+    assert.equal((await call('POST', `/orders/${order.id}/authorizations`, body)).body.id, 'my-authorization')
+    const again = await call('POST', `/orders/${order.id}/authorizations`, body)
+    assert.deepEqual([again.status, again.body.error.code], [409, 'operation_id_exists'])
+  })
+
+  test('If-Match: any write on a draft or an order is refused with 412 when it has moved on', async () => {
+    const order = await createOrder()
+    const draft = await call('POST', '/draft_orders', published)
+    assert.equal(draft.headers.get('etag'), '"1"')
+    const writes: [method: string, path: string, body?: unknown][] = [
+      ['PUT', `/draft_orders/${draft.body.id}`, published],
+      ['DELETE', `/draft_orders/${draft.body.id}`],
+      ['PUT', `/draft_orders/${draft.body.id}/complete`],
+      ['POST', `/draft_orders/${draft.body.id}/items`, { id: 'x', gross_amount: 1, tax_lines: [] }],
+      ['PUT', `/orders/${order.id}`, { note: 'x' }],
+      ['POST', `/orders/${order.id}/cancel`],
+      ['POST', `/orders/${order.id}/close`],
+      ['POST', `/orders/${order.id}/open`],
+      ['POST', `/orders/${order.id}/comments`, { comment: 'x' }],
+      ['POST', `/orders/${order.id}/events`, { service: 's', service_status: 'x' }],
+      ['POST', `/orders/${order.id}/sessions`, { items: [{ line_id: 1 }], profile_id: 'p', url: { return_url: 'https://a.b' } }],
+    ]
+    for (const [method, path, body] of writes) {
+      assert.equal((await call(method, path, body, { 'if-match': '"7"' })).status, 412, `${method} ${path}`)
+    }
+    assert.equal((await call('GET', `/orders/${order.id}`)).body.version, 1)
+    assert.equal((await call('PUT', `/orders/${order.id}`, { note: 'x' }, { 'if-match': 'W/"9", "1"' })).status, 200)
+  })
+
+  test('more lines than allowed are a 400, however many', async () => {
+    const answer = await call('POST', '/draft_orders', { order: { currency: 'NOK', items: Array(200_000).fill({}) } })
+    assert.equal(answer.status, 400)
+    const many = Array.from({ length: 1000 }, () => ({ id: 'x', gross_amount: 1 }))
+    const draft = await call('POST', '/draft_orders', { order: { currency: 'NOK', items: many } })
+    assert.equal(draft.body.order.gross_amount, 1000)
+    const more = await call('POST', `/draft_orders/${draft.body.id}/items`, { id: 'x', gross_amount: 1 })
+    assert.deepEqual([more.status, more.body.error.code], [400, 'too_many_items'])
+  })
+})

@@ -30,8 +30,12 @@ export const contentMembers = {
   metadata: Type.Optional(FreeObject),
 }
 
+/** Lines on the way in. */
+export const Items = Type.Array(ItemIn, { maxItems: limits.items_per_order_max })
+
+/** The `order` of a draft: its currency, its lines, and whatever else there is to say. */
 export const OrderIn = Type.Object(
-  { currency: Currency, items: Type.Optional(Type.Array(ItemIn)), ...contentMembers },
+  { currency: Currency, items: Type.Optional(Items), ...contentMembers },
   { additionalProperties: true, title: 'OrderContent' },
 )
 export type OrderIn = Type.Static<typeof OrderIn> & Record<string, unknown>
@@ -56,6 +60,7 @@ export const DraftOptions = Type.Object(
 )
 export type DraftOptions = Type.Static<typeof DraftOptions>
 
+/** The body that creates or updates a draft. */
 export const DraftIn = Type.Object(
   { order: OrderIn, options: Type.Optional(DraftOptions) },
   {

@@ -118,10 +118,13 @@ export type Item = {
   [member: string]: unknown
 }
 
+/** Leaves room for numbers after it, within the safe integers. */
+const line_id_max = 1e15
+
 /** `1` and `"1"` are the same line (orders-api §6 no. 20). Anything that is not a whole number is no line id. */
 export function parseLineId(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : value
-  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined
+  return typeof number === 'number' && Number.isInteger(number) && Math.abs(number) <= line_id_max ? number : undefined
 }
 
 /** What the line costs: net, and the tax that is not inside the price. Operations on the line move this amount. */

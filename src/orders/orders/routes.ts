@@ -4,9 +4,8 @@ import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import { Currency, responses } from '../../lib/schema.ts'
-import { contentMembers, type DraftIn, DraftOptions, OrderIn } from '../drafts/draft.ts'
+import { contentMembers, type DraftIn, DraftOptions, Items, OrderIn } from '../drafts/draft.ts'
 import { eventKinds } from '../events/event.ts'
-import { ItemIn } from '../items/item.ts'
 import type { Service } from '../shared/operations.ts'
 import { Account, ById, ByOrder, callerOf, read, tag, write } from '../shared/routes.ts'
 import { ListQuery } from './list.ts'
@@ -27,7 +26,7 @@ const OrderCreateIn = Type.Object(
     order: Type.Optional(OrderIn),
     options: Type.Optional(DraftOptions),
     currency: Type.Optional(Currency),
-    items: Type.Optional(Type.Array(ItemIn)),
+    items: Type.Optional(Items),
     ...contentMembers,
   },
   {

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import { LineIdIn } from '../../lib/schema.ts'
 import { contentMembers, contentOf } from '../drafts/draft.ts'
 import { DiscountLine, exchangeRate, type Item, parseLineId } from '../items/item.ts'
@@ -15,6 +16,7 @@ export const OrderUpdateIn = Type.Object(
           { line_id: LineIdIn, discount_lines: Type.Optional(Type.Array(DiscountLine, { maxItems: 100 })), ...exchangeRate },
           { additionalProperties: true },
         ),
+        { maxItems: limits.items_per_order_max },
       ),
     ),
   },
