@@ -20,6 +20,7 @@ export function welcome({
   return [
     '',
     `  Kvitt serves ${serves} on ${url}`,
+    `  Reference      ${url}/docs`,
     `  Database       ${database}`,
     `  Account        ${account_id} (${production ? 'production' : 'test: no money moves'})`,
     `  Client id      ${client_id}`,

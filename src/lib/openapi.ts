@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { openApiPage } from './openapi-page.ts'
 
 export type OpenApi = {
   info: Record<string, unknown>
@@ -49,7 +50,7 @@ export function selectPaths(document: OpenApi, title: string, wanted: (path: str
   return { ...document, info: { ...document.info, title }, paths, components: { ...document.components, schemas: ordered } }
 }
 
-/** `/openapi.json`: the reference of what this process serves, for tools and for `/docs`. */
+/** The reference of what this process serves: `/openapi.json` for tools, `/docs` for people. */
 export const openApiRoutes: FastifyPluginAsync = async (app) => {
   let text: string | undefined
   app.get(
@@ -61,6 +62,19 @@ export const openApiRoutes: FastifyPluginAsync = async (app) => {
     async (_request, reply) => {
       text ??= JSON.stringify(openApiDocument(app))
       return reply.type('application/json; charset=utf-8').serializer(String).send(text)
+    },
+  )
+  let page: string | undefined
+  app.get(
+    '/docs',
+    {
+      config: { access: 'public' },
+      schema: { operationId: 'docs_get', tags: ['reference'], summary: 'The reference as a page', hide: true },
+    },
+    async (_request, reply) => {
+      page ??= openApiPage(openApiDocument(app))
+      const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+      return reply.type('text/html; charset=utf-8').header('content-security-policy', policy).serializer(String).send(page)
     },
   )
 }

@@ -16,12 +16,20 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
       throw new Error(`${path} is held by another process for too long. If there is none, delete it.`)
     else await new Promise((wake) => setTimeout(wake, 25))
   }
-  const heartbeat = setInterval(() => utimesSync(path, new Date(), new Date()), heartbeat_ms)
+  const heartbeat = setInterval(() => touch(path), heartbeat_ms)
   try {
     return await work()
   } finally {
     clearInterval(heartbeat)
     rmSync(path, { force: true })
+  }
+}
+
+function touch(path: string): void {
+  try {
+    utimesSync(path, new Date(), new Date())
+  } catch {
+    // The folder was deleted under us; whoever works in it will say so.
   }
 }
 
