@@ -63,7 +63,7 @@ create table notifications.deliveries (
   constraint pending_has_a_time check ((state = 'pending') = (next_attempt_at is not null))
 );
 create index deliveries_lanes on notifications.deliveries (account_id, endpoint, lane, position) where state = 'pending';
-create index deliveries_due on notifications.deliveries (account_id, endpoint, next_attempt_at) where state = 'pending';
+create index deliveries_due on notifications.deliveries (account_id, endpoint, next_attempt_at, position) where state = 'pending';
 create index deliveries_by_created on notifications.deliveries (account_id, created_at desc, id desc);
 create index deliveries_by_subscription on notifications.deliveries (account_id, subscription_id, created_at desc, id desc);
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { limits } from '../lib/limits.ts'
 import type { RetryRules } from '../notifications/deliveries/delivery.ts'
 import { attempt, type Delivering, fanOut } from '../notifications/deliveries/operations.ts'
@@ -17,10 +18,17 @@ export function deliveryWork(delivering: Delivering): Work {
 
 /** Works until nothing is due and nothing under way, or until told to stop; then calls under way are broken off and given back. */
 export async function deliver(delivering: Delivering, signal: AbortSignal): Promise<number> {
+  // Every call under way listens to it.
+  setMaxListeners(0, signal)
   const underway = new Map<Promise<void>, { account_id: string; endpoint: string }>()
   let total = 0
+  let fanned_out_at = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
-    const told = await fanOut(delivering)
+    let told = 0
+    if (underway.size === 0 || performance.now() - fanned_out_at > interval_ms / 2) {
+      told = await fanOut(delivering)
+      if (told === 0) fanned_out_at = performance.now()
+    }
     const claimed = await claimDeliveries(delivering.sql, {
       now: delivering.clock.now(),
       busy: callsByEndpoint(underway.values()),
@@ -36,7 +44,7 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
     }
     total += told + claimed.length
     if (underway.size === 0 && told === 0) break
-    if (told === 0 || claimed.length > 0) await next(underway.keys(), signal)
+    if (underway.size > 0 && told === 0) await next(underway.keys(), signal)
   }
   await Promise.all(underway.keys())
   return total
@@ -68,6 +76,8 @@ async function next(calls: Iterable<Promise<void>>, signal: AbortSignal): Promis
     signal.addEventListener('abort', resolve as () => void, { once: true })
   })
   await Promise.race([rest, ...calls])
+  // Calls end in swarms: a moment's patience makes one claim of many.
+  await new Promise((resolve) => setTimeout(resolve, 3))
   clearTimeout(timer)
   if (stop) signal.removeEventListener('abort', stop)
 }

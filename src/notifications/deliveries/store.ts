@@ -133,8 +133,8 @@ export async function claimDeliveries(sql: Sql, claim: Claim): Promise<ClaimedDe
         where d.account_id = s.account_id and d.endpoint = s.endpoint and d.state = 'pending' and d.next_attempt_at <= ${now}
           and (d.leased_until is null or d.leased_until <= ${now})
           and d.aggregate_type = any(${aggregate_types as string[]})
-          and not exists (select from notifications.deliveries p where p.account_id = d.account_id and p.endpoint = d.endpoint
-            and p.lane = d.lane and p.state = 'pending' and p.position < d.position)
+          and d.position = (select p.position from notifications.deliveries p where p.account_id = d.account_id
+            and p.endpoint = d.endpoint and p.lane = d.lane and p.state = 'pending' order by p.position limit 1)
         order by d.next_attempt_at, d.position limit s.free for update skip locked) d
       limit ${capacity}
     ),
