@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Parts } from '../src/app.ts'
+import { authorizationUpdateRoutes } from '../src/checkout/authorization-updates/routes.ts'
+import { merchantPaymentRoutes } from '../src/checkout/payments/merchant/routes.ts'
 import { paymentRoutes } from '../src/checkout/payments/routes.ts'
 import { type SessionData, sessionEvent } from '../src/checkout/sessions/session.ts'
 import { insertSession } from '../src/checkout/sessions/store.ts'
@@ -56,6 +58,11 @@ export function fakeGateway(): FakeGateway {
     return (typeof answer === 'function' ? await answer() : answer) as never
   }
   const types = ['dintero_psp.creditcard', 'vipps', 'swish.swish', 'klarna.klarna', 'dintero.external', 'instabank.invoice']
+  const updates: Record<string, PaymentProduct['authorization_update']> = {
+    'dintero_psp.creditcard': ['pre_authorization'],
+    'klarna.klarna': ['extend', 'amount'],
+    'dintero.external': ['release_hold'],
+  }
   return Object.assign(gateway, {
     name: 'fake',
     products: types.map((payment_product_type) => ({
@@ -63,6 +70,7 @@ export function fakeGateway(): FakeGateway {
       payment_product_type,
       direct_capture: payment_product_type === 'swish.swish',
       void_remainder: payment_product_type !== 'swish.swish',
+      authorization_update: updates[payment_product_type] ?? [],
     })),
     authorize: (call: object) => next('authorize', call),
     capture: (call: object) => next('capture', call),
@@ -102,6 +110,8 @@ export async function startTransactions() {
   })
   honourIdempotencyKeys(app, database.sql)
   await app.register(transactionRoutes, parts)
+  await app.register(authorizationUpdateRoutes, parts)
+  await app.register(merchantPaymentRoutes, parts)
   await app.register(paymentRoutes, parts)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   parts.config.public_url = url

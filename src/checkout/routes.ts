@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../app.ts'
+import { authorizationUpdateRoutes } from './authorization-updates/routes.ts'
 import { brandingRoutes } from './branding/routes.ts'
 import { cardTokenRoutes } from './card-tokens/routes.ts'
+import { merchantPaymentRoutes } from './payments/merchant/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -13,8 +15,10 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(profileRoutes, parts)
   await app.register(sessionRoutes, parts)
   await app.register(transactionRoutes, parts)
+  await app.register(authorizationUpdateRoutes, parts)
   await app.register(paymentRoutes, parts)
   await app.register(cardTokenRoutes, parts)
+  await app.register(merchantPaymentRoutes, parts)
   await app.register(viewRoutes, parts)
   await app.register(brandingRoutes, parts)
 }

@@ -27,11 +27,13 @@ export const errors = {
     'More than was captured and not refunded yet; `errors[].allowed` is the most that can be given back.',
   ],
   amount_not_allowed: [400, 'The authorization can not be changed to this amount.'],
+  authorization_final: [409, 'The authorization is final and can no longer be changed.'],
   transaction_status_conflict: [400, 'The status of the transaction does not allow this operation.'],
   operation_unsupported: [400, 'The payment product of the transaction can not do this.'],
   operation_declined: [400, 'The provider refused the operation; the transaction has an event with the reason. Nothing moved.'],
   operation_pending: [409, 'Another operation on the transaction is not settled yet; try again when it is.'],
   operation_conflict: [409, 'Another request changed the transaction at the same time; read it and try again.'],
+  merchant_reference_used: [400, 'A session with this merchant_reference exists, and the request asked to refuse that.'],
   items_invalid: [400, 'The items do not fit the transaction; `errors[].path` says which.'],
   metadata_invalid: [400, 'A metadata key lacks the prefix `ext_`, or a key or value is too long.'],
   // Notifications: subscriptions, deliveries, events

@@ -14,6 +14,15 @@ export async function lockOperation(db: Db, account_id: string, id: string): Pro
   return row
 }
 
+/** The payment of a transaction that is on hold. */
+export async function findHeldPayment(db: Db, account_id: string, transaction_id: string): Promise<OperationRow | undefined> {
+  const [row] = await db<OperationRow[]>`
+    select * from checkout.operations
+    where account_id = ${account_id} and transaction_id = ${transaction_id} and kind = 'authorize'
+      and state not in ('succeeded', 'failed')`
+  return row
+}
+
 /** Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. */
 export async function claimOperations(db: Db, now: Date, lease_until: Date, count: number): Promise<OperationRow[]> {
   return db<OperationRow[]>`

@@ -139,11 +139,12 @@ export async function answerOf({ log }: Payments, { id }: OperationRow, ask: () 
   }
 }
 
-function authorizeCall(
+/** What the gateway is asked. The way back leads to our server. */
+export function authorizeCall(
   { config }: Payments,
   session: SessionRow,
   operation: OperationRow,
-  { payment, language }: Attempt,
+  { payment, language }: Pick<Attempt, 'payment' | 'language'>,
 ): AuthorizeCall {
   const { account_id, id, transaction_id, payment_product_type, amount, currency } = operation
   const { configuration, customer, order, token_provider } = session.data

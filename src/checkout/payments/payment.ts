@@ -117,8 +117,11 @@ function authorizedData(
   }
 }
 
-function refused(state: PaymentState, { error, reason = 'failed' }: Failed, context: Chance): PaymentChange {
+function refused(state: PaymentState, failure: Failed, context: Chance): PaymentChange {
   const { session, operation, transaction } = state
+  const { error } = failure
+  // Without a customer there is nobody who declined: the merchant reads FAILED (checkout-api §3.9).
+  const reason = operation.request.merchant_initiated ? 'failed' : (failure.reason ?? 'failed')
   const { now } = context
   const failed: OperationRow = {
     ...operation,
@@ -128,7 +131,7 @@ function refused(state: PaymentState, { error, reason = 'failed' }: Failed, cont
     updated_at: now,
   }
   const retry = reason === 'rejected' || reason === 'cancelled'
-  if (!transaction && retry && !operation.request.merchant_initiated) {
+  if (!transaction && retry) {
     const details = {
       error: reason === 'cancelled' ? 'Cancelled' : 'Rejected',
       payment_product_type: operation.payment_product_type,

@@ -91,19 +91,21 @@ function storable({ hash: _, ...row }: TransactionRow) {
   return row
 }
 
-/** Whether a session with this `merchant_reference` exists, or one that was paid (checkout-api §1.10). */
+/** What sessions with this `merchant_reference` there are: any, a paid one, one whose payment is under way (checkout-api §1.10). */
 export async function findReference(
   db: Db,
   account_id: string,
   merchant_reference: string,
-): Promise<{ used: boolean; paid: boolean }> {
-  const [row] = await db<{ used: boolean; paid: boolean | null }[]>`
-    select count(*) > 0 as used, bool_or(outcome = 'AUTHORIZED') as paid
-    from (
-      select outcome from checkout.sessions
-      where account_id = ${account_id} and merchant_reference = ${merchant_reference}
-      order by (outcome = 'AUTHORIZED') desc nulls last
-      limit 1
-    ) s`
-  return { used: row?.used ?? false, paid: row?.paid ?? false }
+): Promise<{ used: boolean; paid: boolean; paying: boolean }> {
+  const [row] = await db<{ used: boolean; paid: boolean; paying: boolean }[]>`
+    select count(*) > 0 as used, coalesce(bool_or(outcome = 'AUTHORIZED'), false) as paid,
+      coalesce(bool_or(operation_id is not null), false) as paying
+    from checkout.sessions
+    where account_id = ${account_id} and merchant_reference = ${merchant_reference}`
+  return row!
+}
+
+/** Makes others with the same reference wait until the database transaction ends. */
+export async function lockReference(db: Db, account_id: string, merchant_reference: string): Promise<void> {
+  await db`select pg_advisory_xact_lock(hashtextextended(${`${account_id}/${merchant_reference}`}, 1))`
 }

@@ -176,7 +176,8 @@ async function sessionOf(parts: Parts, { account_id, session_id }: Transaction, 
 
 type Movement = Partial<Pick<Static<typeof CaptureBody>, 'amount' | 'items' | 'metadata'>>
 
-function commandOf({ params, auth, idempotency }: FastifyRequest) {
+/** Who asks for what, of a request with a transaction's id in its path. */
+export function commandOf({ params, auth, idempotency }: FastifyRequest) {
   const command = { account_id: auth.account_id, id: (params as { id: string }).id, created_by: auth.subject }
   return idempotency ? { ...command, operation_id: operationIdOf(idempotency) } : command
 }
@@ -187,7 +188,7 @@ function movementOf({ amount, items }: Movement) {
 }
 
 /** What the event will show of the request. */
-function recordOf({ headers, idempotency }: FastifyRequest, { items, metadata }: Movement) {
+export function recordOf({ headers, idempotency }: FastifyRequest, { items, metadata }: Movement) {
   const kept = metadataOf(metadata)
   if (isRefusal(kept)) throwRefusal(kept)
   const request_headers = systemHeaders(headers)

@@ -119,7 +119,7 @@ function announce(row: TransactionRow, operation: OperationRow, { now }: Chance)
   return { next, events: [event], operation: waiting }
 }
 
-/** A changed, extended, finalised or released authorization (checkout-api §4.5.5). */
+/** A changed, extended or finalised authorization (checkout-api §4.5.5). */
 function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: OperationOutcome, chance: Chance): Change {
   const next: TransactionRow = { ...row, event_count: row.event_count + 1, updated_at: chance.now }
   addPending(next, operation, -1)
@@ -127,17 +127,11 @@ function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: Ope
   const success = outcome.outcome === 'succeeded'
   if (success) {
     const amount = request.new_amount ?? next.amount
-    next.authorized = request.update === 'release_hold' ? amount : next.authorized + amount - next.amount
+    next.authorized += amount - next.amount
     next.amount = amount
     if (request.final_authorization) next.final_authorization = true
     if (request.new_items) next.data = { ...next.data, items: request.new_items }
-    if (request.update === 'release_hold') {
-      next.status = 'AUTHORIZED'
-      next.authorized_at = chance.now
-      if (next.data.auto_capture) next.auto_capture_at = chance.now
-    } else {
-      next.status = next.captured > 0 ? statusOf(next) : next.status
-    }
+    next.status = next.captured > 0 ? statusOf(next) : next.status
   }
   assertTotals(next)
   const event: EventRow = {

@@ -23,7 +23,7 @@ export function delayedCallback(row: TransactionRow, authorize_sequence: number)
 
 function authorization(row: TransactionRow, { event, sequence, success, transaction_status, data }: EventRow): Notification[] {
   if (event === 'INITIALIZE') return transaction_status === 'ON_HOLD' ? callback(row, sequence, { reason: 'on_hold' }) : []
-  if (event !== 'AUTHORIZE' || (data.update && data.update !== 'release_hold')) return []
+  if (event !== 'AUTHORIZE' || data.update) return []
   if (success) {
     const told = tell('checkout_authorization', row, sequence, references(row))
     return [told, ...(row.data.auto_capture ? [] : callback(row, sequence, { reason: 'authorized' }))]

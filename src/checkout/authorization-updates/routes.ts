@@ -1,0 +1,28 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { Parts } from '../../app.ts'
+import { responses } from '../../lib/schema.ts'
+import { answer, commandOf, recordOf } from '../transactions/routes.ts'
+import { bodyOf, TransactionAnswer } from '../transactions/schemas.ts'
+import { AuthorizationBody, type AuthorizationRequest } from './authorization-update.ts'
+import { updateAuthorization } from './operations.ts'
+
+/** `POST /v1/transactions/{id}/authorization` (checkout-api §4.5.5). */
+export const authorizationUpdateRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  app.post<{ Params: { id: string }; Body: AuthorizationRequest }>(
+    '/v1/transactions/:id/authorization',
+    {
+      config: { scopes: ['admin:checkout', 'write:checkout'], idempotency: 'operation' },
+      schema: {
+        operationId: 'transactions_id_authorization_post',
+        tags: ['transactions'],
+        summary: 'Extend, change or finalise an authorization, or release a hold',
+        body: AuthorizationBody,
+        response: responses({ 200: TransactionAnswer, 202: TransactionAnswer }, 400, 401, 403, 404, 409, 422),
+      },
+    },
+    async (request, reply) => {
+      const command = { ...commandOf(request), request: recordOf(request, {}) }
+      return answer(reply, await updateAuthorization(parts, command, bodyOf(request.body)))
+    },
+  )
+}

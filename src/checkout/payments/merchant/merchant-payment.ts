@@ -1,0 +1,92 @@
+import Type, { type Static } from 'typebox'
+import type { PaymentProduct } from '../../../gateways/gateway.ts'
+import type { Refusal } from '../../../lib/errors.ts'
+import { FreeObject } from '../../../lib/schema.ts'
+import { Order, storedOrder } from '../../sessions/order.ts'
+import type { SessionData } from '../../sessions/session.ts'
+
+/** The body of `POST /v1/sessions/pay` (checkout-api §3.9). */
+export const MerchantPayment = Type.Object(
+  {
+    session: Type.Object({
+      url: Type.Optional(Type.Object({ callback_url: Type.Optional(Type.String()) })),
+      customer: Type.Optional(FreeObject),
+      order: Order,
+      expires_at: Type.Optional(Type.String()),
+      configuration: Type.Optional(FreeObject),
+      metadata: Type.Optional(FreeObject),
+    }),
+    payment: Type.Object({
+      payment_product_type: Type.String(),
+      operation: Type.Unsafe<'unscheduled_purchase' | 'recurring_purchase'>({
+        type: 'string',
+        enum: ['unscheduled_purchase', 'recurring_purchase'],
+      }),
+    }),
+  },
+  {
+    title: 'MerchantPayment',
+    examples: [
+      {
+        session: {
+          order: { amount: 29990, currency: 'NOK', merchant_reference: 'SUB-1-2026-11' },
+          customer: { tokens: { 'dintero_psp.creditcard': { payment_token: 'the token' } } },
+        },
+        payment: { payment_product_type: 'dintero_psp.creditcard', operation: 'unscheduled_purchase' },
+      },
+    ],
+  },
+)
+export type MerchantPayment = Static<typeof MerchantPayment>
+
+export type Token = { payment_token: string } | { recurrence_token: string }
+/** What paying without the customer needs: the session's data and the token of an earlier payment. */
+export type Prepared = { data: SessionData; token: Token }
+
+/** Prepares a merchant-initiated payment; or says why it can't be made: product without tokens, no token, currency, amount. */
+export function prepareMerchantPayment(body: MerchantPayment, products: readonly PaymentProduct[]): Prepared | Refusal {
+  const { session, payment } = body
+  const { payment_product_type: type } = payment
+  const able = products.filter(({ token_types }) => token_types.length > 0)
+  const product = able.find(({ payment_product_type }) => payment_product_type === type)
+  if (!product) {
+    const allowed = able.map(({ payment_product_type }) => payment_product_type)
+    const message = `${type} can't be paid without the customer.`
+    return { code: 'payment_product_not_payable', path: '/payment/payment_product_type', message, allowed }
+  }
+  const token = tokenOf(session.customer, type, payment.operation)
+  const path = `/session/customer/tokens/${type}`
+  if (!token) return { code: 'invalid_request', path, message: `${path} must hold the token of an earlier payment.` }
+  const order = storedOrder(session.order)
+  if (product.currencies !== 'any' && !product.currencies.includes(order.currency)) {
+    const message = `${type} does not take ${order.currency}.`
+    return { code: 'payment_product_not_payable', path: '/session/order/currency', message, allowed: product.currencies }
+  }
+  if (order.amount <= 0) {
+    return { code: 'invalid_request', path: '/session/order/amount', message: '/session/order/amount must be above zero.' }
+  }
+  const data: SessionData = {
+    url: session.url ?? {},
+    order,
+    configuration: { ...session.configuration, ...enabled(type) },
+    ...(session.customer ? { customer: session.customer } : {}),
+    ...(session.metadata ? { metadata: session.metadata } : {}),
+  }
+  return { data, token }
+}
+
+/** PayEx has a recurrence token for recurring purchases; the others use the payment token for both (checkout-api §3.9). */
+function tokenOf(customer: Record<string, unknown> | undefined, type: string, operation: string): Token | undefined {
+  const tokens = (customer?.tokens as Record<string, Record<string, unknown>> | undefined)?.[type]
+  const { payment_token, recurrence_token } = tokens ?? {}
+  const recurring = operation === 'recurring_purchase' && typeof recurrence_token === 'string'
+  if (recurring) return { recurrence_token }
+  if (typeof payment_token === 'string') return { payment_token }
+  return typeof recurrence_token === 'string' ? { recurrence_token } : undefined
+}
+
+function enabled(type: string): Record<string, unknown> {
+  const [group, name] = type.split('.') as [string, string?]
+  const product = { type: 'payment_product_type', enabled: true }
+  return { [group]: name === undefined ? product : { type: 'payment_type', [name]: product } }
+}

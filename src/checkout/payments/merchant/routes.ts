@@ -1,0 +1,46 @@
+import type { FastifyPluginAsync } from 'fastify'
+import Type from 'typebox'
+import type { Parts } from '../../../app.ts'
+import { operationIdOf } from '../../../lib/idempotency.ts'
+import { FreeObject, responses } from '../../../lib/schema.ts'
+import { featureToggles, systemHeaders } from '../../sessions/session.ts'
+import { TransactionAnswer } from '../../transactions/schemas.ts'
+import { transactionView } from '../../transactions/view.ts'
+import { MerchantPayment } from './merchant-payment.ts'
+import { payAsMerchant } from './operations.ts'
+
+const Answer = Type.Intersect([
+  TransactionAnswer,
+  Type.Object({ session_id: Type.String(), success: Type.Boolean(), actions: Type.Array(FreeObject) }),
+])
+
+/** Payments that the merchant starts (checkout-api §3.9). */
+export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
+  app.post<{ Body: MerchantPayment }>(
+    '/v1/sessions/pay',
+    {
+      config: { scopes: ['admin:checkout', 'write:checkout'], idempotency: 'operation' },
+      schema: {
+        operationId: 'sessions_pay_post',
+        tags: ['payments'],
+        summary: 'Pay with a token, without the customer; a decline is 200 with status FAILED',
+        body: MerchantPayment,
+        response: responses({ 200: Answer }, 400, 401, 403, 409, 422),
+      },
+    },
+    async ({ body, headers, auth, idempotency }) => {
+      const { session, operation, transaction } = await payAsMerchant(parts, {
+        account_id: auth.account_id,
+        created_by: auth.subject,
+        body,
+        toggles: featureToggles(headers['dintero-feature-toggles']),
+        request_headers: systemHeaders(headers),
+        ...(idempotency ? { operation_id: operationIdOf(idempotency), request_hash: idempotency.hash.toString('hex') } : {}),
+      })
+      const success = operation.state === 'succeeded'
+      const source = operation.payment_product_type.split('.')[0]!.toUpperCase()
+      const action = { source, code: transaction?.status ?? 'FAILED', type: success ? 'success' : 'error' }
+      return { ...(transaction && transactionView(transaction)), session_id: session.id, success, actions: [action] }
+    },
+  )
+}

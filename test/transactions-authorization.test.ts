@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import { resolveOperations } from '../src/worker/resolve-operations.ts'
+import {
+  authorized,
+  call,
+  failed,
+  has,
+  openSession,
+  startTransactions,
+  succeeded,
+  type TransactionsServer,
+  unknown,
+} from './payments.ts'
+
+let server: TransactionsServer
+before(async () => {
+  server = await startTransactions()
+})
+after(() => server.close())
+beforeEach(() => {
+  server.gateway.script = []
+  server.gateway.calls = []
+})
+
+const klarna = { payment_product_type: 'klarna.klarna' }
+const pre = { final_authorization: false }
+const items = (amount: number) => [{ line_id: '1', amount }]
+
+const cases: [title: string, changes: object, body: object, expected: object][] = [
+  ['klarna extends', klarna, { reason: 'late', reference: 'x' }, { amount: 33_890, status: 'AUTHORIZED' }],
+  ['klarna grows', klarna, { amount: 40_000, items: items(40_000) }, { amount: 40_000, status: 'AUTHORIZED' }],
+  ['klarna shrinks', klarna, { amount: 30_000, items: items(30_000) }, { amount: 30_000, status: 'AUTHORIZED' }],
+  [
+    'klarna shrinks to what is captured',
+    { ...klarna, captured: 20_000, status: 'PARTIALLY_CAPTURED' },
+    { amount: 20_000, items: items(20_000) },
+    { amount: 20_000, status: 'CAPTURED' },
+  ],
+  ['a pre-authorization grows', pre, { amount: 40_000 }, { amount: 40_000 }],
+  ['a pre-authorization is made final and smaller', pre, { amount: 20_000, final_authorization: true }, { amount: 20_000 }],
+]
+for (const [title, changes, body, expected] of cases) {
+  test(`authorization: 200 when ${title}`, async () => {
+    const path = `/v1/transactions/${await authorized(server, changes as Record<string, unknown>)}`
+    const answer = await call(server, 'POST', `${path}/authorization`, body)
+    assert.equal(answer.status, 200, JSON.stringify(answer.body))
+    has(answer.body, expected as Record<string, unknown>)
+    has(answer.body.events.at(-1), { event: 'AUTHORIZE', success: true, amount: answer.body.amount })
+    const [row] =
+      await server.sql`select authorized, pending_void, amount from checkout.transactions where id = ${path.split('/')[3]!}`
+    assert.deepEqual({ ...row }, { authorized: answer.body.amount, pending_void: 0, amount: answer.body.amount })
+  })
+}
+
+const refusals: [title: string, changes: object, body: object, status: number, code: string][] = [
+  ['the product can not', { payment_product_type: 'vipps' }, { amount: 1 }, 400, 'operation_unsupported'],
+  ['it is final already', {}, { amount: 40_000 }, 409, 'authorization_final'],
+  ['not final and not more', pre, { amount: 33_890 }, 400, 'amount_not_allowed'],
+  ['items are missing', klarna, { amount: 40_000 }, 400, 'items_invalid'],
+  ['items do not add up', klarna, { amount: 40_000, items: items(1) }, 400, 'items_invalid'],
+  [
+    'less than is captured',
+    { ...klarna, captured: 20_000, status: 'PARTIALLY_CAPTURED' },
+    { amount: 10_000, items: items(10_000) },
+    400,
+    'amount_not_allowed',
+  ],
+  ['all is captured', { ...klarna, captured: 33_890, status: 'CAPTURED' }, {}, 400, 'transaction_status_conflict'],
+]
+for (const [title, changes, body, status, code] of refusals) {
+  test(`authorization: ${status} ${code} when ${title}`, async () => {
+    const path = `/v1/transactions/${await authorized(server, changes as Record<string, unknown>)}`
+    const answer = await call(server, 'POST', `${path}/authorization`, body)
+    assert.equal(answer.status, status)
+    assert.equal((answer.body.error as { errors: { code: string }[] }).errors[0]!.code, code)
+    assert.equal(server.gateway.calls.length, 0)
+  })
+}
+
+test('authorization: a final pre-authorization can be captured', async () => {
+  const path = `/v1/transactions/${await authorized(server, pre)}`
+  assert.equal((await call(server, 'POST', `${path}/capture`, {})).status, 400)
+  await call(server, 'POST', `${path}/authorization`, { final_authorization: true })
+  assert.equal((await call(server, 'POST', `${path}/capture`, {})).body.status, 'CAPTURED')
+})
+
+test('authorization: a smaller amount is reserved while nobody knows, and settled by the resolver', async () => {
+  const id = await authorized(server, klarna)
+  const path = `/v1/transactions/${id}`
+  server.gateway.script = [unknown]
+  assert.equal((await call(server, 'POST', `${path}/authorization`, { amount: 30_000, items: items(30_000) })).status, 202)
+  assert.equal((await call(server, 'POST', `${path}/capture`, { amount: 33_890 })).status, 409)
+  server.pass(1)
+  await resolveOperations(server).run(new AbortController().signal)
+  has((await call(server, 'GET', path)).body, { amount: 30_000 })
+  assert.equal((await call(server, 'POST', `${path}/capture`, {})).body.status, 'CAPTURED')
+})
+
+test('authorization: 400 and an event when the provider refuses', async () => {
+  const path = `/v1/transactions/${await authorized(server, klarna)}`
+  server.gateway.script = [failed]
+  assert.equal((await call(server, 'POST', `${path}/authorization`, {})).status, 400)
+  has((await call(server, 'GET', path)).body.events.at(-1), {
+    event: 'AUTHORIZE',
+    success: false,
+    transaction_status: 'AUTHORIZED',
+  })
+})
+
+test('authorization: a hold is released once, and the session is completed', async () => {
+  const enabled = { type: 'payment_product_type', enabled: true }
+  const sid = await openSession(server, { configuration: { dintero: { external: enabled } } })
+  server.gateway.script = [{ outcome: 'held', gateway_reference: 'h' }]
+  await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type: 'dintero.external' })
+  const [row] = await server.sql<{ id: string }[]>`select id from checkout.transactions where session_id = ${sid}`
+  const path = `/v1/transactions/${row!.id}/authorization`
+  assert.equal((await call(server, 'POST', path, { amount: 1 })).status, 400)
+  server.gateway.script = [succeeded, succeeded]
+  const { status, body } = await call(server, 'POST', path, {})
+  assert.equal(status, 200)
+  has(body, { status: 'AUTHORIZED', version: 2 })
+  assert.equal((await call(server, 'POST', path, {})).status, 400)
+})
