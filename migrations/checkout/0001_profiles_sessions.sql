@@ -53,7 +53,16 @@ create table checkout.sessions (
 );
 create index sessions_by_created on checkout.sessions (account_id, created_at desc, id desc);
 create index sessions_by_reference on checkout.sessions (account_id, merchant_reference);
+create index sessions_by_reference_2 on checkout.sessions (account_id, merchant_reference_2) where merchant_reference_2 is not null;
 create index sessions_by_transaction on checkout.sessions (account_id, transaction_id) where transaction_id is not null;
+
+-- "First name last name" of whom the order is billed, or else shipped, to; for searching.
+create function checkout.customer_name(data jsonb) returns text language sql immutable parallel safe as $$
+  select (address ->> 'first_name') || ' ' || (address ->> 'last_name')
+  from coalesce(data #> '{order,billing_address}', data #> '{order,shipping_address}') as address
+$$;
+create index sessions_by_customer_name on checkout.sessions (account_id, checkout.customer_name(data))
+  where checkout.customer_name(data) is not null;
 
 -- `body` is the event as it is shown: id, name, created_at, request_id, request_headers, details.
 create table checkout.session_events (

@@ -117,7 +117,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions/:id',
     {
       // Published as readable with `read:checkout` too (checkout-api §1.6).
-      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep' },
+      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'none' },
       preValidation: async (request) => {
         request.body = dropNulls(request.body ?? {}, nullsThatCount) as never
       },
@@ -147,7 +147,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
   app.post(
     '/v1/sessions/:id/cancel',
     {
-      config: { ...write, idempotency: 'operation' },
+      config: { ...write, idempotency: 'none' },
       schema: {
         operationId: 'checkout_session_cancel_post',
         tags,

@@ -96,7 +96,7 @@ export async function askMerchant(
   const answer = await parts.callMerchant(session.account_id, url, showSession(parts, { ...session, data }))
   if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error}`)
   if (answer.status !== 200) throw callbackFailed(`answered ${answer.status}`)
-  const body = dropNulls(answer.body)
+  const body = storable(answer.body)
   if (!isAnswer(body)) {
     const fault = isAnswer.errors?.[0]
     throw callbackFailed(`answered something else than expected: ${fault?.instancePath || '/'} ${fault?.message ?? ''}`)
@@ -104,6 +104,16 @@ export async function askMerchant(
   if (expects.shipping_options && !(body as CallbackAnswer).shipping_options)
     throw callbackFailed('answered without shipping_options')
   return body as CallbackAnswer
+}
+
+/** The answer without nulls. Text that jsonb can't hold, and nesting without end, is not what a shop answers. */
+function storable(body: unknown): unknown {
+  try {
+    if (!/\\u(0000|d[89a-f])/i.test(JSON.stringify(body) ?? '')) return dropNulls(body)
+  } catch {
+    // Nested deeper than the stack reaches.
+  }
+  throw callbackFailed('answered with text that is none, or nested too deep')
 }
 
 function callbackFailed(what: string): ApiError {

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { PaymentProduct } from '../../gateways/gateway.ts'
+import { enabledProducts, mergeTrees, type PayableOrder, payability, sessionConfiguration, type Tree } from './configuration.ts'
+
+const product = (payment_product_type: string, currencies: PaymentProduct['currencies'] = 'any'): PaymentProduct => ({
+  payment_product_type,
+  direct_capture: false,
+  partial_capture: true,
+  partial_refund: true,
+  void_remainder: true,
+  may_hold: false,
+  refund_later: false,
+  authorization_update: [],
+  token_types: [],
+  currencies,
+})
+const items = [{ line_id: '1' }, { line_id: '2' }]
+
+// product | order | payability
+const cases: [type: string, order: Partial<PayableOrder>, expected: string][] = [
+  ['vipps', {}, 'payable'],
+  ['vipps', { amount: 0 }, 'disabled_by_order_amount'],
+  ['vipps', { currency: 'SEK' }, 'disabled_by_gateway'],
+  ['unknown.type', {}, 'disabled_by_gateway'],
+  ['dintero.zero', { amount: 0 }, 'payable'],
+  ['dintero.zero', { amount: 1 }, 'disabled_by_order_amount'],
+  ['instabank.invoice', { amount: 50_001, items }, 'payable'],
+  ['instabank.invoice', { amount: 50_000, items }, 'disabled_by_order_amount'],
+  ['instabank.finance', {}, 'disabled_by_gateway'],
+  ['instabank.finance', { partial_payment: true }, 'payable'],
+  ['collector.invoice', { items }, 'payable'],
+  ['collector.invoice', { items: [{ line_id: '1' }, { line_id: '1' }] }, 'disabled_by_gateway'],
+  ['collector.invoice', { items: [{}] }, 'disabled_by_gateway'],
+  ['seitatech.in_person', {}, 'disabled_by_gateway'],
+  ['seitatech.in_person', { store: { id: 's', terminal_id: 't' } }, 'payable'],
+  ['dintero_psp.creditcard', { amount: 0, token_only: true }, 'payable'],
+]
+const types = ['vipps', 'dintero.zero', 'instabank.invoice', 'instabank.finance', 'collector.invoice', 'seitatech.in_person']
+const known = new Map(
+  [...types, 'dintero_psp.creditcard'].map((type) => [type, product(type, type === 'vipps' ? ['NOK'] : 'any')]),
+)
+for (const [type, order, expected] of cases) {
+  test(`payability: ${type} ${JSON.stringify(order)} is ${expected}`, () => {
+    assert.equal(payability(type, { amount: 10_000, currency: 'NOK', ...order }, known.get(type)), expected)
+  })
+}
+
+const available = [
+  product('vipps', ['NOK']),
+  product('swish.swish', ['SEK']),
+  product('dintero.wallets'),
+  product('payex.creditcard'),
+]
+// profile | request | currency | enabled products, or the code of the refusal
+const merges: [name: string, profile: Tree, request: Tree, currency: string, expected: string[] | string][] = [
+  [
+    'the request wins',
+    { vipps: { enabled: true }, swish: { swish: { enabled: true } } },
+    { swish: { swish: { enabled: false } } },
+    'NOK',
+    ['vipps'],
+  ],
+  [
+    'settings are merged',
+    { payex: { creditcard: { enabled: true, no_cvc: true } } },
+    { payex: { creditcard: { enabled: true } } },
+    'NOK',
+    ['payex.creditcard'],
+  ],
+  [
+    'products without a gateway are dropped',
+    { vipps: { enabled: true }, two: { invoice_b2b: { enabled: true } } },
+    {},
+    'NOK',
+    ['vipps'],
+  ],
+  [
+    'products of other currencies are dropped',
+    { vipps: { enabled: true }, swish: { swish: { enabled: true } } },
+    {},
+    'SEK',
+    ['swish.swish'],
+  ],
+  ['nothing for this currency', { vipps: { enabled: true } }, {}, 'EUR', 'no_payment_product'],
+  ['nothing enabled', {}, {}, 'NOK', 'no_payment_product'],
+  ['the wildcard leaves gift cards out', {}, { active_payment_types: { enabled: true } }, 'NOK', ['payex.creditcard', 'vipps']],
+  [
+    'gift cards beside cards',
+    { payex: { creditcard: { enabled: true } }, dintero: { wallets: { enabled: true } } },
+    {},
+    'NOK',
+    ['dintero.wallets', 'payex.creditcard'],
+  ],
+  [
+    'gift cards beside Vipps',
+    { vipps: { enabled: true }, dintero: { wallets: { enabled: true } } },
+    {},
+    'NOK',
+    'payment_products_clash',
+  ],
+  [
+    'gift cards beside Swish, for kroner that Swish does not take',
+    { swish: { swish: { enabled: true } }, dintero: { wallets: { enabled: true } } },
+    {},
+    'NOK',
+    ['dintero.wallets'],
+  ],
+]
+for (const [name, profile, request, currency, expected] of merges) {
+  test(`session configuration: ${name}`, () => {
+    const { configuration, refusal } = sessionConfiguration(profile, request, available, currency)
+    if (typeof expected === 'string') return assert.equal(refusal?.code, expected)
+    assert.equal(refusal, undefined)
+    assert.deepEqual(enabledProducts(configuration), expected)
+  })
+}
+test('session configuration: without a gateway it says so', () => {
+  assert.equal(sessionConfiguration({ vipps: { enabled: true } }, {}, [], 'NOK').refusal?.code, 'gateway_not_configured')
+})
+
+const tree = fc.letrec<{ tree: Tree; value: unknown }>((tie) => ({
+  tree: fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value'), { maxKeys: 3, noNullPrototype: true }),
+  value: fc.oneof({ maxDepth: 3 }, fc.integer(), fc.string(), fc.array(fc.integer(), { maxLength: 2 }), tie('tree')),
+})).tree
+test('merge: twice is once, the empty tree changes nothing, and neither side is touched', () => {
+  fc.assert(
+    fc.property(tree, tree, (one, other) => {
+      const before = JSON.stringify([one, other])
+      assert.deepEqual(mergeTrees(one, {}), one)
+      assert.deepEqual(mergeTrees({}, one), one)
+      assert.deepEqual(mergeTrees(mergeTrees(one, other), other), mergeTrees(one, other))
+      assert.equal(JSON.stringify([one, other]), before)
+    }),
+  )
+})
