@@ -364,6 +364,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION checkout.customer_name(data jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select (address ->> 'first_name') || ' ' || (address ->> 'last_name')
+  from coalesce(data #> '{order,billing_address}', data #> '{order,shipping_address}') as address
+$function$
+;
+
 create table checkout.account_configurations (
   account_id text not null,
   data jsonb not null,
@@ -489,7 +499,9 @@ create table checkout.sessions (
   constraint sessions_outcome_check CHECK ((outcome = ANY (ARRAY['PAYMENT_INITIATED'::text, 'AUTHORIZED'::text, 'ON_HOLD'::text, 'DECLINED'::text, 'FAILED'::text, 'UNKNOWN'::text, 'CANCELLED'::text])))
 );
 CREATE INDEX sessions_by_created ON checkout.sessions USING btree (account_id, created_at DESC, id DESC);
+CREATE INDEX sessions_by_customer_name ON checkout.sessions USING btree (account_id, checkout.customer_name(data)) WHERE (checkout.customer_name(data) IS NOT NULL);
 CREATE INDEX sessions_by_reference ON checkout.sessions USING btree (account_id, merchant_reference);
+CREATE INDEX sessions_by_reference_2 ON checkout.sessions USING btree (account_id, merchant_reference_2) WHERE (merchant_reference_2 IS NOT NULL);
 CREATE INDEX sessions_by_transaction ON checkout.sessions USING btree (account_id, transaction_id) WHERE (transaction_id IS NOT NULL);
 
 create table checkout.transaction_events (
