@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { escapeHtml } from '../../lib/html.ts'
 import type { Decision, Movement, Payment } from './payment.ts'
 import { findProduct } from './products.ts'
 
@@ -64,8 +65,4 @@ function outcome(movement: Movement): string {
 function amountText({ amount, currency }: Payment): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' })
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
