@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { draftAt } from '../src/orders/drafts/operations.ts'
+import { orderAt } from '../src/orders/orders/operations.ts'
 import { createTestAccount, type TestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -257,6 +259,34 @@ describe('options', () => {
     const into = { options: { order_id: order.id }, order: { currency: 'SEK', items: [line(9, 5)] } }
     await refused('POST', '/draft_orders', into, 400, 'currency_mismatch')
     await refused('POST', '/draft_orders', { ...into, options: { order_id: 'nope' } }, 404, 'not_found')
+  })
+})
+
+describe('webhooks', () => {
+  test('an order and its draft are told as they were at each version', async () => {
+    const draft = await ok('POST', '/draft_orders', { order: { currency: 'NOK', items: [line(1, 500)] } })
+    const [order] = (await ok('PUT', `/draft_orders/${draft.id}/complete`)).orders
+    await record(order.id, 'authorizations', { 1: 500 })
+    await record(order.id, 'captures', { 1: 500 })
+    const event = await ok('POST', `/orders/${order.id}/events`, { service: 'kitchen', service_status: 'ready' })
+    const at = (version: number) => orderAt(server.sql, account.account_id, order.id, version)
+    assert.deepEqual(await at(1), order)
+    assert.deepEqual([(await at(2))?.payment_status, (await at(2))?.captures], ['pending', []])
+    assert.equal((await at(3))?.payment_status, 'paid')
+    assert.equal((await draftAt(server.sql, account.account_id, draft.id, 1))?.status, 'open')
+    assert.equal((await draftAt(server.sql, account.account_id, draft.id, 2))?.status, 'completed')
+    assert.equal(await orderAt(server.sql, account.account_id, 'gone', 1), undefined)
+    const [told] = await server.sql<{ details: { order_event: Record<string, unknown> } }[]>`
+      select details from notifications.outbox
+      where account_id = ${account.account_id} and aggregate_id = ${order.id} and event = 'shopping_order_event_add'`
+    const { request: _, ...shown } = event
+    assert.deepEqual(told!.details.order_event, shown)
+  })
+
+  test('POST orders with options.order_id adds the lines to that order', async () => {
+    const order = await createOrder()
+    const added = await createOrder([line(2, 30)], {}, { order_id: order.id })
+    assert.deepEqual([added.id, added.net_amount, added.version], [order.id, 530, 2])
   })
 })
 

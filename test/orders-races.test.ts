@@ -12,6 +12,7 @@ import {
 } from '../src/orders/orders/order.ts'
 import { orderSummary } from '../src/orders/orders/summary.ts'
 import { decideRecord } from '../src/orders/payments/payment.ts'
+import { verify } from '../src/verify/operations.ts'
 import { createTestAccount, type TestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -207,4 +208,15 @@ test('random operations over HTTP answer what the model expects', async () => {
     }),
     { numRuns: 12 },
   )
+})
+
+test('kvitt verify finds no difference in all that was raced here', async () => {
+  const differences: unknown[] = []
+  const { checked } = await verify(server.sql, {
+    account_id: account.account_id,
+    onDifference: (difference) => differences.push(difference),
+    onProgress: () => {},
+  })
+  assert.deepEqual(differences, [])
+  assert.ok(checked.orders && checked.orders > 10)
 })
