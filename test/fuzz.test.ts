@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { after, before, test } from 'node:test'
+import type { FastifyContextConfig, FastifyInstance, InjectOptions } from 'fastify'
+import type { Difference } from '../src/verify/difference.ts'
+import { verify } from '../src/verify/operations.ts'
+import { createTestAccount, send, type TestAccount } from './client.ts'
+import { type Chance, chance, fitting, headersOf, segment, spoil } from './hostile.ts'
+import { startServer, type TestServer } from './server.ts'
+import { type Call, nothing, walk } from './walk.ts'
+
+/*
+ * Hostile requests on every route, made from the routes' own schemas. FUZZ_SEED plays a run again, FUZZ_REQUESTS sets its length
+ * (a night: FUZZ_REQUESTS=200000).
+ */
+const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const requests = Number(process.env.FUZZ_REQUESTS ?? 4_000)
+const secret = 'what-only-the-other-account-may-see'
+
+type Route = { method: string; url: string; config: FastifyContextConfig; schema: Record<string, unknown> }
+let server: TestServer
+let shop: TestAccount
+let other: TestAccount
+const routes: Route[] = []
+const ids: string[] = []
+const theirs: string[] = []
+
+const scopes = [
+  'admin:checkout',
+  'admin:shopping',
+  'admin:accounts',
+  'admin:hooks',
+  'admin:settlements',
+  'read:checkout',
+  'write:checkout',
+  'read:shopping',
+  'write:shopping',
+]
+
+before(async () => {
+  const onServer = (message: unknown) => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url, config, schema }) => {
+      for (const one of [method].flat()) {
+        if (one === 'OPTIONS') continue
+        routes.push({ method: one, url, config: { ...config } as FastifyContextConfig, schema: { ...schema } as Route['schema'] })
+      }
+    })
+  }
+  subscribe('fastify.initialization', onServer)
+  server = await startServer({ work: false })
+  unsubscribe('fastify.initialization', onServer)
+  shop = await createTestAccount(server, { account_id: 'T00000010', scopes })
+  other = await createTestAccount(server, { account_id: 'T00000011', scopes })
+  for (const account of [shop, other]) {
+    const call: Call = (method, path, body, options = {}) =>
+      options.public ? send(server.url, method, path, { body }) : account.call(method, path, body)
+    for (const steps of [[], [{ kind: 'capture' as const, amount: 400 }]]) {
+      const told = nothing()
+      await walk(call, account.account_id, 'w', { amount: 1_000, steps }, told)
+      const known = [told.order_id!, told.session_id!, told.transaction_id!]
+      ;(account === shop ? ids : theirs).push(...known)
+      const reference = { merchant_reference_2: account === other ? secret : 'ours' }
+      await account.call('PUT', `/v1/transactions/${told.transaction_id}`, reference)
+      await account.call('POST', `/v1/accounts/${account.account_id}/shopping/orders/${told.order_id}/comments`, {
+        comment: account === other ? secret : 'ours',
+      })
+    }
+    const list = await account.call('GET', `/v1/accounts/${account.account_id}/shopping/draft_orders`)
+    harvest(list.body, account === shop ? ids : theirs)
+  }
+})
+after(() => server.close())
+
+/** Ids that answers mention are used in later requests. */
+function harvest(value: unknown, into: string[], depth = 0): void {
+  if (typeof value !== 'object' || value === null || depth > 4) return
+  for (const [name, member] of Object.entries(value)) {
+    if (typeof member === 'string' && /(^|_)id$/.test(name) && member.length < 80) {
+      if (into.length < 400) into.push(member)
+      else into[into.length - 1 - (member.length % 300)] = member
+    } else harvest(member, into, depth + 1)
+  }
+}
+
+function requestOf(r: Chance): { route: Route; inject: InjectOptions; ours: boolean } {
+  const route = r.pick(routes)
+  const pool = r.odds(0.85) ? ids : theirs
+  let url = route.url
+    .replace(/:(aid|oid)\b(\([^)]*\))?/g, () => (r.odds(0.9) ? shop.account_id : r.pick([other.account_id, 'x', 'P1', '%00'])))
+    .replace(/:\w+(\([^)]*\))?/g, () => segment(r, pool))
+    .replace('*', () => segment(r, pool))
+  const properties = Object.entries(((route.schema.querystring ?? {}) as { properties?: object }).properties ?? { x: {} })
+  const query = properties
+    .filter(() => r.odds(0.25))
+    .flatMap(([name, schema]) => {
+      const value = r.odds(0.6) ? encodeURIComponent(textOf(fitting(schema, r, pool))) : segment(r, pool)
+      return r.odds(0.1) ? [`${name}=${value}`, `${name}=${segment(r, pool)}`] : [`${name}=${value}`]
+    })
+  if (r.odds(0.05))
+    query.push(r.pick(['dry_run=true', 'limit=-1', 'limit=1e9', 'a[b]=c', '&&&', 'starting_after=%20', '__proto__=x']))
+  if (query.length > 0) url += `?${query.join('&')}`
+  const headers: Record<string, string> = headersOf(r)
+  const ours = r.odds(0.95)
+  if (ours) headers.authorization = `Bearer ${shop.token}`
+  else headers.authorization = r.pick(['Bearer x', 'Basic eDp5', 'Bearer ', shop.token, `Bearer ${shop.token}x`])
+  const inject: InjectOptions = { method: route.method as 'GET', url, headers }
+  if (route.method !== 'GET' && route.method !== 'HEAD') {
+    const payload = spoil(fitting(route.schema.body ?? { type: 'object' }, r, pool), r)?.replaceAll('"slow"', '"late"')
+    if (payload !== undefined) inject.payload = payload
+    headers['content-type'] = r.odds(0.9)
+      ? 'application/json'
+      : r.pick([
+          'text/plain',
+          'application/x-www-form-urlencoded',
+          'x',
+          'application/json; charset=latin1',
+          'multipart/form-data; boundary=x',
+        ])
+  }
+  return { route, inject, ours }
+}
+
+test(`fuzz: ${requests} requests with seed ${seed}: never a 500, never another account's data, never a stored half`, async () => {
+  const faults = new Map<string, string>()
+  const statuses = new Map<number, number>()
+  const fault = (route: Route, inject: InjectOptions, why: string) => {
+    const key = `${route.method} ${route.url}: ${why.slice(0, 200)}`
+    if (!faults.has(key)) faults.set(key, JSON.stringify(inject).replaceAll(shop.token, 'TOKEN').slice(0, 1_500))
+  }
+  let next = 0
+  const worker = async () => {
+    while (next < requests) {
+      const r = chance(seed + next++)
+      const { route, inject, ours } = requestOf(r)
+      const answer = await server.app.inject(inject)
+      statuses.set(answer.statusCode, (statuses.get(answer.statusCode) ?? 0) + 1)
+      if (answer.statusCode >= 500) fault(route, inject, `${answer.statusCode} ${answer.body}`)
+      if (route.config.scopes && answer.body.includes(secret)) fault(route, inject, "another account's data")
+      if (route.config.scopes && !ours && answer.statusCode < 400) fault(route, inject, `${answer.statusCode} without a token`)
+      if (
+        ours &&
+        answer.statusCode < 300 &&
+        String(answer.headers['content-type']).includes('json') &&
+        answer.body.length < 50_000
+      ) {
+        harvest(JSON.parse(answer.body || 'null'), ids)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: 6 }, worker))
+  const listed = [...faults].map(([key, request]) => `${key}\n    ${request}`).join('\n')
+  assert.equal(faults.size, 0, `seed ${seed}, statuses ${JSON.stringify([...statuses])}:\n${listed}`)
+  assert.ok((statuses.get(200) ?? 0) > requests / 20, `too few requests succeed: ${JSON.stringify([...statuses])}`)
+  const differences: Difference[] = []
+  await verify(server.sql, { account_id: null, onDifference: (difference) => differences.push(difference) })
+  assert.deepEqual(differences, [])
+})
+
+/** Anything as it would stand in a query. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
