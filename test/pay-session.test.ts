@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { findSession } from '../src/checkout/sessions/store.ts'
+import { voidAuthorization } from '../src/checkout/transactions/operations.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
 import {
   account_id,
@@ -279,6 +280,22 @@ for (const [what, outcome, names, status] of [
     assert.equal((await call(server, 'POST', `/v1/sessions/${sid}/pay`, vipps)).status, status ? 404 : 200)
   })
 }
+
+test('pay: the void of a cancelled session ends a payment that the customer has not finished', async () => {
+  const sid = await openSession(server)
+  server.gateway.script = [redirect]
+  await call(server, 'POST', `/v1/sessions/${sid}/pay`, vipps)
+  const back = server.gateway.calls[0]!.call.return_url as string
+  const { session } = await read(sid)
+  const command = { account_id, id: session.transaction_id!, created_by: 'client-1', request: { cancelling: true } }
+  const { transaction } = await voidAuthorization(server, command)
+  has(transaction, { status: 'AUTHORIZATION_VOIDED' })
+  server.gateway.script = [succeeded]
+  await comeBack(back)
+  server.pass(100_000)
+  assert.equal(await resolve(), 0)
+  has((await read(sid)).transaction, { status: 'AUTHORIZATION_VOIDED', version: 2 })
+})
 
 test('pay: of twenty at once exactly one reaches the provider', async () => {
   const sid = await openSession(server)

@@ -1,6 +1,6 @@
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { OperationRequest } from '../operations-log/operation.ts'
-import { findHeldPayment } from '../operations-log/store.ts'
+import { findOpenPayment } from '../operations-log/store.ts'
 import { answerOf, type Payments, resolvePayment } from '../payments/operations.ts'
 import { type Command, type Moved, move, productOf, readTransaction } from '../transactions/operations.ts'
 import type { Transaction } from '../transactions/store.ts'
@@ -44,7 +44,7 @@ export async function updateAuthorization(payments: Payments, command: Command, 
 async function releaseHold(payments: Payments, transaction: Transaction, { created_by }: Command): Promise<Moved> {
   const { account_id, id, payment_product_type, amount, currency, gateway_reference } = transaction
   const gateway = payments.gateways.find(account_id, payment_product_type)
-  const held = await findHeldPayment(payments.sql, account_id, id)
+  const held = await findOpenPayment(payments.sql, account_id, id)
   if (!held || !gateway) throw new ApiError('operation_conflict', 'The hold is being resolved. Read the transaction again.')
   const call = { account_id, idempotency_key: payments.ids.uuid(), transaction_id: id, payment_product_type, amount, currency }
   const outcome = await answerOf(payments, held, () =>

@@ -27,8 +27,6 @@ export type OperationRequest = {
   automatic?: boolean
   /** The session is being cancelled. */
   cancelling?: boolean
-  /** The payment that is cancelled with it. */
-  authorize_operation_id?: string
   /** Of a request with `Idempotency-Key`: tells a repetition from another request with the same key. */
   request_hash?: string
   update?: 'extend' | 'amount' | 'pre_authorization' | 'release_hold'

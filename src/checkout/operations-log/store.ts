@@ -14,8 +14,8 @@ export async function lockOperation(db: Db, account_id: string, id: string): Pro
   return row
 }
 
-/** The payment of a transaction that is on hold. */
-export async function findHeldPayment(db: Db, account_id: string, transaction_id: string): Promise<OperationRow | undefined> {
+/** The payment of a transaction that is not settled yet: at the provider, on hold, or unknown. */
+export async function findOpenPayment(db: Db, account_id: string, transaction_id: string): Promise<OperationRow | undefined> {
   const [row] = await db<OperationRow[]>`
     select * from checkout.operations
     where account_id = ${account_id} and transaction_id = ${transaction_id} and kind = 'authorize'

@@ -38,6 +38,8 @@ export function settlePayment(
   outcome: FoundOutcome,
   context: Chance & { token_ids?: TokenIds },
 ): PaymentChange | undefined {
+  // The session was cancelled meanwhile and its payment voided: what the provider says now is about a payment that is over.
+  if (state.transaction && !unfinished.includes(state.transaction.status)) return undefined
   switch (outcome.outcome) {
     case 'succeeded':
       return approved(state, outcome, context)
@@ -58,6 +60,8 @@ export function settlePayment(
       return waiting(state, context, 'unknown', {})
   }
 }
+
+const unfinished: readonly string[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
 
 function approved(
   state: PaymentState,

@@ -1,13 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
-import { inTransaction, type Sql, violates } from '../../lib/db.ts'
+import { type Db, inTransaction, type Sql, violates } from '../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { isSettled, type OperationKind, type OperationRequest, type OperationRow } from '../operations-log/operation.ts'
-import { findOperation, postponeOperation } from '../operations-log/store.ts'
+import { findOpenPayment, findOperation, postponeOperation } from '../operations-log/store.ts'
 import { searchTerm } from './list.ts'
 import { reserve, settle } from './settlement.ts'
 import { type Ended, findTransaction, lockTransaction, type Transaction, updateReference, writeTransaction } from './store.ts'
@@ -72,19 +72,6 @@ export function voidAuthorization(payments: Payments, command: Command): Promise
   return move(payments, command, 'void', (row, product) => mayVoid(row, product, command.request.cancelling))
 }
 
-/**
- * Voids what a session that is being cancelled has: a payment the customer has not finished, or an authorization. Of a success the
- * payment's own operation is settled too, so that nobody asks about it again. Errors: not_found, those of `mayVoid`.
- * @returns the void's operation: `succeeded`, `failed`, or `unknown` while the provider has not answered
- */
-export function voidForSessionCancel(
-  payments: Payments,
-  { authorize_operation_id, ...command }: Command & { authorize_operation_id?: string | null },
-): Promise<Moved> {
-  const request = { ...command.request, cancelling: true, ...(authorize_operation_id ? { authorize_operation_id } : {}) }
-  return voidAuthorization(payments, { ...command, request })
-}
-
 export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) => Reservation | Refusal
 
 /**
@@ -107,7 +94,7 @@ type Intent = Moved & { repeated: boolean }
 /** Step 1. Returns nothing when somebody else changed the transaction first. */
 async function writeIntent(
   { clock, ids, gateways }: Payments,
-  db: Parameters<typeof findTransaction>[0],
+  db: Db,
   command: Command,
   kind: OperationKind,
   decide: Decide,
@@ -247,7 +234,7 @@ export async function settleOperation(payments: Payments, known: Moved, outcome:
 
 async function writeOutcome(
   { clock, ids }: Payments,
-  db: Parameters<typeof findTransaction>[0],
+  db: Db,
   { transaction: row, operation: before }: Moved,
   outcome: OperationOutcome,
 ): Promise<Moved | undefined> {
@@ -264,7 +251,7 @@ async function writeOutcome(
     notifications.push(...delayedCallback(next, waiting))
   }
   try {
-    const operations = [operation, ...cancelled(operation)]
+    const operations = [operation, ...(await endedPayments(db, operation))]
     const written = await writeTransaction(db, { row, next, events, operations, notifications })
     return written && { transaction: { ...next, ...written, events: [...row.events, ...events] }, operation }
   } catch (error) {
@@ -274,11 +261,12 @@ async function writeOutcome(
   }
 }
 
-/** The payment that a cancelled session's void has ended. */
-function cancelled({ account_id, state, request, updated_at }: OperationRow): Ended[] {
-  const id = request.authorize_operation_id
-  if (state !== 'succeeded' || !id) return []
-  return [{ account_id, id, state: 'failed', next_attempt_at: null, outcome: { reason: 'cancelled' }, updated_at }]
+/** The payment that the void of a cancelled session has ended: nobody needs to ask about it again. */
+async function endedPayments(db: Db, { account_id, state, request, transaction_id, updated_at }: OperationRow): Promise<Ended[]> {
+  if (state !== 'succeeded' || !request.cancelling) return []
+  const payment = await findOpenPayment(db, account_id, transaction_id)
+  if (!payment) return []
+  return [{ account_id, id: payment.id, state: 'failed', next_attempt_at: null, outcome: { reason: 'cancelled' }, updated_at }]
 }
 
 export function productOf(gateway: Gateway | undefined, payment_product_type: string): PaymentProduct | undefined {
