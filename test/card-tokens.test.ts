@@ -121,3 +121,58 @@ test('card token use: failures are kept up to fifteen, a success clears them, a 
     [2, 'checkout_token_update'],
   ])
 })
+
+/** The merchant charges the stored card. */
+const charge = (payment_token: string, merchant_reference: string) =>
+  shop.call('POST', '/v1/sessions/pay', {
+    session: {
+      order: { amount: 1_000, currency: 'NOK', merchant_reference },
+      customer: { tokens: { 'payex.creditcard': { payment_token } } },
+    },
+    payment: { payment_product_type: 'payex.creditcard', operation: 'unscheduled_purchase' },
+  })
+
+test('card token charge: 200 and AUTHORIZED with the id of the card; 400 once the token is deleted', async () => {
+  const { card } = await stored('customer-6')
+  const paid = await charge(card.payment_token, 'sub-1')
+  assert.equal(paid.status, 200, JSON.stringify(paid.body))
+  assert.equal(paid.body.status, 'AUTHORIZED')
+  assert.equal(paid.body.success, true)
+  assert.equal(paid.body.card.payment_token_id, card.payment_token_id)
+  assert.equal(paid.body.card.masked_pan, card.masked_pan)
+  await shop.call('DELETE', `/v1/card-tokens/${card.payment_token_id}`)
+  const refused = await charge(card.payment_token, 'sub-2')
+  assert.equal(refused.status, 400)
+  assert.equal(refused.body.error.errors[0].code, 'card_token_not_active')
+})
+
+test('card token charge: declines are counted, 400 from the sixteenth on, a success in between clears the count', async () => {
+  const rules = [{ when: { merchant_reference: 'no-*' }, do: 'decline', result_code: '05' }]
+  const { card } = await stored('customer-7')
+  await shop.call('PUT', '/v1/simulator/script', { rules })
+  const decline = async () => {
+    const { status, body } = await charge(card.payment_token, 'no-1')
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.equal(body.status, 'FAILED')
+    assert.equal(body.success, false)
+    assert.equal(body.events.at(-1).error.result_code, '05')
+  }
+  await decline()
+  assert.equal((await charge(card.payment_token, 'yes-1')).body.status, 'AUTHORIZED')
+  for (let i = 0; i < 15; i++) await decline()
+  const refused = await charge(card.payment_token, 'yes-2')
+  assert.equal(refused.status, 400)
+  assert.equal(refused.body.error.errors[0].code, 'card_token_retry_limit')
+})
+
+test('card token charge: a card that must not be tried again is blocked, and that is told', async () => {
+  const { card } = await stored('customer-8')
+  await shop.call('PUT', '/v1/simulator/script', { rules: [{ do: 'decline', result_code: '43' }] })
+  assert.equal((await charge(card.payment_token, 'stolen')).body.status, 'FAILED')
+  await shop.call('DELETE', '/v1/simulator/script')
+  const refused = await charge(card.payment_token, 'again')
+  assert.equal(refused.status, 400)
+  assert.equal(refused.body.error.errors[0].code, 'card_token_blocked')
+  assert.equal((await shop.call('GET', `/v1/card-tokens/${card.payment_token_id}`)).body.status, 'SUSPENDED')
+  assert.deepEqual((await told(card.payment_token_id)).at(-1), [2, 'checkout_token_update'])
+})

@@ -1,6 +1,7 @@
 import { type Db, inTransaction, violates } from '../../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../../lib/errors.ts'
 import { keyReused } from '../../../lib/idempotency.ts'
+import { assertChargeable } from '../../card-tokens/operations.ts'
 import type { OperationRow } from '../../operations-log/operation.ts'
 import { findOperation } from '../../operations-log/store.ts'
 import { expiry } from '../../sessions/create.ts'
@@ -25,7 +26,7 @@ export type MerchantAttempt = {
 
 /**
  * Makes a session and pays it at once (checkout-api §3.9): intent, call, outcome. A decline is no error: the transaction is FAILED.
- * Errors: those of `prepareMerchantPayment`, merchant_reference_used, session_payment_in_progress.
+ * Errors: those of `prepareMerchantPayment` and `assertChargeable`, merchant_reference_used, session_payment_in_progress.
  */
 export async function payAsMerchant(payments: Payments, attempt: MerchantAttempt): Promise<Paid> {
   const { account_id, body } = attempt
@@ -56,13 +57,16 @@ async function writeIntent(
   payments: Payments,
   db: Db,
   attempt: MerchantAttempt,
-  { data }: Prepared,
+  { data, token }: Prepared,
   gateway: string,
 ): Promise<{ session: SessionRow; operation: OperationRow }> {
   const { account_id, created_by, body, request_headers } = attempt
   const { clock, ids } = payments
   await assertReferenceFree(db, attempt)
   const now = clock.now()
+  const { payment_product_type } = body.payment
+  const [value] = Object.values(token) as [string]
+  const token_id = await assertChargeable(db, { account_id, payment_product_type, token: value, now })
   const until = expiry(body.session.expires_at, now)
   if ('refusal' in until) throwRefusal({ ...until.refusal, path: '/session/expires_at' } as Refusal)
   const id = ids.short(account_id)
@@ -82,11 +86,11 @@ async function writeIntent(
   )
   const session = await findSession(db, account_id, id)
   if (!session) throw new Error(`Session ${id} was not written.`)
-  const { payment_product_type } = body.payment
   const operation = intentOf(payments, session, { payment_product_type, gateway, created_by })
   operation.id = attempt.operation_id ?? operation.id
   operation.request = {
     merchant_initiated: true,
+    token_id,
     ...(request_headers ? { request_headers } : {}),
     ...(attempt.request_hash ? { request_hash: attempt.request_hash } : {}),
   }
