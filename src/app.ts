@@ -86,7 +86,7 @@ export async function buildApp(environment: Environment) {
   await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })
   await app.register(openApiRoutes)
   await app.register(accountRoutes, parts)
-  await app.register(notificationRoutes, parts)
+  await app.register(notificationRoutes, { ...parts, sources: payloadSources(parts) })
   if (role === 'all' || role === 'orders') {
     await app.register(orderRoutes, { ...parts, createCheckoutSession: createCheckoutSessions(parts) })
   }

@@ -68,6 +68,9 @@ export const limits = {
   endpoint_probe_max_s: 600,
   fan_out_batch: 200,
   subscriptions_max: 100,
+  /** How often a stream of events looks for new ones, and how long it stays silent at most. */
+  event_stream_poll_ms: 250,
+  event_stream_quiet_ms: 15_000,
   replay_max: 10_000,
 
   statement_timeout_ms: 30_000,
