@@ -128,7 +128,7 @@ create table notifications.deliveries (
 );
 CREATE INDEX deliveries_by_created ON notifications.deliveries USING btree (account_id, created_at DESC, id DESC);
 CREATE INDEX deliveries_by_subscription ON notifications.deliveries USING btree (account_id, subscription_id, created_at DESC, id DESC);
-CREATE INDEX deliveries_due ON notifications.deliveries USING btree (account_id, endpoint, next_attempt_at) WHERE (state = 'pending'::text);
+CREATE INDEX deliveries_due ON notifications.deliveries USING btree (account_id, endpoint, next_attempt_at, "position") WHERE (state = 'pending'::text);
 CREATE INDEX deliveries_lanes ON notifications.deliveries USING btree (account_id, endpoint, lane, "position") WHERE (state = 'pending'::text);
 
 create table notifications.endpoints (
