@@ -93,7 +93,22 @@ export const DraftOut = Type.Object(
     deleted_at: Type.Optional(DateTime),
     deleted_by: Type.Optional(Reference),
   },
-  { additionalProperties: true, title: 'DraftOrder' },
+  {
+    additionalProperties: true,
+    title: 'DraftOrder',
+    examples: [
+      {
+        order: { currency: 'NOK', gross_amount: 39800, net_amount: 39800, total_discount: 0, items: [] },
+        options: { generate_order_id: 'ALPHANUMERIC_9' },
+        id: 'c1a7d2e4-3b56-4f78-8a9b-0c1d2e3f4a5b',
+        version: 1,
+        status: 'open',
+        created_at: '2026-01-02T03:04:05.678Z',
+        created_by: 'client-id',
+        updated_at: '2026-01-02T03:04:05.678Z',
+      },
+    ],
+  },
 )
 
 /** The query of the list of drafts (orders-api §2.1). */

@@ -7,7 +7,7 @@ import { orderNotification, unknownOrder } from '../orders/notice.ts'
 import { applyEvent, foldOrder, type Order, type OrderChange } from '../orders/order.ts'
 import { appendOrderEvent, findOrder, insertOrders, lockOrder } from '../orders/store.ts'
 import { assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
-import { type After, pageOf, pageSize, parseCursor } from '../shared/page.ts'
+import { type After, pageOf, pageSize, parseCursor, windowOf } from '../shared/page.ts'
 import { expiresAt, groupItems, intoOrder, mayComplete, newOrders } from './complete.ts'
 import * as core from './draft.ts'
 import * as store from './store.ts'
@@ -98,13 +98,15 @@ async function linesOfTarget(
 export async function listDrafts(service: Service, account_id: string, query: core.DraftQuery) {
   const after = parseCursor(query.starting_after)
   if (after && 'refusal' in after) throwRefusal(after.refusal)
+  const { from, until, refusals } = windowOf(query)
+  throwRefusal(refusals)
   const size = pageSize(query.limit)
   const filter = {
     account_id,
     status: query.status,
     currency: query.currency,
-    created_at_gte: query['created_at.gte'],
-    created_at_lte: query['created_at.lte'],
+    created_at_gte: from,
+    created_at_lte: until,
     after: after as After | undefined,
     limit: size + 1,
     now: service.clock.now().toISOString(),

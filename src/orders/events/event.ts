@@ -37,7 +37,22 @@ export const EventOut = Type.Object(
     request: Type.Optional(Type.Object({ path: Type.String(), method: Type.String(), body: Type.String() })),
     draft_id: Type.Optional(Type.String()),
   },
-  { additionalProperties: true, title: 'OrderEvent' },
+  {
+    additionalProperties: true,
+    title: 'OrderEvent',
+    examples: [
+      {
+        event_type: 'service-event',
+        state: 'success',
+        service: 'kitchen',
+        service_status: 'ready_for_pickup',
+        id: '9d8c7b6a-5f4e-4d3c-8b2a-1f0e9d8c7b6a',
+        created_at: '2026-01-02T03:04:05.678Z',
+        created_by: 'client-id',
+        version: 4,
+      },
+    ],
+  },
 )
 
 type Event = { type?: string; service_event?: Record<string, unknown>; [member: string]: unknown }

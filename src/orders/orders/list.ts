@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { type EventKinds, eventKinds } from '../events/event.ts'
-import { type After, pageSize, paging, parseCursor } from '../shared/page.ts'
+import { type After, pageSize, paging, parseCursor, windowOf } from '../shared/page.ts'
 import type { Order } from './order.ts'
 import { orderSums, orderView } from './order.ts'
 import { orderSummary } from './summary.ts'
@@ -52,6 +52,7 @@ type Start = { filter: Filter; after: After | undefined; size: number; kinds: Ev
 /** Reads the query of a list. */
 export function listFilter(query: ListQuery): Start {
   const cursor = parseCursor(query.starting_after)
+  const { from, until, refusals } = windowOf(query)
   const kinds = eventKinds(query.include_events, { ...(query.view ? { view: query.view } : {}), unless: false })
   const search = Object.entries({
     travel_modes: query.itinerary_travel_mode,
@@ -68,14 +69,14 @@ export function listFilter(query: ListQuery): Start {
       currency: query.currency,
       order_id: query.order_id,
       customer_id: query['customer.id'] ?? query.customer_id,
-      created_at_gte: query['created_at.gte'],
-      created_at_lte: query['created_at.lte'],
+      created_at_gte: from,
+      created_at_lte: until,
       search: Object.fromEntries(search),
     },
     after: cursor && !('refusal' in cursor) ? cursor : undefined,
     size: pageSize(query.limit),
     kinds: kinds.api || kinds.service ? kinds : undefined,
-    refusals: cursor && 'refusal' in cursor ? [cursor.refusal] : [],
+    refusals: cursor && 'refusal' in cursor ? [cursor.refusal, ...refusals] : refusals,
   }
 }
 

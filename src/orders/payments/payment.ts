@@ -59,7 +59,21 @@ export const RecordOut = Type.Object(
     success: Type.Boolean(),
     authorization_id: Type.Optional(Type.String()),
   },
-  { additionalProperties: true, title: 'OrderOperation' },
+  {
+    additionalProperties: true,
+    title: 'OrderOperation',
+    examples: [
+      {
+        items: [{ amount: 39800, line_id: 1 }],
+        payment_details: { payment_id: 'T12345678.abc' },
+        id: '5f0c3b1e-8a55-4b0e-9f3c-2a1d6f7e8b90',
+        created_at: '2026-01-02T03:04:05.678Z',
+        created_by: 'client-id',
+        amount: 39800,
+        success: true,
+      },
+    ],
+  },
 )
 
 const noun: Record<RecordType, string> = {

@@ -49,7 +49,21 @@ export const SessionOut = Type.Object(
     created_by: Type.String(),
     _links: Type.Array(Type.Object({ href: Type.String(), rel: Type.String() })),
   },
-  { additionalProperties: true, title: 'OrderSession' },
+  {
+    additionalProperties: true,
+    title: 'OrderSession',
+    examples: [
+      {
+        id: 'T12345678.5rBnTa8tWkGTmmMwYXv9JG',
+        url: 'https://checkout.example.com/v1/view/T12345678.5rBnTa8tWkGTmmMwYXv9JG',
+        items: [{ line_id: '1', amount: 39800 }],
+        amount: 39800,
+        created_at: '2026-01-02T03:04:05.678Z',
+        created_by: 'client-id',
+        _links: [{ rel: 'session_link', href: 'https://checkout.example.com/v1/view/T12345678.5rBnTa8tWkGTmmMwYXv9JG' }],
+      },
+    ],
+  },
 )
 
 export type CheckoutOrder = { amount: number; currency: string; merchant_reference: string; items: Record<string, unknown>[] }

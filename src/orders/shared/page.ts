@@ -30,12 +30,31 @@ export function cursorOf({ created_at, id }: After): string {
 export function parseCursor(text: string | undefined): After | undefined | { refusal: Refusal } {
   if (text === undefined) return undefined
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/.exec(Buffer.from(text, 'base64url').toString())
-  if (match && Number.isFinite(Date.parse(match[1]!)) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(match[2]!)) {
+  if (match && Date.parse(match[1]!) >= 0 && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(match[2]!)) {
     return { created_at: match[1]!, id: match[2]! }
   }
   return {
     refusal: { code: 'invalid_request', path: '?starting_after', message: 'Pass starting_after as the page before returned it.' },
   }
+}
+
+type Window = { 'created_at.gte'?: string; 'created_at.lte'?: string }
+
+/**
+ * The window of a list, both ends inclusive, as times that every database can hold: what lies before 1970 counts as 1970. A leap
+ * second passes as a date-time and is none that a clock here can show: refused.
+ */
+export function windowOf(query: Window): { from: string | undefined; until: string | undefined; refusals: Refusal[] } {
+  const refusals: Refusal[] = []
+  const instant = (name: keyof Window): string | undefined => {
+    const text = query[name]
+    if (text === undefined) return undefined
+    const ms = Date.parse(text)
+    if (Number.isFinite(ms)) return new Date(Math.max(ms, 0)).toISOString()
+    refusals.push({ code: 'invalid_request', path: `?${name}`, message: `${text} is no time.` })
+    return undefined
+  }
+  return { from: instant('created_at.gte'), until: instant('created_at.lte'), refusals }
 }
 
 /** One page out of one row more than a page: the rows, and the cursor when there are more. */
