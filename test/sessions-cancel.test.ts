@@ -45,6 +45,19 @@ test('session cancel: what is authorized is voided', async () => {
   assert.equal((await cancel(id)).status, 200)
 })
 
+test('session cancel: a payment that is being reviewed, or that the customer has not finished, is taken back', async () => {
+  const invoice = { payment_product_type: 'collector.invoice', simulate: 'hold', shipping_address: {}, billing_address: {} }
+  for (const body of [invoice, { payment_product_type: 'vipps', phone_number: '+4740230256' }]) {
+    const id = await shop.create()
+    assert.equal((await pay(id, body)).status, 200)
+    const { status, body: session } = await cancel(id)
+    assert.equal(status, 200, JSON.stringify(session))
+    assert.equal(session.events.at(-1).name, 'CANCELLED')
+    const transaction = await shop.call('GET', `/v1/transactions/${session.transaction_id}`)
+    assert.equal(transaction.body.status, 'AUTHORIZATION_VOIDED')
+  }
+})
+
 test('session cancel: 400 when it is captured, and nothing moves', async () => {
   const id = await shop.create()
   await pay(id, card)

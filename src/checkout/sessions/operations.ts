@@ -265,7 +265,7 @@ export async function cancelSession(
       throw new ApiError('session_payment_in_progress', 'A payment of this session is under way; wait for its outcome.')
     }
     const now = parts.clock.now()
-    const ended = { outcome: 'CANCELLED', cancelled_at: now, cancelled_by: subject } as const
+    const ended = { outcome: 'CANCELLED', operation_id: null, cancelled_at: now, cancelled_by: subject } as const
     return {
       change: { ...ended, ...released, updated_at: nextUpdate(session, now) },
       events: [newEvent(parts, caller, 'CANCELLED', now)],

@@ -121,7 +121,8 @@ export type SessionRow = {
 
 /** Why the session can no longer be paid, if so. A payment that was started before expiry may end after it (checkout-api §5.1). */
 export function causeOf(session: SessionRow, now: Date): Cause | undefined {
-  if (session.outcome === 'UNKNOWN') return 'FAILED'
+  // Unknown is not failed: the money may have moved, and the resolver asks on.
+  if (session.outcome === 'UNKNOWN') return 'PAYMENT_INITIATED'
   if (session.outcome) return session.outcome
   if (session.operation_id) return 'PAYMENT_INITIATED'
   return session.expires_at <= now ? 'EXPIRED' : undefined
@@ -228,9 +229,10 @@ export function mayChange(session: SessionRow, now: Date): Refusal | undefined {
 export function mayCancel(session: SessionRow): { step: 'done' | 'cancel' | 'void' } | { refusal: Refusal } {
   if (session.outcome === 'CANCELLED') return { step: 'done' }
   if (session.transaction_id || session.operation_id) return { step: 'void' }
+  if (session.outcome === 'UNKNOWN') return { step: 'void' }
   if (session.outcome === null || session.outcome === 'PAYMENT_INITIATED') return { step: 'cancel' }
-  const cause = session.outcome === 'UNKNOWN' ? 'FAILED' : session.outcome
-  return { refusal: { code: 'session_finished', message: `Session ${session.id} can't be cancelled: ${ended[cause]}.` } }
+  const message = `Session ${session.id} can't be cancelled: ${ended[session.outcome]}.`
+  return { refusal: { code: 'session_finished', message } }
 }
 
 /** `If-Unmodified-Since` names the session's `updated_at`, or its version (checkout-api §3.10.4). Absent: anything goes. */

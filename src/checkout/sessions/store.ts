@@ -161,6 +161,7 @@ export type SessionChange = Partial<
     SessionRow,
     | 'data'
     | 'outcome'
+    | 'operation_id'
     | 'pay_lock_id'
     | 'pay_lock_expires_at'
     | 'customer_ip'
@@ -196,7 +197,8 @@ export async function updateSession(
         merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),
         merchant_reference_2 = coalesce(${order?.merchant_reference_2 ?? null}, s.merchant_reference_2),
         store_id = coalesce(${store_id}, s.store_id),
-        outcome = ${next.outcome}, pay_lock_id = ${next.pay_lock_id}, pay_lock_expires_at = ${next.pay_lock_expires_at},
+        outcome = ${next.outcome}, operation_id = ${next.operation_id}, pay_lock_id = ${next.pay_lock_id},
+        pay_lock_expires_at = ${next.pay_lock_expires_at},
         customer_ip = ${next.customer_ip}, user_agent = ${next.user_agent}, updated_at = ${next.updated_at},
         cancelled_at = ${next.cancelled_at}, cancelled_by = ${next.cancelled_by}
       where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version}
