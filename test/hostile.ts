@@ -74,7 +74,7 @@ const odd: readonly unknown[] = [
 export function fitting(schema: unknown, r: Chance, ids: readonly string[], depth = 0): unknown {
   const s = (schema ?? {}) as Schema
   const examples = s.examples as unknown[] | undefined
-  if (examples?.length && r.odds(0.3)) return structuredClone(r.pick(examples))
+  if (examples?.length && r.odds(0.5)) return structuredClone(r.pick(examples))
   if ('const' in s) return s.const
   if (Array.isArray(s.enum)) return r.pick(s.enum)
   const choice = (s.anyOf ?? s.oneOf ?? s.allOf) as unknown[] | undefined
@@ -123,7 +123,7 @@ function textOf({ format, pattern, maxLength }: Schema, r: Chance, ids: readonly
 export function spoil(value: unknown, r: Chance): string | undefined {
   if (r.odds(0.03)) return r.pick(['', '{', '[]', 'null', '"x"', '{"a":}', '0', '\u0000', '{"a":1}{"b":2}', '['.repeat(2_000)])
   let copy = structuredClone(value)
-  for (let count = r.pick([0, 1, 1, 1, 2, 4]); count > 0; count -= 1) copy = spoilOne(copy, r)
+  for (let count = r.pick([0, 0, 0, 1, 1, 1, 2, 4]); count > 0; count -= 1) copy = spoilOne(copy, r)
   const text = JSON.stringify(copy)
   if (text === undefined) return undefined
   if (r.odds(0.05)) return text.replace('"', '"\\u0000')
@@ -151,7 +151,7 @@ function spoilOne(value: unknown, r: Chance): unknown {
 
 /** Text for a path segment or a query value, as it stands in the URL. */
 export function segment(r: Chance, ids: readonly string[]): string {
-  if (ids.length > 0 && r.odds(0.65)) return encodeURIComponent(r.pick(ids))
+  if (ids.length > 0 && r.odds(0.8)) return encodeURIComponent(r.pick(ids))
   return r.pick([
     'x',
     '0',
