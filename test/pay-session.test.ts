@@ -323,6 +323,15 @@ for (const [title, session, body, status] of refusals) {
   })
 }
 
+test('redirect, status: 404 when the payment is not known, whatever its id looks like', async () => {
+  const sid = await openSession(server)
+  for (const id of ['nope', server.ids.uuid(), '%00', "'; drop"]) {
+    const encoded = encodeURIComponent(id)
+    assert.equal((await comeBack(`${server.url}/v1/sessions/${sid}/redirect/${encoded}`)).status, 404)
+    assert.equal((await comeBack(`${server.url}/v1/view/${sid}/payments/${encoded}/status`)).status, 404)
+  }
+})
+
 test('pay: 404 with EXPIRED when the session has expired, 412 when it has changed or is locked', async () => {
   const sid = await openSession(server)
   const pay = (since: string) =>

@@ -1,16 +1,13 @@
 import type { Db } from '../../lib/db.ts'
 import type { OperationRow } from './operation.ts'
 
-export async function findOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
-  const [row] = await db<OperationRow[]>`
-    select * from checkout.operations where account_id = ${account_id} and id::text = ${id}`
-  return row
-}
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** Holds the operation until the database transaction ends: between reading its state and settling it nobody else can. */
-export async function lockOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
+/** One operation. The id may be any text from a path; what is no UUID names nothing. */
+export async function findOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
+  if (!uuid.test(id)) return undefined
   const [row] = await db<OperationRow[]>`
-    select * from checkout.operations where account_id = ${account_id} and id = ${id} for update`
+    select * from checkout.operations where account_id = ${account_id} and id = ${id}`
   return row
 }
 
