@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
+import { createSession } from '../src/checkout/sessions/operations.ts'
 import { createTestAccount, send } from './client.ts'
 import { partsOf, type Shop, startShop, walk, withOrder } from './sessions-shop.ts'
 
@@ -121,4 +122,28 @@ test('session events: each hash is over the one before and the event', async () 
     from checkout.sessions s join checkout.session_events e on e.account_id = s.account_id and e.session_id = s.id
     where s.id = ${body.id}`
   assert.equal(row!.whole, true)
+})
+
+test('session create: publish is answered with what became of it', async () => {
+  const configuration = { publish: [{ channel: 'sms', type: 'checkout-link' }] }
+  const { status, body } = await shop.call('POST', '/v1/sessions-profile', { ...walk, configuration })
+  assert.equal(status, 200)
+  assert.deepEqual(body.publish, [{ channel: 'sms', type: 'checkout-link', id: '1', status: 'skipped' }])
+})
+
+test('session create: two statements the first time, then one: the profile is remembered', async () => {
+  const parts = partsOf(shop.server)
+  let statements = 0
+  const sql = new Proxy(parts.sql, {
+    apply: (target, self, args) => {
+      if (/^\s*(select|insert|update|with)\b/.test(args[0]?.raw?.join('') ?? '')) statements += 1
+      return Reflect.apply(target as never, self, args)
+    },
+  })
+  const caller = { account_id: shop.account_id, request_id: crypto.randomUUID() }
+  await createSession({ ...parts, sql }, caller, { body: walk })
+  const first = statements
+  await createSession({ ...parts, sql }, caller, { body: walk })
+  // Fragments count as statements here: the second time the read of the profile is missing.
+  assert.equal(statements - first, first - 1)
 })

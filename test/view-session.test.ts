@@ -126,3 +126,13 @@ test('payment operations: how to pay with one product; 400 for one that can not 
   assert.equal(body.operations[0].rel, 'pay-vipps')
   assert.equal((await shop.view('POST', `${id}/payments/swish.swish`)).status, 400)
 })
+
+test('limits: past a thousand events the customer side can not lock or change it, and visits go unrecorded; the merchant can', async () => {
+  const id = await shop.create(express)
+  await shop.server.sql`update checkout.sessions set event_count = 1000 where id = ${id}`
+  assert.equal((await shop.view('POST', `${id}/session/lock`)).status, 412)
+  assert.equal((await shop.view('PUT', `${id}/session/order/shipping_option`, post)).status, 400)
+  assert.equal((await shop.view('GET', `${id}/session`)).status, 200)
+  assert.deepEqual(await shop.names(id), ['INITIATED'])
+  assert.equal((await shop.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, { order: { amount: 1 } })).status, 200)
+})

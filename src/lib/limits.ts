@@ -40,8 +40,8 @@ export const limits = {
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,
   pay_lock_s: 300,
-  /** Events that a customer's side may add to one session: visits are no longer recorded past it, changes refused. */
-  session_events_max: 500,
+  /** Past this many events of one session, visits are no longer recorded, and the customer's side can't lock or change it. */
+  session_events_max: 1_000,
   /** A changed profile is used by every process within this time. */
   profile_memory_ms: 2_000,
   profiles_remembered: 10_000,

@@ -197,7 +197,7 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   const data: SessionData = {
     url: { ...profile?.url, ...request.url },
     order,
-    configuration,
+    configuration: published(configuration, customer),
     ...(customer ? { customer: withTextId(customer) } : {}),
     ...(express ? { express: storedExpress(express) } : {}),
     ...(Object.keys(merchant).length > 0 ? { merchant } : {}),
@@ -205,6 +205,17 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   }
   return { data }
+}
+
+/**
+ * `configuration.publish` with what became of each entry (checkout-api §3.13). Kvitt sends no messages: without a phone number or
+ * e-mail address there is nobody to send to (`skipped`), with one it is `failed`.
+ */
+function published(configuration: Tree, customer: SessionRequest['customer']): Tree {
+  if (!Array.isArray(configuration.publish)) return configuration
+  const status = customer?.phone_number || customer?.email ? 'failed' : 'skipped'
+  const publish = configuration.publish.filter(isObject).map((entry, index) => ({ ...entry, id: String(index + 1), status }))
+  return { ...configuration, publish }
 }
 
 /** Express settings with an option list, which clients leave out, and ids as text. */

@@ -32,7 +32,12 @@ const read = { scopes: ['read:checkout'] }
 const Id = Type.Object({ id: Type.String() })
 const Session = Type.Object({ id: Type.String(), order: FreeObject, events: Type.Array(FreeObject) }, { title: 'Session' })
 const Created = Type.Object(
-  { id: Type.String(), url: Type.String({ format: 'uri' }), session: Type.Optional(Session) },
+  {
+    id: Type.String(),
+    url: Type.String({ format: 'uri' }),
+    publish: Type.Optional(Type.Array(FreeObject)),
+    session: Type.Optional(Session),
+  },
   {
     examples: [{ id: 'T12345678.5cyWnV68vzJ1kYjZPrKWWm', url: 'http://localhost:8080/v1/view/T12345678.5cyWnV68vzJ1kYjZPrKWWm' }],
   },
@@ -52,7 +57,12 @@ const listed = (values: readonly string[] | undefined) => values?.flatMap((value
 /** The merchant's side of sessions (checkout-api §3.2–§3.9). */
 export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
   const created = ({ id, url, session }: CreatedSession, include: boolean | undefined) =>
-    include ? { id, url, session: showSession(parts, session) } : { id, url }
+    ({
+      id,
+      url,
+      ...(Array.isArray(session.data.configuration.publish) ? { publish: session.data.configuration.publish } : {}),
+      ...(include ? { session: showSession(parts, session) } : {}),
+    }) as { id: string; url: string }
 
   app.post(
     '/v1/sessions-profile',

@@ -8,6 +8,7 @@
  */
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import { type PayableOrder, payability, payableProducts, type Tree, withPayability } from '../profiles/configuration.ts'
 import type { StoredOption, StoredOrder } from './order.ts'
@@ -93,7 +94,6 @@ export type SessionData = {
   checkboxes?: readonly Tree[]
   metadata?: Tree
   token_provider?: { payment_product_type: string; token_types: readonly string[] }
-  publish?: readonly Tree[]
 }
 
 export type SessionRow = {
@@ -211,7 +211,12 @@ export function mayUpdate(session: SessionRow, request: { update_without_lock: b
 /** May the pay lock be taken? Again by the same merchant it may, and gives a fresh id. */
 export function mayLock(session: SessionRow, now: Date): Refusal | undefined {
   const cause = causeOf(session, now)
-  return cause && { code: 'session_lock_refused', message: `The session can't be locked: ${ended[cause]}.` }
+  if (cause) return { code: 'session_lock_refused', message: `The session can't be locked: ${ended[cause]}.` }
+  if (session.event_count < limits.session_events_max) return undefined
+  return {
+    code: 'session_lock_refused',
+    message: `The session has more than ${limits.session_events_max} events; start a new one.`,
+  }
 }
 
 /** May the customer's side change the session, or end it? Not while the shop holds the lock. */
@@ -299,7 +304,7 @@ export type ViewOptions = {
 /** The session as it is shown (checkout-api §3.11): everything given, no secrets, no status, absent members left out. */
 export function sessionView(session: SessionRow, { products, events, includes = [], now }: ViewOptions): Record<string, unknown> {
   const { data, transaction_id, customer_ip, user_agent, cancelled_by, cancelled_at, profile_id } = session
-  const { configuration, customer, publish: _publish, ...given } = data
+  const { configuration, customer, ...given } = data
   const initiating = includes.includes('initiating_system_request_headers') ? events?.[0]?.request_headers : undefined
   return {
     id: session.id,
