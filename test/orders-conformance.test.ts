@@ -155,7 +155,7 @@ describe('the 39 operations (orders-api 2)', () => {
     '/orders/{order_id}/sessions': { items: [{ line_id: 1 }], profile_id: 'p', url: { return_url: 'https://a.b' } },
   }
 
-  test('OpenAPI has each of them, with its published shape of path, an operation id of its own, and no others', () => {
+  test('OpenAPI has each of them, with its published shape of path, an operation id of its own, an example, and no others', () => {
     const { paths } = server.app.swagger() as unknown as { paths: Record<string, Record<string, { operationId: string }>> }
     const prefix = '/v1/accounts/{aid}/shopping'
     const listed = Object.entries(paths)
@@ -170,6 +170,10 @@ describe('the 39 operations (orders-api 2)', () => {
     assert.equal(operations.length, 39)
     assert.deepEqual(listed.map(({ name }) => shape(name)).sort(), operations.map((parts) => shape(parts.join(' '))).sort())
     assert.equal(new Set(listed.map(({ operationId }) => operationId)).size, 39)
+    for (const [path, methods] of Object.entries(paths).filter(([path]) => path.startsWith(prefix))) {
+      for (const [method, operation] of Object.entries(methods))
+        assert.match(JSON.stringify(operation), /"examples?":/, `${method} ${path}`)
+    }
   })
 
   for (const [method, path] of operations) {

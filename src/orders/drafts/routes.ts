@@ -6,7 +6,7 @@ import { ItemIn } from '../items/item.ts'
 import { orderView } from '../orders/order.ts'
 import { OrderOut } from '../orders/wire.ts'
 import type { Service } from '../shared/operations.ts'
-import { Account, ById, callerOf, read, tag, write } from '../shared/routes.ts'
+import { Account, ById, callerOf, listOf, read, tag, write } from '../shared/routes.ts'
 import { DraftIn, DraftOut, DraftQuery } from './draft.ts'
 import * as operations from './operations.ts'
 
@@ -35,12 +35,7 @@ export const draftRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servi
         description: 'Newest first.',
         params: Account,
         querystring: DraftQuery,
-        response: responses(
-          { 200: Type.Object({ draft_orders: Type.Array(DraftOut), starting_after: Type.Optional(Type.String()) }) },
-          400,
-          401,
-          403,
-        ),
+        response: responses({ 200: listOf('draft_orders', DraftOut, { paged: true }) }, 400, 401, 403),
       },
     },
     async (request) => operations.listDrafts(service, request.auth.account_id, request.query),
@@ -121,7 +116,7 @@ export const draftRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servi
         description: 'Makes one order of it, one per store with `split_draft`, or brings its lines into `options.order_id`.',
         params: ById,
         body: Type.Unknown({ description: 'Optional; ignored.' }),
-        response: responses({ 200: Type.Object({ orders: Type.Array(OrderOut) }) }, 400, 401, 403, 404, 409, 412),
+        response: responses({ 200: listOf('orders', OrderOut) }, 400, 401, 403, 404, 409, 412),
       },
     },
     async (request) => ({

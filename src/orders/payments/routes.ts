@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { responses } from '../../lib/schema.ts'
 import type { RecordType } from '../orders/order.ts'
 import type { Service } from '../shared/operations.ts'
-import { ByOrder, callerOf, read, tag, write } from '../shared/routes.ts'
+import { ByOrder, callerOf, listOf, read, tag, write } from '../shared/routes.ts'
 import { getRecord, listRecords, recordPayment } from './operations.ts'
 import { RecordIn, RecordOut } from './payment.ts'
 
@@ -62,7 +62,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<Service> = async (app, ser
           tags,
           summary: `List the ${path} of an order`,
           params: ByOrder,
-          response: responses({ 200: Type.Object({ [path]: Type.Array(RecordOut) }) }, 401, 403, 404),
+          response: responses({ 200: listOf(path, RecordOut) }, 401, 403, 404),
         },
       },
       async (request, reply) => {

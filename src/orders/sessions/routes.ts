@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { responses } from '../../lib/schema.ts'
-import { ByOrder, callerOf, read, tag, write } from '../shared/routes.ts'
+import { ByOrder, callerOf, listOf, read, tag, write } from '../shared/routes.ts'
 import { getSession, listSessions, type SessionService, startSession } from './operations.ts'
 import { SessionIn, SessionOut } from './session.ts'
 
@@ -41,7 +41,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionService> = async (a
         tags,
         summary: 'List the payment sessions of an order',
         params: ByOrder,
-        response: responses({ 200: Type.Object({ sessions: Type.Array(SessionOut) }) }, 401, 403, 404),
+        response: responses({ 200: listOf('sessions', SessionOut) }, 401, 403, 404),
       },
     },
     async (request, reply) => {

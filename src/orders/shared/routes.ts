@@ -26,3 +26,12 @@ export function callerOf({ auth, url, method, body, headers }: FastifyRequest): 
 export function tag(reply: FastifyReply, version: number): void {
   reply.header('etag', `"${version}"`)
 }
+
+/** A list under its name in the answer, with one entry as the example; pages carry `starting_after`. */
+export function listOf(name: string, entry: Type.TSchema, options: { paged?: boolean } = {}) {
+  const { examples } = entry as { examples?: unknown[] }
+  const cursor: Type.TProperties = options.paged
+    ? { starting_after: Type.Optional(Type.String({ description: 'Absent on the last page.' })) }
+    : {}
+  return Type.Object({ [name]: Type.Array(entry), ...cursor }, { examples: [{ [name]: examples?.slice(0, 1) ?? [] }] })
+}

@@ -10,11 +10,10 @@ import { exportOrders, getOrderOf, listOrders, withEvents } from '../orders/oper
 import { orderView } from '../orders/order.ts'
 import { OrderOut } from '../orders/wire.ts'
 import type { Service } from '../shared/operations.ts'
-import { Account, ByOrder, read, tag } from '../shared/routes.ts'
+import { Account, ByOrder, listOf, read, tag } from '../shared/routes.ts'
 
-const Orders = Type.Object({ orders: Type.Array(OrderOut), starting_after: Type.Optional(Type.String()) })
 const IncludeEvents = Type.Object({ include_events: ListQuery.properties.include_events })
-const listed = responses({ 200: Orders }, 400, 401, 403)
+const listed = responses({ 200: listOf('orders', OrderOut, { paged: true }) }, 400, 401, 403)
 const description = 'Newest first. With `Accept: application/x-ndjson` or `text/csv` all matching orders are streamed.'
 
 /** The lists of orders, and orders as a store or a customer sees them: without API events (orders-api §2.6, §4.8). */
