@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Assets } from '../src/checkout/payment-page/assets.ts'
+import { samples } from '../src/checkout/payment-page/gallery.ts'
+import { chooseLanguage, languages, money } from '../src/checkout/payment-page/language.ts'
+import { renderPage } from '../src/checkout/payment-page/page.ts'
+import { readTheme, themeCss } from '../src/checkout/payment-page/theme.ts'
+import type { View } from '../src/checkout/payment-page/view.ts'
+import { html, safeHref, scriptJson } from '../src/lib/html.ts'
+import { type Checkout, startCheckout } from './page-server.ts'
+
+let checkout: Checkout
+before(async () => {
+  checkout = await startCheckout({ work: false })
+})
+after(() => checkout.close())
+
+const assets: Assets = { js: '', css: '', js_path: '/page/assets/x.js', css_path: '/page/assets/x.css' }
+const render = (view: View, query: Record<string, string> = {}) =>
+  renderPage({ view, query, sid: 'T00000000.x', accept_language: undefined, now: new Date('2026-11-23T10:00:00Z'), assets })
+
+const hostile = `<img src=x onerror=alert(1)></script><script>alert(2)</script>"'\`&{{x}}\u2028`
+
+/** The sample with every text in it replaced by a hostile one; numbers, types and flags stay. */
+function poison(value: unknown, name = ''): unknown {
+  if (Array.isArray(value)) return value.map((element) => poison(element, name))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, poison(member, key)]))
+  }
+  const kept = ['currency', 'type', 'payability', 'customer_types', 'stage', 'allow_different_billing_shipping_address']
+  return typeof value === 'string' && !kept.includes(name) ? hostile : value
+}
+
+test('page: hostile text in any member of the session stays text', () => {
+  for (const [name, sample] of Object.entries(samples)) {
+    const { html: page } = render(poison(sample.view) as View, {
+      ...sample.query,
+      notice: hostile,
+      product: hostile,
+      ui: hostile,
+    })
+    assert.doesNotMatch(page.markup, /<img src=x/, name)
+    assert.doesNotMatch(page.markup, /<script>alert/, name)
+    assert.equal(page.markup.match(/<script/g)?.length, 2, `${name}: our script and its data, nothing else`)
+    assert.doesNotMatch(page.markup, /(href|src|action)="javascript:/, name)
+  }
+})
+
+test('page: no link and no way back runs a script', () => {
+  for (const url of [
+    'javascript:alert(1)',
+    ' javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    'data:text/html,x',
+    'vbscript:x',
+    'nonsense',
+  ]) {
+    assert.equal(safeHref(url), undefined, url)
+  }
+  assert.equal(safeHref('myapp://back?x=1'), 'myapp://back?x=1')
+  const { fragment } = render({
+    session: {
+      id: 'T00000000.x',
+      url: { merchant_terms_url: 'javascript:alert(1)' },
+      merchant: { name: 'x', logo_url: 'data:x' },
+    },
+  })
+  assert.doesNotMatch(fragment.markup, /alert|data:x/)
+})
+
+test('html: values are escaped, templates are not, nothing stands for nothing', () => {
+  assert.equal(
+    html`<p title="${'"<'}">${['a', html`<b>${'&'}</b>`, false, null, undefined, 0]}</p>`.markup,
+    '<p title="&quot;&lt;">a<b>&amp;</b>0</p>',
+  )
+  assert.equal(scriptJson('s', '</script>').markup, '<script type="application/json" id="s">"\\u003c/script>"</script>')
+})
+
+test('page: a hostile session, created over the API, is shown as text', async () => {
+  const { id } = await checkout.createSession({
+    order: {
+      items: [{ id: '1', line_id: '1', description: hostile.replace('\u2028', ''), quantity: 1, amount: 44700 }],
+      shipping_option: undefined,
+    },
+    merchant: { name: hostile.replace('\u2028', ''), logo_url: 'https://logo.example/"><script>alert(3)</script>' },
+  })
+  const answer = await fetch(`${checkout.url}/?sid=${id}`)
+  const page = await answer.text()
+  assert.equal(answer.status, 200)
+  assert.ok(page.includes('&lt;img src=x onerror=alert(1)&gt;'))
+  assert.doesNotMatch(page, /<script>alert|<img src=x/)
+  assert.match(answer.headers.get('content-security-policy') ?? '', /img-src 'self' data: https:\/\/logo\.example;/)
+})
+
+test('languages: every text has its places filled in, in every language', () => {
+  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort().join()
+  for (const [code, { texts }] of Object.entries(languages)) {
+    for (const [name, text] of Object.entries(texts)) {
+      assert.ok(text.length > 0, `${code}.${name}`)
+      assert.equal(places(text), places(languages.en.texts[name as keyof typeof texts]), `${code}.${name}`)
+    }
+  }
+})
+
+test('languages: chosen by what is asked for, then by the browser', () => {
+  for (const [asked, accepted, expected] of [
+    ['nb-NO', undefined, 'no'],
+    ['nb', undefined, 'no'],
+    ['nn', undefined, 'no'],
+    ['no', undefined, 'no'],
+    ['sv_SE', undefined, 'sv'],
+    ['DA', undefined, 'da'],
+    ['xx', 'fi-FI,fi;q=0.9', 'fi'],
+    [undefined, 'fr, de;q=0.7', 'de'],
+    [undefined, undefined, 'en'],
+    ['constructor', '__proto__', 'en'],
+  ] as const) {
+    assert.equal(chooseLanguage(asked, accepted), expected)
+  }
+})
+
+test('money: in the currency’s own units and the language’s own form', () => {
+  const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, ' ').replace('\u2212', '-')
+  for (const [language, amount, currency, expected] of [
+    ['no', 39800, 'NOK', '398,00 kr'],
+    ['sv', 1234567, 'SEK', '12 345,67 kr'],
+    ['de', 50, 'EUR', '0,50 €'],
+    ['en', 500, 'JPY', 'JP¥500'],
+    ['fi', -100, 'EUR', '-1,00 €'],
+    ['en', 100, 'nonsense', '1.00 nonsense'],
+  ] as const) {
+    assert.equal(plain(money(language, amount, currency)), expected)
+  }
+})
+
+test('theme: only colours and lengths get through, and text on them can be read', () => {
+  assert.match(themeCss(readTheme({ primary: '#fff' })), /--primary:rgb\(255 255 255\);--on-primary:#000000/)
+  assert.match(themeCss(readTheme({ primary: 'rgba(0, 0, 0, 0.5)' })), /--primary:rgb\(128 128 128\)/)
+  const own = themeCss(readTheme(undefined))
+  for (const value of ['red;}body{display:none', 'url(https://evil.example)', '#12', 'rgb(1)', {}, 7, null]) {
+    assert.equal(themeCss(readTheme({ primary: value, cardRadius: value === 7 ? 'x' : value, buttonRadius: '1px;}' })), own)
+  }
+})
