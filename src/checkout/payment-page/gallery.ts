@@ -69,7 +69,7 @@ const express: SessionView = {
   },
   checkboxes: [{ id: 'news', label: 'Send me news', link: { url: 'https://shop.example/privacy', text: 'Privacy' } }],
   express: {
-    discount_codes: { max_count: 2, callback_url: 'https://shop.example/codes' },
+    discount_codes: { max_count: 2 },
     customer_types: ['b2c', 'b2b'],
     shipping_options: [
       { id: 'home', line_id: 'home', title: 'Hjemlevering', amount: 4900, operator: 'Posten', description: '1–3 dager' },

@@ -56,7 +56,7 @@ export type ExpressView = {
   shipping_options?: ShippingView[]
   shipping_mode?: string
   shipping_address_callback_url?: string
-  discount_codes?: { max_count?: number; callback_url?: string }
+  discount_codes?: { max_count?: number }
   customer_types?: string[]
 }
 export type CheckboxView = {

@@ -104,7 +104,7 @@ function shippingRow(context: Context, option: ShippingView): Html {
 function discountCodes(context: Context): Html | false {
   const { t, session } = context
   const discounts = session.configuration?.discounts as { express_discount_codes?: { enabled?: boolean } } | undefined
-  if (!discounts?.express_discount_codes?.enabled || !session.express?.discount_codes?.callback_url) return false
+  if (!discounts?.express_discount_codes?.enabled || !session.express?.discount_codes) return false
   const codes = session.order?.discount_codes ?? []
   const most = session.express?.discount_codes?.max_count ?? 1
   return html`<section class="card" id="express-discounts"><form data-form="discount" novalidate>
