@@ -4,6 +4,9 @@ import type { Command } from './command.ts'
 export const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./start.ts')).start,
   verify: async () => (await import('./verify.ts')).verifyCommand,
+  listen: async () => (await import('./listen.ts')).listenCommand,
+  trigger: async () => (await import('./trigger.ts')).triggerCommand,
+  replay: async () => (await import('./replay.ts')).replayCommand,
   migrate: async () => (await import('./migrate.ts')).migrateCommand,
   'account create': async () => (await import('./account-create.ts')).accountCreate,
   'client create': async () => (await import('./client.ts')).clientCreate,

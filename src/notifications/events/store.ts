@@ -1,4 +1,4 @@
-import type { Db } from '../../lib/db.ts'
+import { type Db, json } from '../../lib/db.ts'
 
 /** One thing that happened, in the order in which the account's subscribers are told. */
 export type EventRow = {
@@ -28,4 +28,36 @@ export function listEvents(
 export async function findLastPosition(db: Db, account_id: string): Promise<number> {
   const [row] = await db<{ position: number }[]>`select position from notifications.feeds where account_id = ${account_id}`
   return row?.position ?? 0
+}
+
+/** What an event was about when it happened last. */
+export async function findLatest(
+  db: Db,
+  account_id: string,
+  event: string,
+): Promise<Pick<EventRow, 'aggregate_type' | 'aggregate_id' | 'sequence' | 'details'> | undefined> {
+  const [row] = await db<EventRow[]>`
+    select aggregate_type, aggregate_id, sequence, details from notifications.outbox
+    where account_id = ${account_id} and event = ${event} order by position desc nulls last limit 1`
+  return row
+}
+
+/** Deliveries that nothing has happened for, due now. */
+export async function insertTriggered(
+  db: Db,
+  account_id: string,
+  deliveries: readonly Record<string, unknown>[],
+  now: Date,
+): Promise<void> {
+  await db`
+    with changed as (
+      insert into notifications.deliveries (account_id, id, endpoint, lane, position, subscription_id, event, aggregate_type,
+        aggregate_id, sequence, details, method, url, next_attempt_at, created_at)
+      select ${account_id}, d.id, 'subscription:' || d.subscription_id, 'trigger:' || d.id, 0, d.subscription_id, d.event,
+        d.aggregate_type, d.aggregate_id, d.sequence, d.details, 'POST', d.url, ${now}, ${now}
+      from jsonb_to_recordset(${json(db, deliveries)}) as d (id uuid, subscription_id text, event text, aggregate_type text,
+        aggregate_id text, sequence int, details jsonb, url text)
+      returning account_id
+    )
+    select from changed limit 1`
 }

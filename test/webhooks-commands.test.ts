@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { insertNotifications, type Notification } from '../src/lib/outbox.ts'
+import { createTestAccount, type TestAccount } from './client.ts'
+import { runKvitt } from './process.ts'
+import { startReceiver } from './receiver.ts'
+import { startServer, type TestServer } from './server.ts'
+
+let server: TestServer
+let account: TestAccount
+let env: Record<string, string>
+before(async () => {
+  server = await startServer()
+  account = await createTestAccount(server)
+  const [row] = await server.sql<{ name: string }[]>`select current_database() as name`
+  const postgres = process.env.PG_TEST_URL ?? 'postgres://postgres@127.0.0.1:54329'
+  env = { DATABASE_URL: `${postgres}/${row!.name}`, KVITT_ALLOW_LOOPBACK_CALLBACKS: '1', KVITT_LOG: 'fatal' }
+})
+after(() => server.close())
+
+async function tell(...notifications: Notification[]) {
+  const { sql } = server
+  await sql`with changed as (select 1), told as (${insertNotifications(sql, account.account_id, notifications)}) select from changed`
+}
+
+test('trigger and replay: the running server sends what they ask for', async () => {
+  const shop = await startReceiver()
+  const base = `/v1/accounts/${account.account_id}/hooks/subscriptions`
+  await account.call('POST', base, { config: { url: shop.url }, events: ['settlement_add'] })
+  await shop.arrived(1)
+  const triggered = runKvitt(['trigger', 'settlement_add', '--account', account.account_id], env)
+  assert.equal(await triggered.exit, 0, triggered.output())
+  await shop.arrived(2)
+  assert.equal(shop.received[1]!.headers.event, 'settlement_add')
+  assert.equal(JSON.parse(shop.received[1]!.body).settlement.sample, true)
+
+  const delivery = String(shop.received[1]!.headers['event-delivery'])
+  const replayed = runKvitt(['replay', delivery, '--account', account.account_id, '--url', `${shop.url}/again`], env)
+  assert.equal(await replayed.exit, 0, replayed.output())
+  await shop.arrived(3)
+  assert.equal(shop.received[2]!.path, '/again')
+  assert.equal(JSON.parse(shop.received[2]!.body).replay_of, delivery)
+
+  const nobody = runKvitt(['trigger', 'checkout_token_add', '--account', account.account_id], env)
+  assert.equal(await nobody.exit, 1, nobody.output())
+  await shop.close()
+})
+
+test('listen: forwards events and session callbacks as they happen', async () => {
+  const local = await startReceiver()
+  const listening = runKvitt(['listen', '--account', account.account_id, '--forward-to', `${local.url}/callback?mine=1`], env)
+  await new Promise<void>((resolve) => {
+    listening.child.stdout!.on('data', () => /Forwarding/.test(listening.output()) && resolve())
+  })
+  const details = {
+    url: 'http://127.0.0.1:1/shop?report_event=CAPTURE',
+    session_id: `${account.account_id}.s`,
+    merchant_reference: 'order 1',
+    time: '2026-03-01T12:00:00.000Z',
+    reason: 'authorized',
+  }
+  const aggregate_id = `${account.account_id}.s`
+  // The newest position is read after the first line is printed, so it may take more than one event to be seen.
+  for (let sequence = 1; local.received.length < 2; sequence += 1) {
+    await tell(
+      { event: 'settlement_add', aggregate_type: 'settlement', aggregate_id: 'se1', sequence, details: { amount: 5 } },
+      { event: 'session_callback', aggregate_type: 'session', aggregate_id, sequence, details },
+    )
+    await until(() => local.received.length > 0)
+  }
+  const callback = local.received.find(({ method }) => method === 'GET')!
+  assert.equal(callback.path, '/callback')
+  assert.equal(callback.query.get('mine'), '1')
+  assert.equal(callback.query.get('merchant_reference'), 'order 1')
+  const webhook = local.received.find(({ method }) => method === 'POST')!
+  assert.equal(webhook.headers.event, 'settlement_add')
+  assert.equal(JSON.parse(webhook.body).settlement.amount, 5)
+  listening.child.kill('SIGINT')
+  assert.equal(await listening.exit, 0, listening.output())
+  await local.close()
+})
