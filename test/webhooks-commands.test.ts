@@ -66,7 +66,7 @@ test('listen: forwards events and session callbacks as they happen', async () =>
       { event: 'settlement_add', aggregate_type: 'settlement', aggregate_id: 'se1', sequence, details: { amount: 5 } },
       { event: 'session_callback', aggregate_type: 'session', aggregate_id, sequence, details },
     )
-    await until(() => local.received.length > 0)
+    await Promise.race([local.arrived(2), new Promise((resolve) => setTimeout(resolve, 500))])
   }
   const callback = local.received.find(({ method }) => method === 'GET')!
   assert.equal(callback.path, '/callback')
