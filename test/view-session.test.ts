@@ -14,8 +14,9 @@ const reporting = { ...walk, url: { ...walk.url, callback_url: 'https://example.
 test('view: the session with what can be paid, without where the merchant is called back; the visit is recorded once', async () => {
   const id = await shop.create()
   const browser = { 'user-agent': 'Mozilla/5.0 (test)', 'x-forwarded-for': '203.0.113.9' }
-  const { status, body } = await shop.view('GET', `${id}/session`, undefined, browser)
+  const { status, body, headers } = await shop.view('GET', `${id}/session`, undefined, browser)
   assert.equal(status, 200)
+  assert.equal(headers.get('cache-control'), 'no-store')
   assert.deepEqual(body.order, walk.order)
   assert.deepEqual(body.url, { return_url: walk.url.return_url })
   assert.equal(body.pay_lock, undefined)

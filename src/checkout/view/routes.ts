@@ -33,6 +33,11 @@ function customerOf(request: FastifyRequest<{ Params: { sid: string } }>): opera
 
 /** What the page calls; no credential, knowing the session's id is the capability (checkout-api §3.10). */
 export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
+  // Sessions change while the customer looks at them, and hold addresses.
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
+
   app.get(
     '/v1/view/:sid/session',
     {
