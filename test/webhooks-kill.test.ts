@@ -39,7 +39,7 @@ test('webhook: kill -9 of the worker, again and again in a thousand deliveries, 
   context.after(() =>
     Promise.all(workers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null).map(killed)),
   )
-  for (const [index, until] of [250, 500, 750].entries()) {
+  for (const [index, until] of [350, 700].entries()) {
     const args = ['--import', 'tsx', join(import.meta.dirname, 'delivering-process.ts'), database, String(index * 120)]
     const worker = spawn(process.execPath, args, { stdio: 'inherit' })
     workers.push(worker)
