@@ -49,14 +49,13 @@ async function start(
 ): Promise<{ pid: number; said: string }> {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  for await (const line of createInterface({ input: child.stdout! })) {
-    const found = ready.exec(line)
-    if (found) {
-      child.stdout!.resume()
-      return { pid: child.pid!, said: found[1]! }
-    }
-  }
-  throw new Error(`${name} ended before it was ready.`)
+  return new Promise((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`${name} ended before it was ready.`)))
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const found = ready.exec(line)
+      if (found) resolve({ pid: child.pid!, said: found[1]! })
+    })
+  })
 }
 
 const credentials = { KVITT_ACCOUNT_ID: 'T11112222', KVITT_CLIENT_ID: 'bench', KVITT_CLIENT_SECRET: 'bench-secret-bench-secret' }

@@ -25,11 +25,12 @@ export async function walks(
         const { orders } = await call<{ orders: { order_id: string }[] }>('draft_complete', draft.id)
         const order = orders[0]!.order_id
         const session = await call<{ id: string }>('session_create', order)
-        const paid = await call<{ transaction_id: string }>('pay', session.id)
+        const { redirect_url } = await call<{ redirect_url: string }>('pay', session.id)
+        const transaction = new URL(redirect_url).searchParams.get('transaction_id')!
         await call('order_authorization', order)
-        await call('capture', paid.transaction_id)
+        await call('capture', transaction)
         await call('order_capture', order)
-        await call('refund', paid.transaction_id)
+        await call('refund', transaction)
         await call('order_refund', order)
         done += 1
       }
