@@ -106,6 +106,27 @@ for (const [name, build] of Object.entries(gateways)) {
       assert.deepEqual(await gateway.find({ account_id, idempotency_key: randomUUID() }), { outcome: 'absent' })
     })
 
+    test('find: called off, a call that arrives late is refused; one that has arrived stands', async () => {
+      const candidate = build()
+      const { gateway } = candidate
+      const late = authorization(candidate, candidate.approve)
+      assert.deepEqual(await gateway.find({ ...late, call_off: true }), { outcome: 'absent' })
+      assert.equal((await gateway.authorize(late)).outcome, 'failed')
+      assert.deepEqual(await gateway.find({ ...late, call_off: true }), { outcome: 'absent' })
+      const { call } = await paid(candidate)
+      assert.equal((await gateway.find({ ...call, call_off: true })).outcome, 'succeeded')
+    })
+
+    test('find: called off while the call arrives, exactly one of them wins', async () => {
+      const candidate = build()
+      const { gateway } = candidate
+      for (let round = 0; round < 20; round++) {
+        const call = authorization(candidate, candidate.approve)
+        const [authorized, found] = await Promise.all([gateway.authorize(call), gateway.find({ ...call, call_off: true })])
+        assert.equal(found.outcome === 'absent', authorized.outcome === 'failed', `${authorized.outcome} ${found.outcome}`)
+      }
+    })
+
     test('find: absent on another account than the one that called', async () => {
       const candidate = build()
       const { call } = await paid(candidate)

@@ -130,7 +130,7 @@ export type AuthorizeOutcome =
   | { outcome: 'action_required'; redirect_url: string; gateway_reference: string }
   /** In manual review at the provider; `find` tells what came of it. */
   | { outcome: 'held'; gateway_reference: string }
-/** `absent`: the provider never received a call with this key, so nothing moved. */
+/** `absent`: the provider never received a call with this key, so nothing moved (and with `call_off`, nothing ever will). */
 export type FoundOutcome = AuthorizeOutcome | { outcome: 'absent' }
 
 /**
@@ -145,8 +145,11 @@ export type Gateway = {
   refund(call: RefundCall): Promise<OperationOutcome>
   void(call: VoidCall): Promise<OperationOutcome>
   updateAuthorization(call: UpdateAuthorizationCall): Promise<OperationOutcome>
-  /** What really happened to the call with this key. */
-  find(query: { account_id: string; idempotency_key: string }): Promise<FoundOutcome>
+  /**
+   * What really happened to the call with this key. With `call_off`, a call that has not arrived by now must be refused when it does:
+   * only then may the gateway say `absent`; as long as it can't promise that, the answer is `unknown`.
+   */
+  find(query: { account_id: string; idempotency_key: string; call_off?: boolean }): Promise<FoundOutcome>
 }
 
 /** The gateways an account may use. Test accounts have the simulator; production accounts have only real ones. */

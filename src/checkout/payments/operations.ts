@@ -243,15 +243,15 @@ function tokenIds({ account_id, payment_product_type, request }: OperationRow, o
 export async function resolvePayment(payments: Payments, operation: OperationRow): Promise<Paid> {
   const { account_id, id, session_id, transaction_id, payment_product_type } = operation
   const gateway = payments.gateways.find(account_id, payment_product_type)
+  // The first call may still be on its way; only when its lease has run out is it called off, so that it can't arrive later.
+  const call_off = payments.clock.now().getTime() >= operation.created_at.getTime() + limits.gateway_timeout_ms * 1.5
   const outcome: FoundOutcome = gateway
-    ? await answerOf(payments, operation, () => gateway.find({ account_id, idempotency_key: id }))
+    ? await answerOf(payments, operation, () => gateway.find({ account_id, idempotency_key: id, call_off }))
     : { outcome: 'unknown' }
   const session = await findSession(payments.sql, account_id, session_id)
   if (!session) throw new Error(`Operation ${id} has lost its session.`)
   const transaction = await findTransaction(payments.sql, account_id, transaction_id)
-  // The first call may still be on its way; only when its lease has run out is "never received" certain.
-  const lease_ends = operation.created_at.getTime() + limits.gateway_timeout_ms * 1.5
-  if (outcome.outcome === 'absent' && payments.clock.now().getTime() < lease_ends) return { session, operation, transaction }
+  if (outcome.outcome === 'absent' && !call_off) return { session, operation, transaction }
   return recordPayment(payments, { session, operation, transaction }, outcome)
 }
 

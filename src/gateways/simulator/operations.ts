@@ -11,6 +11,7 @@ import {
   applyVerdict,
   type Decision,
   firstAnswer,
+  isCalledOff,
   isDue,
   judgeAuthorization,
   type Movement,
@@ -182,6 +183,8 @@ async function repeated(
     const movement = await anew(fault)
     return { answer: firstAnswer(movement, told(simulator, movement)), fault }
   }
+  if (isCalledOff(seen))
+    return { answer: { outcome: 'failed', error: { message: 'Called off before it arrived.' }, reason: 'failed' } }
   const payment = await store.lockPayment(tx, { ...seen, id: seen.payment_id })
   const movement = await store.lockMovement(tx, call.account_id, call.idempotency_key, 1)
   invariant(movement && payment, 'a movement has its payment')
@@ -239,15 +242,33 @@ async function replay(simulator: Simulator, tx: Tx, movement: Movement, payment:
 }
 
 /** What really happened to the call with this key. Most often one read. */
-export async function find(simulator: Simulator, query: { account_id: string; idempotency_key: string }): Promise<FoundOutcome> {
-  const { account_id, idempotency_key } = query
+export async function find(simulator: Simulator, query: Parameters<Gateway['find']>[0]): Promise<FoundOutcome> {
+  const { account_id, idempotency_key, call_off } = query
   const seen = await store.findMovement(simulator.sql, account_id, idempotency_key)
-  if (!seen) return { outcome: 'absent' }
+  if (!seen) {
+    // It may arrive at this very moment: whoever writes the key first wins.
+    const first = !call_off || (await store.insertCalledOff(simulator.sql, account_id, idempotency_key, simulator.clock.now()))
+    return first ? { outcome: 'absent' } : find(simulator, query)
+  }
+  if (isCalledOff(seen)) return { outcome: 'absent' }
+  if (call_off && seen.kind === 'authorize' && seen.state === 'lost') return callOff(simulator, seen)
   if (!isDue(seen, simulator.clock.now())) return answerOf(seen, told(simulator, seen))
   return inTransaction(simulator.sql, async (tx) => {
     const payment = await store.lockPayment(tx, { ...seen, id: seen.payment_id || undefined })
     const movement = await store.lockMovement(tx, account_id, idempotency_key, 0)
     return replay(simulator, tx, movement!, payment)
+  })
+}
+
+/** Gives up an authorization whose call was lost on the way, unless it has come again meanwhile. */
+function callOff(simulator: Simulator, { account_id, idempotency_key, ...seen }: Movement): Promise<FoundOutcome> {
+  return inTransaction(simulator.sql, async (tx) => {
+    const payment = await store.lockPayment(tx, { ...seen, account_id, id: seen.payment_id })
+    const movement = await store.lockMovement(tx, account_id, idempotency_key, 0)
+    if (movement?.state !== 'lost') return replay(simulator, tx, movement!, payment)
+    const off: Movement = { ...movement, state: 'failed', detail: { ...movement.detail, called_off: true } }
+    await store.updateMovement(tx, off, payment && { ...payment, state: 'failed' }, simulator.clock.now())
+    return { outcome: 'absent' }
   })
 }
 

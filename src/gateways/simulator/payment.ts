@@ -44,6 +44,8 @@ export type Detail = {
   /** Which update was asked for, with its switch. */
   update?: UpdateAuthorizationCall['update']
   final?: boolean
+  /** The key was given up before the call arrived. */
+  called_off?: boolean
 }
 
 export type Movement = {
@@ -289,6 +291,11 @@ export function verdictOf(decision: Decision, now: Date): Verdict {
     case 'hold':
       return { is: 'held' }
   }
+}
+
+/** True when the key was given up before the call arrived: nothing moved, and nothing ever will. */
+export function isCalledOff({ state, detail }: Pick<Movement, 'state' | 'detail'>): boolean {
+  return state === 'failed' && detail.called_off === true
 }
 
 /** True when a held or late movement's time has come. */

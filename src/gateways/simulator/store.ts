@@ -95,6 +95,17 @@ export async function findMovement(db: Db, account_id: string, idempotency_key: 
   return row
 }
 
+/** Takes the key of an authorization that has not arrived, so that it never will. False when it has arrived after all. */
+export async function insertCalledOff(db: Db, account_id: string, idempotency_key: string, now: Date): Promise<boolean> {
+  const { count } = await db`
+    insert into simulator.movements (account_id, idempotency_key, transaction_id, payment_id, kind, amount, currency, state, answered,
+      detail, created_at, settled_at)
+    values (${account_id}, ${idempotency_key}, '', '', 'authorize', 0, '', 'failed', 'failed',
+      '{"called_off": true}', ${now}, ${now})
+    on conflict (account_id, idempotency_key) do nothing`
+  return count === 1
+}
+
 /** The same, locked, and counted as asked for `calls` times more. */
 export async function lockMovement(
   db: Db,
