@@ -31,7 +31,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const foreign: string[] = []
     page.on('request', (request) => request.url().startsWith(server.url) || foreign.push(request.url()))
     const faults: string[] = []
-    for (const name of names) {
+    // In the dark only what has colours of its own.
+    for (const name of colorScheme === 'light' ? names : ['open', 'themed', 'declined', 'express-ready', 'processing', 'paid']) {
       await page.goto(`${server.url}/page-gallery/${name}`)
       for (const fault of await axe(page)) faults.push(`${name}: ${fault}`)
       const width = await page.evaluate('document.documentElement.scrollWidth')

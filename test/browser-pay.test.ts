@@ -142,3 +142,61 @@ test('payment page: without JavaScript, a card and a wallet pay', { skip: skipBr
   assert.match(page.url(), /transaction_id=/)
   await page.context().close()
 })
+
+test('payment page: left for the wallet and opened again, it waits, leads back there, and ends when the payment does', {
+  skip: skipBrowser,
+}, async () => {
+  const { url } = await session()
+  const page = await open(url)
+  await page.getByTestId('product-vipps').check()
+  await page.getByTestId('phone_number').fill('+4740230256')
+  await page.getByTestId('pay').click()
+  await page.getByTestId('approve').waitFor()
+  const other = await page.context().newPage()
+  await other.goto(url)
+  await other.getByText('Your payment is being processed').waitFor()
+  const wallet = await other.getByTestId('continue').getAttribute('href')
+  assert.equal(wallet, page.url())
+  await page.getByTestId('approve').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  await other.waitForURL(`${shop.url}/accept**`)
+  await page.context().close()
+})
+
+test('payment page: a session that was cancelled or has expired says so and can not be paid', { skip: skipBrowser }, async () => {
+  const { url, id } = await session()
+  const page = await open(url)
+  await checkout.account.call('POST', `/v1/sessions/${id}/cancel`)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('test-card').click()
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept?**error=cancelled**`)
+  const later = await checkout.createSession({ expires_at: new Date(Date.now() + 60_000).toISOString() })
+  await checkout.sql`update checkout.sessions set expires_at = created_at where id = ${later.id}`
+  await page.goto(later.url)
+  assert.match((await page.locator('main').textContent()) ?? '', /has expired/)
+  await page.context().close()
+})
+
+test('payment page: paints at once, nothing moves, nothing is asked of anybody else', { skip: skipBrowser }, async () => {
+  const { url } = await session()
+  const context = await browser.newContext({ viewport: { width: 390, height: 800 } })
+  const page = await context.newPage()
+  const foreign: string[] = []
+  page.on('request', (request) => request.url().startsWith(checkout.url) || foreign.push(request.url()))
+  await page.goto(url)
+  await page.getByTestId('product-vipps').check()
+  const { shift, paints } = (await page.evaluate(`new Promise((resolve) => {
+    let shift = 0
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value })
+      .observe({ type: 'layout-shift', buffered: true })
+    requestAnimationFrame(() => setTimeout(() => resolve({ shift, paints: performance.getEntriesByType('paint').length }), 100))
+  })`)) as { shift: number; paints: number }
+  assert.ok(shift <= 0.05, `layout shift ${shift}`)
+  assert.ok(paints > 0)
+  assert.deepEqual(
+    foreign.filter((address) => !address.startsWith('data:')),
+    [],
+  )
+  await context.close()
+})

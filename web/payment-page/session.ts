@@ -54,19 +54,21 @@ export function settle(): void {
   if (state.final) end()
   else if (stage === 'expired' || stage === 'not_found') void post({ type: 'SessionNotFound' })
   else if (stage === 'processing') poll(1_000)
+  // A shop that never comes back: the lock ends by itself.
+  else if (stage === 'locked') poll(15_000)
   drawPopOutButton()
 }
 
-/** Asks again, less and less often, until the payment has come to an end. */
+/** Asks again, less and less often, until the payment has come to an end or the shop's lock is gone. */
 function poll(wait_ms: number): void {
   polling = setTimeout(async () => {
     const before = state.stage
     if (state.poll_path) await call(state.poll_path)
     const answer = await reload()
-    if (state.stage === 'processing' || !answer) {
+    if (!answer || state.stage === 'processing') {
       clearTimeout(polling)
       poll(Math.min(wait_ms * 1.5, 10_000))
-    } else if (before === 'processing' && state.stage === 'open') announce('SessionUpdated')
+    } else if (state.stage === 'open' && (before === 'processing' || answer.changed)) announce('SessionUpdated')
   }, wait_ms)
 }
 
