@@ -76,7 +76,11 @@ export async function buildApp(environment: Environment) {
     outbound,
     callMerchant: callMerchant({ sql, clock, outbound }),
   }
-  const app = createServer({ authenticate: createAuthenticate(environment), logger: log })
+  const app = createServer({
+    authenticate: createAuthenticate(environment),
+    logger: log,
+    trusted_proxies: environment.config.trusted_proxies,
+  })
   observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })

@@ -106,6 +106,18 @@ test('error: an unknown endpoint is 404 in the envelope', async () => {
   assert.equal(response.statusCode, 404)
   assert.equal(response.json().error.code, 'NOT FOUND')
 })
+test('client address: X-Forwarded-For counts only when a trusted proxy sends it', async () => {
+  for (const [trusted_proxies, expected] of [
+    [[], '127.0.0.1'],
+    [['loopback'], '203.0.113.7'],
+  ] as const) {
+    const server = createServer({ logger: undefined, authenticate: () => Promise.reject(new Error('unused')), trusted_proxies })
+    server.get('/ip', { config: { access: 'public' } }, async ({ ip }) => ({ ip }))
+    const answer = await server.inject({ url: '/ip', headers: { 'x-forwarded-for': '203.0.113.7' } })
+    assert.equal(answer.json().ip, expected)
+    await server.close()
+  }
+})
 test('route: one that says neither scopes nor public is not registered', () => {
   const fresh = createServer({ logger: undefined, authenticate: () => Promise.reject(new Error('unused')) })
   assert.throws(() => fresh.get('/v1/forgotten', async () => ({})), /neither which scopes it needs nor that it is public/)

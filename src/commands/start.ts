@@ -36,6 +36,8 @@ Environment (docs/operations.md has the whole list):
   KVITT_PUBLIC_URL    Where customers and merchants reach this server: http://localhost:8080
   KVITT_ACCOUNT_ID, KVITT_CLIENT_ID, KVITT_CLIENT_SECRET
                       The first account and API client. Unset: made at the first start, the secret shown once.
+  KVITT_TRUSTED_PROXIES
+                      Proxies in front whose X-Forwarded-For is believed, such as 10.0.0.0/8.
   KVITT_LOG           info; also debug, warn, error, silent.
 
 Examples:

@@ -23,6 +23,8 @@ export type Config = {
   checkout_url: string | undefined
   checkout_client_id: string | undefined
   checkout_client_secret: string | undefined
+  /** The addresses of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
+  trusted_proxies: string[]
   log_level: string
 }
 
@@ -55,6 +57,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     checkout_url: env.CHECKOUT_URL?.replace(/\/+$/, '') || undefined,
     checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
     checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
+    trusted_proxies: (env.KVITT_TRUSTED_PROXIES ?? '').split(/[\s,]+/).filter(Boolean),
     log_level,
   }
 }

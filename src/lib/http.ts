@@ -42,8 +42,13 @@ export type Server = Awaited<ReturnType<typeof createServer>>
  * A Fastify server with what every route shares: lenient JSON, strict types, scopes, the error envelope, `request-id`.
  * It does not listen.
  */
-export function createServer(options: { authenticate: Authenticate; logger: FastifyBaseLogger | undefined }) {
+export function createServer(options: {
+  authenticate: Authenticate
+  logger: FastifyBaseLogger | undefined
+  trusted_proxies?: readonly string[]
+}) {
   const app = Fastify({
+    trustProxy: options.trusted_proxies?.length ? [...options.trusted_proxies] : false,
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false as const }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body_bytes,
