@@ -12,6 +12,9 @@ export type Story = {
   steps: readonly ({ kind: 'capture' | 'refund'; amount: number } | { kind: 'void' })[]
   simulate?: string
   card?: string
+  callback_url?: string
+  /** A second draft adds a line of this amount to the order. */
+  extra?: number
 }
 
 /** What a walk has been told: everything in here was acknowledged with 2xx. */
@@ -41,8 +44,19 @@ export async function walk(call: Call, account_id: string, key: string, story: S
   const completed = await must('complete', 'PUT', `${shopping}/draft_orders/${draft.id}/complete`)
   const order_id: string = completed.orders[0].order_id
   told.order_id = order_id
+  if (story.extra !== undefined) {
+    const more = {
+      order: { currency: 'NOK', items: [{ line_id: 2, gross_amount: story.extra, tax_lines: [] }] },
+      options: { order_id },
+    }
+    const added = await must('more', 'POST', `${shopping}/draft_orders`, more)
+    await must('add', 'PUT', `${shopping}/draft_orders/${added.id}/complete`)
+  }
   const session = await must('session', 'POST', '/v1/sessions', {
-    url: { return_url: 'https://shop.example/return', callback_url: 'https://shop.example/callback?report_error=true' },
+    url: {
+      return_url: 'https://shop.example/return',
+      callback_url: story.callback_url ?? 'https://shop.example/callback?report_error=true',
+    },
     order: { amount, currency: 'NOK', merchant_reference: order_id, items: [{ id: 'chair', line_id: '1', quantity: 1, amount }] },
     configuration,
   })

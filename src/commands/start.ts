@@ -1,6 +1,7 @@
 import { buildApp, type Environment, schemasOf } from '../app.ts'
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
+import { armFailpoints } from '../lib/failpoints.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
 import { createLog } from '../lib/log.ts'
@@ -57,6 +58,7 @@ async function run({ config, positionals, print, through_npm }: Invocation): Pro
     const database = await openDatabase(config, print)
     opened.push(() => database.close())
     const { environment, first } = await prepare(config, role, database)
+    armFailpoints(config.failpoints)
     const { app, parts, work } = await buildApp(environment)
     if (role === 'all' || role === 'checkout') await ensureDefaultProfile(parts, first.account_id)
     let running: ReturnType<typeof startWork> | undefined

@@ -26,6 +26,8 @@ export type Config = {
   /** The addresses of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
   trusted_proxies: string[]
   log_level: string
+  /** Only in tests: see `failpoints.ts`. */
+  failpoints: string | undefined
 }
 
 const log_levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -59,5 +61,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
     trusted_proxies: (env.KVITT_TRUSTED_PROXIES ?? '').split(/[\s,]+/).filter(Boolean),
     log_level,
+    failpoints: env.KVITT_FAILPOINTS || undefined,
   }
 }

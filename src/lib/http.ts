@@ -194,10 +194,19 @@ function asApiError(error: FastifyError | ApiError | Error): ApiError {
   if (statusCode === 415) return new ApiError('unsupported_media_type', 'Send the body as application/json.')
   if (statusCode === 429) return new ApiError('too_many_requests', 'Too many requests. Try again when Retry-After has passed.')
   if (statusCode < 500) return new ApiError('invalid_request', error.message)
-  if (code === 'CONNECT_TIMEOUT' || code === 'ECONNREFUSED' || code === 'CONNECTION_CLOSED' || code === 'CONNECTION_ENDED') {
+  if (code === '40001' || code === '40P01') {
+    const message = 'Another request changed the same thing at the same time. Try again.'
+    return new ApiError('write_conflict', message, { headers: { 'retry-after': '1' } })
+  }
+  if (isUnavailable(code)) {
     return new ApiError('unavailable', 'The database does not answer. Try again.', { headers: { 'retry-after': '1' } })
   }
   return new ApiError('internal_error', 'Something went wrong on our side. The request-id header finds it in the log.')
+}
+
+/** The database can't be reached, is starting or stopping (57P…), is out of connections, or waited too long for a lock or a statement. */
+function isUnavailable(code: string | undefined): boolean {
+  return code !== undefined && /^(CONNECT|CONNECTION_|ECONN|EPIPE|ETIMEDOUT|57P0|08...$|53300$|55P03$|57014$)/.test(code)
 }
 
 type Validation = NonNullable<FastifyError['validation']>[number]

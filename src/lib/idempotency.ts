@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ReservedSql } from 'postgres'
 import type { Sql } from './db.ts'
 import { ApiError } from './errors.ts'
+import { failpoint } from './failpoints.ts'
 import { limits } from './limits.ts'
 
 /** What an `Idempotency-Key` names: scoped by account and client, bound to one request by its hash. */
@@ -86,7 +87,9 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
         await connection`
           insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
           values (${account_id}, ${client_id}, ${key}, ${hash}, ${reply.statusCode}, ${String(payload ?? '')})`
+        await failpoint('idempotency.before_commit')
         await connection`commit`
+        await failpoint('idempotency.committed')
       }
     } catch (error) {
       await connection`rollback`.catch(() => undefined)

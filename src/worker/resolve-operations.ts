@@ -3,6 +3,7 @@ import { claimOperations, postponeOperation } from '../checkout/operations-log/s
 import { type Payments, resolvePayment } from '../checkout/payments/operations.ts'
 import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
+import { failpoint } from '../lib/failpoints.ts'
 import { limits } from '../lib/limits.ts'
 import type { Work } from './loop.ts'
 
@@ -21,6 +22,7 @@ export function resolveOperations(payments: Payments): Work {
       const now = payments.clock.now()
       const lease = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
       const due = await claimOperations(payments.sql, now, lease, batch)
+      if (due.length > 0) await failpoint('resolver.claimed')
       const results = await Promise.allSettled(due.map((operation) => resolve(payments, operation)))
       for (const [index, result] of results.entries()) {
         if (result.status === 'rejected') {

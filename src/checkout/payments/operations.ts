@@ -1,6 +1,7 @@
 import type { AuthorizeCall, FoundOutcome, Gateway } from '../../gateways/gateway.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import { tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
@@ -125,8 +126,12 @@ export function gone(session: SessionRow, cause: string): ApiError {
 
 async function authorize(payments: Payments, { session, operation, gateway }: Intent, attempt: Attempt): Promise<Paid> {
   const call = authorizeCall(payments, session, operation, attempt)
+  await failpoint('pay.intent_committed')
   const outcome = await answerOf(payments, operation, () => gateway.authorize(call))
-  return recordPayment(payments, { session, operation, transaction: undefined }, outcome)
+  await failpoint('pay.answered')
+  const paid = await recordPayment(payments, { session, operation, transaction: undefined }, outcome)
+  await failpoint('pay.outcome_committed')
+  return paid
 }
 
 /** Whatever goes wrong, time-outs too, is `unknown`: money may be reserved. The body is not logged. */

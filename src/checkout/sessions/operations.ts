@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Parts } from '../../app.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
 import { ApiError, invariant, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { availableProducts, findSessionDefaults } from '../profiles/operations.ts'
@@ -215,7 +216,9 @@ export async function changeSession(
   }
   for (let attempts = 0; attempts < limits.optimistic_attempts; attempts += 1) {
     const session = await attempt(sql)
-    if (session) return session
+    if (!session) continue
+    await failpoint('sessions.written')
+    return session
   }
   const session = await inTransaction(sql, async (tx) => {
     await store.lockSession(tx, account_id, id)

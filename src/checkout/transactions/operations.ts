@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
 import { type Db, inTransaction, type Sql, violates } from '../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import { keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
@@ -80,6 +81,7 @@ export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) 
  */
 export async function move(payments: Payments, command: Command, kind: OperationKind, decide: Decide): Promise<Moved> {
   const { sql } = payments
+  await failpoint('money.before_intent')
   for (let attempt = 1; attempt <= limits.optimistic_attempts; attempt += 1) {
     const intent = await writeIntent(payments, sql, command, kind, decide, findTransaction)
     if (intent) return finish(payments, intent)
@@ -165,9 +167,13 @@ function sameRequest(known: OperationRow, { id, request }: Command): OperationRo
 async function finish(payments: Payments, { repeated, ...intent }: Intent): Promise<Moved> {
   const { account_id, payment_product_type } = intent.operation
   if (repeated) return intent
+  await failpoint('money.intent_committed')
   const gateway = payments.gateways.find(account_id, payment_product_type)
   const outcome = await ask(payments, gateway, intent.operation)
-  return settleOperation(payments, intent, outcome)
+  await failpoint('money.answered')
+  const moved = await settleOperation(payments, intent, outcome)
+  await failpoint('money.outcome_committed')
+  return moved
 }
 
 /** Calls the gateway. Whatever goes wrong, time-outs too, is `unknown`: money may have moved. */

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { inTransaction, type Sql } from '../../lib/db.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Outbound, OutboundCall } from '../outbound.ts'
@@ -54,6 +55,7 @@ export async function fanOut({ sql, clock, ids }: Pick<Delivering, 'sql' | 'cloc
         deliveries.map((delivery) => ({ ...delivery, id: ids.uuid() })),
         clock.now(),
       )
+      await failpoint('deliveries.planned')
       return rows.length
     })
   }
@@ -82,6 +84,7 @@ export async function attempt(delivering: Delivering, claimed: store.ClaimedDeli
   if (!('status' in result) && result.kind === 'interrupted') {
     return await store.releaseDelivery(sql, account_id, id, attempts, clock.now())
   }
+  await failpoint('deliveries.called')
   const settlement = settle({ id, kind, failures, attempts, age_s, endpoint_failures }, result, rules)
   const kept = await store.settleDelivery(sql, {
     ...settlement,

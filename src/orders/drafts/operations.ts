@@ -1,5 +1,6 @@
 import { type Db, inTransaction, violates } from '../../lib/db.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { apiEventView } from '../events/event.ts'
 import { completeItems, type ItemIn, parseLineId } from '../items/item.ts'
@@ -292,6 +293,7 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   const remaining = expires_at ?? expiresAt(before.options, before.created_at)
   const notification = orderNotification(after, event)
   await store.appendDraftEvent(tx, writeOf(caller, core.applyDraftEvent(draft, completed), completed, remaining))
+  await failpoint('orders.between_writes')
   await appendOrderEvent(tx, { account_id, before, after, event, request: caller.request, expires_at, notification })
   return [after]
 }

@@ -2,6 +2,7 @@ import type { Parts } from '../../app.ts'
 import type { Db } from '../../lib/db.ts'
 import { inTransaction } from '../../lib/db.ts'
 import { ApiError, invariant } from '../../lib/errors.ts'
+import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import type { EventBase, RequestRecord } from '../orders/order.ts'
 
@@ -39,9 +40,12 @@ export async function attemptWrite<T>(
   attempt: (db: Db) => Promise<T | undefined>,
   lock: (db: Db) => Promise<void>,
 ): Promise<T> {
+  await failpoint('orders.before_write')
   for (let count = 0; count < limits.optimistic_attempts; count++) {
     const result = await attempt(sql)
-    if (result !== undefined) return result
+    if (result === undefined) continue
+    await failpoint('orders.written')
+    return result
   }
   return inTransaction(sql, async (tx) => {
     await lock(tx)
