@@ -200,3 +200,42 @@ test('payment page: paints at once, nothing moves, nothing is asked of anybody e
   )
   await context.close()
 })
+
+test('payment page: a card is saved when the customer ticks the box, and pays the next time without its number', {
+  skip: skipBrowser,
+}, async () => {
+  const creditcard = {
+    type: 'payment_product_type',
+    enabled: true,
+    generate_payment_token_config: { save_card_checkbox: 'opt_in' },
+  }
+  const configuration = { dintero_psp: { type: 'payment_type', creditcard: { ...creditcard, generate_payment_token: true } } }
+  const tokenOf = async (id: string): Promise<string | undefined> => {
+    const { transaction_id } = await checkout.readSession(id)
+    return (await checkout.readTransaction(`${transaction_id}?includes=card.payment_token`)).card.payment_token
+  }
+  const payWithBox = async (tick: boolean) => {
+    const { url, id } = await session({ configuration })
+    const page = await open(url)
+    await page.getByTestId('product-dintero_psp.creditcard').check()
+    await page.getByTestId('test-card').click()
+    if (tick) await page.getByTestId('save-card').check()
+    await page.getByTestId('pay').click()
+    await page.waitForURL(`${shop.url}/accept**`)
+    await page.context().close()
+    return tokenOf(id)
+  }
+  assert.equal(await payWithBox(false), undefined)
+  const payment_token = await payWithBox(true)
+  assert.ok(payment_token)
+  const { url, id } = await session({ configuration, customer: { tokens: { 'dintero_psp.creditcard': { payment_token } } } })
+  const page = await open(url)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('saved-card').check()
+  assert.equal(await page.getByTestId('card-number').isVisible(), false)
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  const { transaction_id } = await checkout.readSession(id)
+  assert.equal((await checkout.readTransaction(transaction_id)).status, 'AUTHORIZED')
+  await page.context().close()
+})

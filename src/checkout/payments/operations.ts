@@ -13,6 +13,7 @@ import { type Payments as Money, withTimeout } from '../transactions/operations.
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
 import { type PaymentState, settlePayment, type TokenIds } from './payment.ts'
 import { insertPayment, writePayment } from './store.ts'
+import { keepsCard, savedCard } from './tokens.ts'
 
 /** What paying needs. `public_url` is where customers come back to. */
 export type Payments = Money & { config: { readonly public_url: string } }
@@ -156,6 +157,7 @@ export function authorizeCall(
   const settings = productSettings(configuration, payment_product_type)
   const wanted = token_provider?.token_types ?? []
   const token = session.payment_operation === 'generate_payment_token'
+  const saved = token ? undefined : savedCard(customer, payment)
   return {
     account_id,
     idempotency_key: id,
@@ -168,7 +170,8 @@ export function authorizeCall(
     operation: token ? 'generate_payment_token' : 'purchase',
     payment: withExpiryDate(payment),
     return_url: `${config.public_url}/v1/sessions/${session.id}/redirect/${id}`,
-    ...(settings?.generate_payment_token === true || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
+    ...(saved === undefined ? {} : { payment_token: saved }),
+    ...(keepsCard(settings, payment) || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
     ...(settings?.generate_recurrence_token === true || wanted.includes('recurrence_token')
       ? { generate_recurrence_token: true }
       : {}),
