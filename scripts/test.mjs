@@ -14,6 +14,7 @@ const bin = (name) => join(root, 'node_modules', '.bin', name)
 if (named.length === 0) {
   step('biome check', bin('biome'), ['check', '.'])
   step('tsc --noEmit', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit'])
+  step('tsc -p web/payment-page', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'web/payment-page'])
 }
 // The tests of the start run the build, and the page's tests the bundle in it.
 if (isBuilt()) await prepare()

@@ -239,3 +239,20 @@ test('payment page: a card is saved when the customer ticks the box, and pays th
   assert.equal((await checkout.readTransaction(transaction_id)).status, 'AUTHORIZED')
   await page.context().close()
 })
+
+test('payment page: an outcome that nobody knows yet is waited for, not called a failure', { skip: skipBrowser }, async () => {
+  const script = { rules: [{ when: { amount: 44700 }, do: 'timeout_after', after_s: 1 }] }
+  const set = await checkout.account.call('PUT', '/v1/simulator/script', script)
+  assert.equal(set.status, 200, JSON.stringify(set.body))
+  const { url } = await session()
+  const page = await open(url)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('test-card').click()
+  await page.getByTestId('pay').click()
+  await page.getByTestId('message').getByText('being processed').first().waitFor()
+  await page.waitForURL(`${shop.url}/accept**`, { timeout: 20_000 })
+  assert.match(page.url(), /transaction_id=/)
+  assert.doesNotMatch(page.url(), /error=/)
+  await checkout.account.call('DELETE', '/v1/simulator/script')
+  await page.context().close()
+})

@@ -111,8 +111,10 @@ async function refused({ status, body }: { status: number; body: Record<string, 
 
 /** The customer approves on a phone; we ask the server, less and less often. */
 async function waitInApp(poll_url: string, approval_url: string | undefined): Promise<void> {
-  const name = find('.product:has(input:checked) .label')?.textContent ?? ''
-  say(text('waiting_app').replace('{name}', name), 'info')
+  const product = find('.product:has(input:checked)')
+  const name = product && find('.label', product)?.textContent
+  // A card's outcome that is not known yet is waited for as well, but not on a phone.
+  if (product?.dataset.kind === 'app') say(text('waiting_app').replace('{name}', name ?? ''), 'info')
   if (approval_url && matchMedia('(pointer: coarse)').matches) await leaveTop(approval_url)
   const url = new URL(poll_url, location.href)
   for (let wait_ms = 500; ; wait_ms = Math.min(wait_ms * 1.3, 5_000)) {
