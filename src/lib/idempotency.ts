@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ReservedSql } from 'postgres'
 import type { Sql } from './db.ts'
 import { ApiError } from './errors.ts'
@@ -19,9 +19,10 @@ declare module 'fastify' {
     /**
      * How the route honours `Idempotency-Key`. By default the handler runs in one database transaction with the stored answer.
      * `operation`: it calls a gateway, so no transaction may stay open; the operation itself is the record (see docs/decisions).
-     * `none`: repeating it does no harm.
+     * `after`: it asks a merchant's server in between; the answer is stored once the effect is committed, and repeating the effect does
+     * no harm. `none`: nothing is stored, for repeating it does no harm, or the answer is a secret.
      */
-    idempotency?: 'operation' | 'none'
+    idempotency?: 'operation' | 'after' | 'none'
   }
 }
 
@@ -64,10 +65,16 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       .digest()
     request.idempotency = { account_id, client_id: subject, key, hash }
     if (idempotency === 'operation') return done()
+    if (idempotency === 'after') {
+      findStored(sql, request.idempotency).then(
+        (stored) => (stored ? replay(reply, stored) : done()),
+        (error: Error) => done(error),
+      )
+      return
+    }
     begin(sql, request.idempotency).then(
       ({ connection, stored }) => {
-        if (stored)
-          return void reply.header('idempotent-replayed', 'true').code(stored.status).type('application/json').send(stored.body)
+        if (stored) return replay(reply, stored)
         open.set(request, connection)
         running.run(connection, done)
       },
@@ -77,16 +84,16 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
 
   app.addHook('onSend', async (request, reply, payload) => {
     const connection = open.get(request)
+    const after = request.routeOptions.config.idempotency === 'after' && request.idempotency
+    if (after && reply.statusCode < 300 && !reply.hasHeader('idempotent-replayed'))
+      await store(sql, after, reply.statusCode, payload)
     if (!connection) return payload
     open.delete(request)
     try {
       if (reply.statusCode >= 300) {
         await connection`rollback`
       } else {
-        const { account_id, client_id, key, hash } = request.idempotency!
-        await connection`
-          insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
-          values (${account_id}, ${client_id}, ${key}, ${hash}, ${reply.statusCode}, ${String(payload ?? '')})`
+        await store(connection, request.idempotency!, reply.statusCode, payload)
         await failpoint('idempotency.before_commit')
         await connection`commit`
         await failpoint('idempotency.committed')
@@ -101,6 +108,32 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
   })
 }
 
+type Stored = { request_hash: Buffer; status: number; body: string }
+
+/** The stored answer to this request. Errors: the key was used for another one. */
+async function findStored(
+  sql: Sql | ReservedSql,
+  { account_id, client_id, key, hash }: IdempotencyKey,
+): Promise<Stored | undefined> {
+  const [stored] = await sql<Stored[]>`
+    select request_hash, status, body from accounts.idempotency_keys
+    where account_id = ${account_id} and client_id = ${client_id} and key = ${key}`
+  if (stored && !hash.equals(stored.request_hash)) throw keyReused()
+  return stored
+}
+
+async function store(sql: Sql | ReservedSql, used: IdempotencyKey, status: number, payload: unknown): Promise<void> {
+  const { account_id, client_id, key, hash } = used
+  await sql`
+    insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
+    values (${account_id}, ${client_id}, ${key}, ${hash}, ${status}, ${String(payload ?? '')})
+    on conflict do nothing`
+}
+
+function replay(reply: FastifyReply, { status, body }: Stored): void {
+  reply.header('idempotent-replayed', 'true').code(status).type('application/json').send(body)
+}
+
 /** Opens the transaction and takes the key for its length; or finds what is stored, and then leaves nothing open. */
 async function begin(sql: Sql, { account_id, client_id, key, hash }: IdempotencyKey) {
   const connection = await sql.reserve()
@@ -108,16 +141,9 @@ async function begin(sql: Sql, { account_id, client_id, key, hash }: Idempotency
     await connection`begin`
     const [lock] = await connection<{ taken: boolean }[]>`
       select pg_try_advisory_xact_lock(hashtextextended(${`${account_id}/${client_id}/${key}`}, 0)) as taken`
-    if (!lock!.taken) {
-      throw new ApiError('idempotency_key_in_flight', 'A request with this Idempotency-Key is being worked on.', {
-        headers: { 'retry-after': '1' },
-      })
-    }
-    const [stored] = await connection<{ request_hash: Buffer; status: number; body: string }[]>`
-      select request_hash, status, body from accounts.idempotency_keys
-      where account_id = ${account_id} and client_id = ${client_id} and key = ${key}`
+    if (!lock!.taken) throw keyInFlight()
+    const stored = await findStored(connection, { account_id, client_id, key, hash })
     if (!stored) return { connection, stored }
-    if (!hash.equals(stored.request_hash)) throw keyReused()
     await connection`rollback`
     connection.release()
     return { connection, stored }
@@ -126,6 +152,12 @@ async function begin(sql: Sql, { account_id, client_id, key, hash }: Idempotency
     connection.release()
     throw error
   }
+}
+
+/** The refusal of a key whose first request has no outcome yet. */
+export function keyInFlight(): ApiError {
+  const message = 'A request with this Idempotency-Key is being worked on.'
+  return new ApiError('idempotency_key_in_flight', message, { headers: { 'retry-after': '1' } })
 }
 
 /** The refusal of a key that has already been used for something else. */

@@ -2,7 +2,7 @@ import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { OperationRequest } from '../operations-log/operation.ts'
 import { findOpenPayment } from '../operations-log/store.ts'
 import { answerOf, type Payments, resolvePayment } from '../payments/operations.ts'
-import { type Command, type Moved, move, productOf, readTransaction } from '../transactions/operations.ts'
+import { type Command, findRepeated, type Moved, move, productOf, readTransaction } from '../transactions/operations.ts'
 import type { Transaction } from '../transactions/store.ts'
 import { isRefusal } from '../transactions/transaction.ts'
 import { type AuthorizationRequest, type AuthorizationUpdate, mayUpdateAuthorization } from './authorization-update.ts'
@@ -13,6 +13,8 @@ import { type AuthorizationRequest, type AuthorizationUpdate, mayUpdateAuthoriza
  */
 export async function updateAuthorization(payments: Payments, command: Command, body: AuthorizationRequest): Promise<Moved> {
   const { gateways } = payments
+  const repeated = await findRepeated(payments, command)
+  if (repeated) return repeated
   const transaction = await readTransaction(payments, command.account_id, command.id)
   const gateway = gateways.find(command.account_id, transaction.payment_product_type)
   const verdict = mayUpdateAuthorization(transaction, productOf(gateway, transaction.payment_product_type), body)

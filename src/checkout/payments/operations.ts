@@ -28,7 +28,13 @@ export type Attempt = {
 }
 
 /** How it stands afterwards: the session as it is now, and the transaction when one is published. */
-export type Paid = { session: SessionRow; operation: OperationRow; transaction: Transaction | undefined }
+export type Paid = {
+  session: SessionRow
+  operation: OperationRow
+  transaction: Transaction | undefined
+  /** The same request had been made before, and this is what came of it. */
+  repeated?: boolean
+}
 
 /** The account in a session's id; customers have no token that says it. */
 export function accountOf(session_id: string): string {

@@ -127,7 +127,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions/:id',
     {
       // Published as readable with `read:checkout` too (checkout-api §1.6).
-      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'none' },
+      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'after' },
       preValidation: async (request) => {
         request.body = dropNulls(request.body ?? {}, nullsThatCount) as never
       },
@@ -157,7 +157,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
   app.post(
     '/v1/sessions/:id/cancel',
     {
-      config: { ...write, idempotency: 'none' },
+      config: { ...write, idempotency: 'after' },
       schema: {
         operationId: 'checkout_session_cancel_post',
         tags,

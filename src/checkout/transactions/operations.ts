@@ -3,7 +3,7 @@ import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../
 import { type Db, inTransaction, type Sql, violates } from '../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
-import { keyReused } from '../../lib/idempotency.ts'
+import { keyInFlight, keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
@@ -37,7 +37,12 @@ export type Command = {
 }
 
 /** The transaction afterwards, and the operation: settled, or `unknown` while the provider has not answered. */
-export type Moved = { transaction: Transaction; operation: OperationRow }
+export type Moved = {
+  transaction: Transaction
+  operation: OperationRow
+  /** The same request had been made before, and this is what came of it. */
+  repeated?: boolean
+}
 
 /** One transaction with its events. Errors: not_found. */
 export async function readTransaction({ sql }: Pick<Payments, 'sql'>, account_id: string, id: string): Promise<Transaction> {
@@ -71,6 +76,15 @@ export function refund(payments: Payments, command: Command & CaptureRequest): P
 /** Releases what is left of the authorization. Errors: not_found, those of `mayVoid`, operation_conflict. */
 export function voidAuthorization(payments: Payments, command: Command): Promise<Moved> {
   return move(payments, command, 'void', (row, product) => mayVoid(row, product, command.request.cancelling))
+}
+
+/** What came of this request when it was made before with the same `Idempotency-Key`. Errors: those of a key. */
+export async function findRepeated(payments: Payments, command: Command): Promise<Moved | undefined> {
+  const { account_id, id, operation_id } = command
+  const known = operation_id ? await findOperation(payments.sql, account_id, operation_id) : undefined
+  if (!known) return undefined
+  const operation = sameRequest(known, command)
+  return { transaction: await readTransaction(payments, account_id, id), operation, repeated: true }
 }
 
 export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) => Reservation | Refusal
@@ -159,14 +173,16 @@ function intentRequest(row: TransactionRow, request: OperationRequest, void_amou
 
 /** The operation that an `Idempotency-Key` names, when this is the same request again. */
 function sameRequest(known: OperationRow, { id, request }: Command): OperationRow {
-  if (known.transaction_id === id && known.request.request_hash === request.request_hash) return known
-  throw keyReused()
+  if (known.transaction_id !== id || known.request.request_hash !== request.request_hash) throw keyReused()
+  // The first request is still waiting for the provider, or its process died and the resolver will ask.
+  if (known.state === 'pending') throw keyInFlight()
+  return known
 }
 
 /** Steps 2 and 3. */
 async function finish(payments: Payments, { repeated, ...intent }: Intent): Promise<Moved> {
   const { account_id, payment_product_type } = intent.operation
-  if (repeated) return intent
+  if (repeated) return { ...intent, repeated }
   await failpoint('money.intent_committed')
   const gateway = payments.gateways.find(account_id, payment_product_type)
   const outcome = await ask(payments, gateway, intent.operation)

@@ -22,7 +22,7 @@ import {
   VoidBody,
 } from './schemas.ts'
 import { listTransactions, type Transaction, type TransactionFilter } from './store.ts'
-import { transactionView } from './view.ts'
+import { asOf, transactionView } from './view.ts'
 
 const write = ['admin:checkout', 'write:checkout']
 const read = ['admin:checkout', 'read:checkout']
@@ -206,11 +206,21 @@ function isRefusal(value: Record<string, string> | Refusal): value is Refusal {
 }
 
 /** 200 with the whole transaction; 202 while the provider has not answered; 400 when it said no (docs/decisions/0050). */
-export function answer(reply: FastifyReply, { transaction, operation }: Moved) {
+export function answer(reply: FastifyReply, { transaction, operation, repeated }: Moved) {
+  if (repeated) reply.header('idempotent-replayed', 'true')
   if (operation.state === 'failed') {
     const reason = operation.outcome?.error?.message ?? 'no reason given'
     throw new ApiError('operation_declined', `The provider refused the ${operation.kind}: ${reason}`)
   }
   if (operation.state !== 'succeeded') reply.code(202).header('event-request-id', operation.id)
-  return transactionView(transaction, ['initiating_system_request_headers'])
+  // Of a repeated request the answer is the one that the first one got, whatever has happened since.
+  const shown = repeated ? asOf(transaction, lastEventOf(transaction, operation)) : transaction
+  return transactionView(shown, ['initiating_system_request_headers'])
+}
+
+/** The number of the last event that the operation wrote; the rest voided with a final capture comes right after it. */
+function lastEventOf({ events }: Transaction, { id, request }: Moved['operation']): number {
+  const index = events.findLastIndex((event) => event.operation_id === id)
+  const also = request.final_capture && events[index + 1]?.event === 'VOID' && !events[index + 1]?.operation_id
+  return events[also ? index + 1 : index]?.sequence ?? events.length
 }

@@ -21,7 +21,7 @@ export async function startSession(
 ) {
   const { order } = await getOrder(service, caller.account_id, name)
   const made = sessionOfKey(order, key)
-  if (made) return { session: sessionView(made), version: order.version }
+  if (made) return { session: sessionView(made), version: order.version, repeated: true }
   assertVersion(order.version, caller)
   const decided = decideSession(order, request)
   if ('refusals' in decided) return refuse(decided.refusals)
@@ -50,7 +50,7 @@ export async function startSession(
   }
   const { if_match: _, ...unguarded } = caller
   const { order: after } = await changeOrder(service, unguarded, name, decide)
-  return { session: sessionView(session!), version: after.version }
+  return { session: sessionView(session!), version: after.version, repeated: false }
 }
 
 function refuse(refusals: Parameters<typeof throwRefusal>[0]): never {

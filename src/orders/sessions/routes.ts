@@ -26,8 +26,15 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionService> = async (a
     },
     async (request, reply) => {
       const { order_id } = request.params
-      const { session, version } = await startSession(service, callerOf(request), order_id, request.body, request.idempotency)
+      const { session, version, repeated } = await startSession(
+        service,
+        callerOf(request),
+        order_id,
+        request.body,
+        request.idempotency,
+      )
       tag(reply, version)
+      if (repeated) reply.header('idempotent-replayed', 'true')
       return session
     },
   )

@@ -1,6 +1,6 @@
 import { type Db, inTransaction, violates } from '../../../lib/db.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../../lib/errors.ts'
-import { keyReused } from '../../../lib/idempotency.ts'
+import { keyInFlight, keyReused } from '../../../lib/idempotency.ts'
 import { assertChargeable } from '../../card-tokens/operations.ts'
 import type { OperationRow } from '../../operations-log/operation.ts'
 import { findOperation } from '../../operations-log/store.ts'
@@ -41,7 +41,7 @@ export async function payAsMerchant(payments: Payments, attempt: MerchantAttempt
   const intent = await inTransaction(payments.sql, (tx) =>
     writeIntent(payments, tx, attempt, prepared as Prepared, gateway.name),
   ).catch((error: unknown) => {
-    if (violates(error, 'operations_pkey')) throw inFlight()
+    if (violates(error, 'operations_pkey')) throw keyInFlight()
     throw error
   })
   const call = {
@@ -121,11 +121,6 @@ async function repeated({ sql }: Payments, operation: OperationRow, { request_ha
   if (operation.request.request_hash !== request_hash) throw keyReused()
   const session = await findSession(sql, account_id, session_id)
   const transaction = await findTransaction(sql, account_id, transaction_id)
-  if (!session || !transaction) throw inFlight()
-  return { session, operation, transaction }
-}
-
-function inFlight(): ApiError {
-  const message = 'A request with this Idempotency-Key is being worked on.'
-  return new ApiError('idempotency_key_in_flight', message, { headers: { 'retry-after': '1' } })
+  if (!session || !transaction) throw keyInFlight()
+  return { session, operation, transaction, repeated: true }
 }

@@ -28,8 +28,8 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
         response: responses({ 200: Answer }, 400, 401, 403, 409, 422),
       },
     },
-    async ({ body, headers, auth, idempotency }) => {
-      const { session, operation, transaction } = await payAsMerchant(parts, {
+    async ({ body, headers, auth, idempotency }, reply) => {
+      const { session, operation, transaction, repeated } = await payAsMerchant(parts, {
         account_id: auth.account_id,
         created_by: auth.subject,
         body,
@@ -37,6 +37,7 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
         request_headers: systemHeaders(headers),
         ...(idempotency ? { operation_id: operationIdOf(idempotency), request_hash: idempotency.hash.toString('hex') } : {}),
       })
+      if (repeated) reply.header('idempotent-replayed', 'true')
       const success = operation.state === 'succeeded'
       const source = operation.payment_product_type.split('.')[0]!.toUpperCase()
       const action = { source, code: transaction?.status ?? 'FAILED', type: success ? 'success' : 'error' }
