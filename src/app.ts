@@ -23,7 +23,7 @@ import { observeRequests } from './lib/request-log.ts'
 import { type CallMerchant, callMerchant } from './notifications/call-merchant.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
 import type { Delivering } from './notifications/deliveries/operations.ts'
-import { createOutbound, type Outbound } from './notifications/outbound.ts'
+import { createOutbound, type Outbound, openingsOf } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { autoCapture } from './worker/auto-capture.ts'
@@ -66,7 +66,7 @@ export const schemasOf: Record<Role, readonly Schema[]> = {
 export async function buildApp(environment: Environment) {
   const { role, log, config, clock } = environment
   const sql = joiningTransactions(environment.sql)
-  const outbound = createOutbound({ allow_loopback: config.allow_loopback_callbacks })
+  const outbound = createOutbound(openingsOf(config))
   // The gateways keep the plain pool: what a provider did is not undone when a request of ours is.
   const parts: Parts = {
     ...environment,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { reach } from '../src/notifications/address.ts'
+import { readConfig } from '../src/lib/config.ts'
+import { createGuard, reach } from '../src/notifications/address.ts'
 import { createOutbound, type Lookup } from '../src/notifications/outbound.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 
@@ -53,6 +54,48 @@ const addresses: [address: string, where: ReturnType<typeof reach>][] = [
 for (const [address, where] of addresses) {
   test(`guard: ${address} is ${where}`, () => assert.equal(reach(address), where))
 }
+
+/** What the operator opened, asked for with a protocol. */
+const openings: [networks: string[], address: string, protocol: string, may: boolean][] = [
+  [[], '10.1.2.3', 'https:', false],
+  [[], '93.184.215.14', 'https:', true],
+  [[], '93.184.215.14', 'http:', false],
+  [['10.1.0.0/16'], '10.1.2.3', 'https:', true],
+  [['10.1.0.0/16'], '10.1.2.3', 'http:', true],
+  [['10.1.0.0/16'], '::ffff:10.1.2.3', 'http:', true],
+  [['10.1.0.0/16'], '::ffff:a01:203', 'https:', true],
+  [['10.1.0.0/16'], '10.2.2.3', 'https:', false],
+  [['10.1.0.0/16'], '169.254.169.254', 'http:', false],
+  [['10.1.0.0/16'], '127.0.0.1', 'http:', false],
+  [['10.1.0.0/16'], '93.184.215.14', 'http:', false],
+  [['192.168.1.5', 'fd12:3456::/32'], '192.168.1.5', 'http:', true],
+  [['192.168.1.5', 'fd12:3456::/32'], '192.168.1.6', 'http:', false],
+  [['192.168.1.5', 'fd12:3456::/32'], 'fd12:3456::1', 'http:', true],
+  [['192.168.1.5', 'fd12:3456::/32'], 'fd00:ec2::254', 'http:', false],
+]
+for (const [networks, address, protocol, may] of openings) {
+  test(`guard: ${address} over ${protocol} is ${may ? '' : 'not '}called when ${networks.join(' and ') || 'nothing'} is opened`, () => {
+    assert.equal(createGuard({ allow_loopback: false, networks })(address, protocol), may)
+  })
+}
+
+test('guard: a name that leads into an opened network is called, one that leads elsewhere inside is not', async () => {
+  const lookup: Lookup = (host, _options, done) =>
+    done(null, [{ address: host === 'shop.internal' ? '127.0.0.1' : '10.0.0.1', family: 4 }])
+  const options = { allow_loopback: false, networks: ['127.0.0.1/32'], lookup }
+  assert.equal(await refused(options, `http://shop.internal:${inside.port}/`), 'status 200')
+  assert.equal(await refused(options, `http://other.internal:${inside.port}/`), 'address')
+  assert.equal(await refused(options, 'http://10.0.0.1/'), 'address')
+})
+
+test('settings: KVITT_ALLOW_CALLBACK_NETWORKS is a list of networks', () => {
+  const read = (KVITT_ALLOW_CALLBACK_NETWORKS: string) => readConfig({ KVITT_ALLOW_CALLBACK_NETWORKS }).callback_networks
+  assert.deepEqual(read(''), [])
+  assert.deepEqual(read('10.1.0.0/16, fd00::/8 192.168.1.5'), ['10.1.0.0/16', 'fd00::/8', '192.168.1.5'])
+  for (const wrong of ['10.0.0.0/33', '10.0.0/8', 'shop', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', 'fd00::/129']) {
+    assert.throws(() => read(wrong), /KVITT_ALLOW_CALLBACK_NETWORKS lists networks/, wrong)
+  }
+})
 
 for (const host of ['127.0.0.1', '2130706433', '0x7f000001', '0177.0.0.1', '127.1', '[::1]', '[::ffff:7f00:1]', 'localhost']) {
   test(`guard: ${host} is not called in production, over TLS or without`, async () => {

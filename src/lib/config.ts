@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 
 /** Which parts one process serves. `all` is every one of them. */
@@ -19,6 +20,8 @@ export type Config = {
   client_secret: string | undefined
   /** Development: callbacks and webhooks may go to loopback addresses and over plain HTTP. */
   allow_loopback_callbacks: boolean
+  /** Networks that are not public and may be called all the same, also over plain HTTP: where the merchants' own servers are. */
+  callback_networks: string[]
   /** Where the orders service creates sessions when it runs alone; with the client in `checkout_client_*`. */
   checkout_url: string | undefined
   checkout_client_id: string | undefined
@@ -56,6 +59,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     client_id: env.KVITT_CLIENT_ID || undefined,
     client_secret: env.KVITT_CLIENT_SECRET || undefined,
     allow_loopback_callbacks: env.KVITT_ALLOW_LOOPBACK_CALLBACKS === '1',
+    callback_networks: networks('KVITT_ALLOW_CALLBACK_NETWORKS', env.KVITT_ALLOW_CALLBACK_NETWORKS),
     checkout_url: env.CHECKOUT_URL?.replace(/\/+$/, '') || undefined,
     checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
     checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
@@ -63,4 +67,16 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     log_level,
     failpoints: env.KVITT_FAILPOINTS || undefined,
   }
+}
+
+/** A list of addresses and networks in CIDR form. */
+function networks(name: string, value = ''): string[] {
+  const list = value.split(/[\s,]+/).filter(Boolean)
+  for (const entry of list) {
+    const [address = '', prefix, ...rest] = entry.split('/')
+    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+    const valid = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+    if (bits === -1 || !valid || rest.length > 0) throw new Error(`${name} lists networks such as 10.1.0.0/16, not ${entry}.`)
+  }
+  return list
 }

@@ -53,6 +53,29 @@ export function reach(address: string): Reach {
   return 'public'
 }
 
+/** What may be called beside public addresses over HTTPS: this machine, and networks (`10.1.0.0/16`, one address) of the operator. */
+export type Openings = { allow_loopback: boolean; networks?: readonly string[] }
+
+/** Whether an address may be called with this protocol (`https:`). Plain HTTP reaches only what is opened; in development, everything. */
+export type May = (address: string, protocol: string) => boolean
+
+/** Judges addresses. The networks must be valid; `readConfig` sees to that. */
+export function createGuard({ allow_loopback, networks = [] }: Openings): May {
+  const opened = new BlockList()
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/')
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+    opened.addSubnet(address, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family)
+  }
+  return (address, protocol) => {
+    const family = isIP(address)
+    if (family !== 0 && opened.check(address.replace(/%.*$/, ''), family === 6 ? 'ipv6' : 'ipv4')) return true
+    const where = reach(address)
+    if (where === 'loopback') return allow_loopback
+    return where === 'public' && (protocol === 'https:' || allow_loopback)
+  }
+}
+
 /** The eight words of an IPv6 address, however it is written. */
 function wordsOf(address: string): number[] {
   const [head = '', tail] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::')

@@ -1,8 +1,9 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { Agent, buildConnector, request } from 'undici'
+import type { Config } from '../lib/config.ts'
 import { limits } from '../lib/limits.ts'
-import { reach } from './address.ts'
+import { createGuard, type Openings } from './address.ts'
 import type { CallResult } from './deliveries/delivery.ts'
 
 /** One call to a merchant's server. `signal` ends it early, when the process stops. */
@@ -31,18 +32,15 @@ class AddressRefused extends Error {}
  * Calls merchants' servers, and nothing else: every address that a connection is really made to is checked, so that neither a
  * name that changes its mind nor another spelling of 127.0.0.1 gets inside. Redirects are not followed, answers are cut.
  * @param options.allow_loopback development: this machine may be called too, and plain HTTP be spoken
+ * @param options.networks the operator's own networks that may be called too, also over plain HTTP
  */
-export function createOutbound(options: { allow_loopback: boolean; lookup?: Lookup }): Outbound {
-  const { allow_loopback } = options
+export function createOutbound(options: Openings & { lookup?: Lookup }): Outbound {
+  const may = createGuard(options)
   const resolve = options.lookup ?? (systemLookup as Lookup)
-  const may = (address: string) => {
-    const where = reach(address)
-    return where === 'public' || (where === 'loopback' && allow_loopback)
-  }
   const lookup: LookupFunction = (host, wanted, done) => {
     resolve(host, { ...wanted, all: true }, (error, addresses) => {
       if (error) return done(error, [])
-      const allowed = addresses.filter(({ address }) => may(address))
+      const allowed = addresses.filter(({ address }) => may(address, 'https:'))
       const [first] = allowed
       if (!first) return done(new AddressRefused(`${host} resolves to an address that is not public.`), [])
       if (wanted.all) done(null, allowed)
@@ -59,7 +57,7 @@ export function createOutbound(options: { allow_loopback: boolean; lookup?: Look
         connect(target, (error, socket) => {
           if (error) return done(error, null)
           const { remoteAddress } = socket as Socket
-          if (remoteAddress !== undefined && may(remoteAddress)) return done(null, socket)
+          if (remoteAddress !== undefined && may(remoteAddress, target.protocol)) return done(null, socket)
           socket.destroy()
           done(new AddressRefused(`${target.hostname} led to an address that is not public.`), null)
         })
@@ -70,7 +68,7 @@ export function createOutbound(options: { allow_loopback: boolean; lookup?: Look
     async call(call) {
       const started = performance.now()
       const took = () => Math.round(performance.now() - started)
-      const refusal = refusedUrl(call.url, allow_loopback, may)
+      const refusal = refusedUrl(call.url, options)
       if (refusal) return { error: refusal, kind: 'address', duration_ms: 0 }
       const ended = new AbortController()
       const end = () => ended.abort()
@@ -97,19 +95,20 @@ export function createOutbound(options: { allow_loopback: boolean; lookup?: Look
   }
 }
 
+/** What the operator opened. */
+export function openingsOf(config: Pick<Config, 'allow_loopback_callbacks' | 'callback_networks'>): Openings {
+  return { allow_loopback: config.allow_loopback_callbacks, networks: config.callback_networks }
+}
+
 /** Why a URL may not be called, before anything is resolved; undefined when it may. */
-export function refusedUrl(
-  text: string,
-  allow_loopback: boolean,
-  may: (address: string) => boolean = (address) =>
-    reach(address) === 'public' || (allow_loopback && reach(address) === 'loopback'),
-): string | undefined {
+export function refusedUrl(text: string, openings: Openings): string | undefined {
   if (!URL.canParse(text)) return 'This is not an absolute URL.'
   const { protocol, hostname } = new URL(text)
-  if (protocol !== 'https:' && !(protocol === 'http:' && allow_loopback)) return `Only HTTPS is called, not ${protocol}//.`
+  const plain = openings.allow_loopback || (openings.networks ?? []).length > 0
+  if (protocol !== 'https:' && !(protocol === 'http:' && plain)) return `Only HTTPS is called, not ${protocol}//.`
   const host = hostname.replace(/^\[|\]$/g, '')
   // A literal address is never looked up, so it is checked here. WHATWG URLs have normalized decimal, octal and hex forms.
-  if (isIP(host) !== 0 && !may(host)) return `${host} is not a public address.`
+  if (isIP(host) !== 0 && !createGuard(openings)(host, protocol)) return `${host} may not be called with ${protocol}//.`
   return undefined
 }
 

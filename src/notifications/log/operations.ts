@@ -3,7 +3,7 @@ import type { Sql } from '../../lib/db.ts'
 import { ApiError } from '../../lib/errors.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
-import { refusedUrl } from '../outbound.ts'
+import { openingsOf, refusedUrl } from '../outbound.ts'
 import {
   type DeliveriesQuery,
   type Delivery,
@@ -70,7 +70,7 @@ async function found({ sql }: Parts, of: Of, id: string): Promise<DeliveryRow> {
 }
 
 function assertUrl({ config }: Parts, url: string | undefined): void {
-  const message = url === undefined ? undefined : refusedUrl(url, config.allow_loopback_callbacks)
+  const message = url === undefined ? undefined : refusedUrl(url, openingsOf(config))
   if (message) throw new ApiError('subscription_url_invalid', message, { details: [{ path: '/url', message }] })
 }
 

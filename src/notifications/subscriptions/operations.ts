@@ -4,6 +4,7 @@ import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { Auth } from '../../lib/http.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
+import { openingsOf } from '../outbound.ts'
 import * as store from './store.ts'
 import { columnsOf, refuseSubscription, type Subscription, type SubscriptionIn, showSubscription } from './subscription.ts'
 
@@ -12,7 +13,7 @@ type Parts = { sql: Sql; clock: Clock; ids: Ids; config: Config }
 /** Creates a subscription and pings it. Errors: those of `refuseSubscription`, `subscription_limit_reached`. */
 export async function createSubscription(parts: Parts, auth: Auth, wanted: SubscriptionIn): Promise<Subscription> {
   const { sql, clock, ids, config } = parts
-  throwRefusal(refuseSubscription(wanted, config.allow_loopback_callbacks))
+  throwRefusal(refuseSubscription(wanted, openingsOf(config)))
   const { account_id, subject } = auth
   if ((await store.listSubscriptions(sql, account_id)).length >= limits.subscriptions_max) {
     const message = `The account has ${limits.subscriptions_max} subscriptions already.`
@@ -47,7 +48,7 @@ export async function subscriptions(
 /** Replaces what a client decides of a subscription. Errors: those of `refuseSubscription`, `subscription_not_found`. */
 export async function updateSubscription(parts: Parts, auth: Auth, id: string, wanted: SubscriptionIn): Promise<Subscription> {
   const { sql, clock, config } = parts
-  throwRefusal(refuseSubscription(wanted, config.allow_loopback_callbacks))
+  throwRefusal(refuseSubscription(wanted, openingsOf(config)))
   if (!(await store.updateSubscription(sql, auth.account_id, id, columnsOf(wanted), clock.now()))) throw notFound(id)
   return subscription(parts, auth.account_id, id)
 }

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime } from '../../lib/schema.ts'
+import type { Openings } from '../address.ts'
 import { refusedUrl } from '../outbound.ts'
 import { parseMask } from './mask.ts'
 
@@ -107,9 +108,9 @@ export type SubscriptionRow = {
 }
 
 /** What is wrong with a subscription, if something is. */
-export function refuseSubscription(wanted: SubscriptionIn, allow_loopback: boolean): Refusal[] {
+export function refuseSubscription(wanted: SubscriptionIn, openings: Openings): Refusal[] {
   const refusals: Refusal[] = []
-  const refused = refusedUrl(wanted.config.url, allow_loopback)
+  const refused = refusedUrl(wanted.config.url, openings)
   if (refused) refusals.push({ code: 'subscription_url_invalid', path: '/config/url', message: refused })
   for (const [index, event] of wanted.events.entries()) {
     if ((events as readonly string[]).includes(event)) continue
