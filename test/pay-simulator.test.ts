@@ -12,8 +12,8 @@ before(async () => {
 })
 after(() => server.close())
 
-async function open(changes: { currency?: string; configuration?: object } = {}): Promise<string> {
-  const { currency = 'NOK', configuration } = changes
+async function open(changes: { currency?: string; configuration?: object; checkboxes?: object[] } = {}): Promise<string> {
+  const { currency = 'NOK', configuration, checkboxes } = changes
   const { body } = await merchant.call('POST', '/v1/sessions-profile', {
     url: { return_url: 'https://shop.example/done' },
     order: {
@@ -24,6 +24,7 @@ async function open(changes: { currency?: string; configuration?: object } = {})
     },
     profile_id: 'default',
     ...(configuration ? { configuration } : {}),
+    ...(checkboxes ? { checkboxes } : {}),
   })
   return body.id
 }
@@ -46,6 +47,26 @@ async function until<T>(read: () => Promise<T>, done: (value: T) => boolean): Pr
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+test('pay: the transaction says which of the checkboxes the customer ticked; without a word, they are as the merchant set them', async () => {
+  const checkboxes = [
+    { id: 'terms', label: 'Terms', required: true },
+    { id: 'news', label: 'News', checked: true },
+  ]
+  for (const [body, expected] of [
+    [{ checkboxes: [{ id: 'terms', checked: true }, { id: 'unknown', checked: true }, 'odd'] }, [true, false]],
+    [{ checkboxes: [] }, [false, false]],
+    [{}, [undefined, true]],
+  ] as const) {
+    const sid = await open({ checkboxes })
+    await pay(sid, { ...card('4000000000000002'), ...body })
+    const { body: list } = await merchant.call('GET', `/v1/transactions?session_id=${sid}`)
+    assert.deepEqual(
+      list[0].checkboxes.map((box: { checked?: boolean }) => box.checked),
+      expected,
+    )
+  }
+})
 
 const cases: [title: string, body: object, success: boolean, status: string | undefined, currency?: string][] = [
   ['a card', card('4000000000000002'), true, 'AUTHORIZED'],

@@ -60,7 +60,9 @@ function paymentBody(form: HTMLFormElement, type: string): Record<string, unknow
     ...fields,
     payment_product_type: type,
     ...(type.endsWith('.creditcard') ? { browser_information: browserInformation() } : {}),
-    ...(checkbox ? { checkboxes: Object.keys(checkbox as object).map((id) => ({ id, checked: true })) } : {}),
+    ...(form.querySelector('[data-checkbox]')
+      ? { checkboxes: Object.keys((checkbox as object | undefined) ?? {}).map((id) => ({ id, checked: true })) }
+      : {}),
   }
 }
 

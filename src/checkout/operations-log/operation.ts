@@ -22,6 +22,8 @@ export type OperationRequest = {
   event_reference?: string
   reason?: string
   request_headers?: Record<string, string>
+  /** Of a payment: the ids of the session's checkboxes that the customer ticked. */
+  ticked?: string[]
   final_capture?: boolean
   /** Captured because of `auto_capture`, not because somebody asked. */
   automatic?: boolean

@@ -1,3 +1,4 @@
+import { limits } from '../../lib/limits.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { searchTerm } from '../transactions/list.ts'
@@ -56,9 +57,18 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
   }
 }
 
+/** The ids of the checkboxes that a pay body says are ticked, `checkboxes: [{ id, checked: true }]`; nothing when it says nothing. */
+export function tickedOf({ checkboxes }: Readonly<Record<string, unknown>>): string[] | undefined {
+  if (!Array.isArray(checkboxes)) return undefined
+  return checkboxes.flatMap((box: Free | undefined) =>
+    box?.checked === true ? [String(box.id).slice(0, limits.reference_length_max)] : [],
+  )
+}
+
 /** What the transaction shows of the session: its items with the shipping as one more, addresses, references, metadata. */
 function transactionData(session: SessionRow, operation: OperationRow): TransactionData {
   const { order, url, customer, checkboxes, merchant, metadata, configuration } = session.data
+  const { ticked } = operation.request
   const { tokens: _, ...shown } = (customer ?? {}) as Free
   const { merchant_terms_url: __, ...urls } = url
   const all = {
@@ -72,7 +82,7 @@ function transactionData(session: SessionRow, operation: OperationRow): Transact
     shipping_option: order.shipping_option,
     store: order.store,
     gift_cards: order.gift_cards,
-    checkboxes,
+    checkboxes: ticked ? checkboxes?.map((box) => ({ ...box, checked: ticked.includes(String(box.id)) })) : checkboxes,
     metadata: { ...flat(merchant), ...metadata },
     customer_ip: session.customer_ip,
     user_agent: session.user_agent,

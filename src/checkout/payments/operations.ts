@@ -11,6 +11,7 @@ import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../se
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, withTimeout } from '../transactions/operations.ts'
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
+import { tickedOf } from './new-transaction.ts'
 import { type PaymentState, settlePayment, type TokenIds } from './payment.ts'
 import { insertPayment, writePayment } from './store.ts'
 import { keepsCard, savedCard } from './tokens.ts'
@@ -81,6 +82,8 @@ async function writeIntent(payments: Payments, db: Db, account_id: string, attem
   if (!gateway) throw new ApiError('payment_product_not_payable', `No gateway of this account serves ${payment_product_type}.`)
   const operation = intentOf(payments, session, { payment_product_type, gateway: gateway.name, created_by: null })
   if (attempt.request_headers) operation.request.request_headers = attempt.request_headers
+  const ticked = tickedOf(payment)
+  if (ticked) operation.request.ticked = ticked
   const written = await insertPayment(db, session, operation)
   return written
     ? { session: { ...session, version: session.version + 1, operation_id: operation.id }, operation, gateway }
