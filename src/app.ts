@@ -33,6 +33,7 @@ import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import type { Work } from './worker/loop.ts'
 import { payloadSources } from './worker/payload-sources.ts'
 import { resolveOperations } from './worker/resolve-operations.ts'
+import { settle } from './worker/settle.ts'
 
 /** What the server is built from; the outside world comes in here and nowhere else. */
 export type Environment = {
@@ -111,7 +112,7 @@ function backgroundWork(parts: Parts): Work[] {
     ...(parts.role === 'orders' ? {} : callbackRecorder(parts)),
   }
   const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
-  if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts))
+  if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts), settle(parts))
   if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work
 }

@@ -1,5 +1,5 @@
 import { notificationsOf } from '../checkout/transactions/tell.ts'
-import { type EventRow, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
+import { type EventRow, settlementStatusOf, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
 import { compareChain, compareNotifications, type Difference, Findings, type Link, type Told } from './difference.ts'
 import type { OperationRead, SessionRead, TransactionRead } from './store.ts'
 
@@ -52,7 +52,7 @@ function totalsOf(row: TransactionRow, events: readonly (EventRow & Link)[], ope
   }
   // The closed form says the status of money; of an amount of 0 only the events can.
   if (totals.authorized > 0) status = statusOf(totals)
-  return { amount, ...totals, status }
+  return { amount, ...totals, status, settlement_status: settlementStatusOf(events) }
 }
 
 /** What is reserved: the sums over the operations that are not settled. */

@@ -2,6 +2,8 @@ import type { Parts } from '../app.ts'
 import { cardTokenView } from '../checkout/card-tokens/card-token.ts'
 import { findCardToken } from '../checkout/card-tokens/store.ts'
 import { readSession, showSession } from '../checkout/sessions/operations.ts'
+import { settlementView } from '../checkout/settlements/settlement.ts'
+import { findSettlement } from '../checkout/settlements/store.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
 import { asOf, transactionView } from '../checkout/transactions/view.ts'
 import type { PayloadSources } from '../notifications/deliveries/payload.ts'
@@ -25,8 +27,10 @@ export function payloadSources(parts: Parts): PayloadSources {
       const token = await findCardToken(sql, account_id, id)
       return token && cardTokenView(token)
     },
-    // A settlement is told by what stands in the notification.
-    settlement: async () => undefined,
+    settlement: async (account_id, id) => {
+      const settlement = await findSettlement(sql, account_id, id)
+      return settlement && settlementView(settlement)
+    },
   }
   if (role === 'orders') return orders
   if (role === 'checkout') return checkout

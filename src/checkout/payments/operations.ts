@@ -177,7 +177,7 @@ export function authorizeCall(
     session_id: session.id,
     merchant_reference: order.merchant_reference,
     operation: token ? 'generate_payment_token' : 'purchase',
-    payment: withExpiryDate(payment),
+    payment,
     return_url: `${config.public_url}/v1/sessions/${session.id}/redirect/${id}`,
     ...(saved === undefined ? {} : { payment_token: saved }),
     ...(keepsCard(settings, payment) || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
@@ -188,13 +188,6 @@ export function authorizeCall(
     ...(customer ? { customer } : {}),
     ...(language ? { language } : {}),
   }
-}
-
-/** Card fields as the page sends them name the expiry `expiry`; gateways know it as `expiry_date`. */
-function withExpiryDate(payment: Attempt['payment']): Attempt['payment'] {
-  const { card } = payment
-  if (typeof card !== 'object' || card === null || !('expiry' in card) || 'expiry_date' in card) return payment
-  return { ...payment, card: { ...card, expiry_date: card.expiry } }
 }
 
 /**

@@ -77,6 +77,9 @@ export function settle(row: TransactionRow, operation: OperationRow, outcome: Op
     next.status = next.amount === 0 ? 'REFUNDED' : statusOf(next)
     add('REFUND', operation.amount, eventData(operation, outcome))
   }
+  // More money moved than the settlements so far know of.
+  const moved = next.captured > row.captured || next.refunded > row.refunded
+  if (moved && row.settlement_status === 'SETTLED') next.settlement_status = 'PARTIALLY_SETTLED'
   assertTotals(next)
   return { next, events, operation: settled(operation, outcome, chance) }
 }

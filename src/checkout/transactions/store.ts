@@ -185,10 +185,11 @@ export async function writeTransaction(
       update checkout.transactions t set
         version = t.version + 1, event_count = ${next.event_count},
         hash = (select hash from event_chain order by sequence desc limit 1),
-        status = ${next.status}, amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured},
-        refunded = ${next.refunded}, voided = ${next.voided}, pending_capture = ${next.pending_capture},
-        pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void},
-        auto_capture_at = ${next.auto_capture_at}, final_authorization = ${next.final_authorization}, data = ${json(db, next.data)},
+        status = ${next.status}, settlement_status = ${next.settlement_status}, amount = ${next.amount},
+        authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
+        voided = ${next.voided}, pending_capture = ${next.pending_capture}, pending_refund = ${next.pending_refund},
+        pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at},
+        final_authorization = ${next.final_authorization}, data = ${json(db, next.data)},
         authorized_at = ${next.authorized_at}, captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at},
         updated_at = ${next.updated_at}
       where t.account_id = ${row.account_id} and t.id = ${row.id} and t.version = ${row.version}

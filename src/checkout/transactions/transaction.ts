@@ -33,6 +33,8 @@ export type EventName =
   | 'VOID'
   | 'SETTLEMENT'
 
+export type SettlementStatus = 'NOT_SETTLED' | 'PENDING_SETTLEMENT' | 'PARTIALLY_SETTLED' | 'SETTLED'
+
 /** The amounts of a transaction, in minor units of its currency, and the status that follows from them. */
 export type Totals = {
   status: TransactionStatus
@@ -84,7 +86,7 @@ export type TransactionRow = Totals & {
   version: number
   event_count: number
   hash: Uint8Array
-  settlement_status: 'NOT_SETTLED' | 'PENDING_SETTLEMENT' | 'PARTIALLY_SETTLED' | 'SETTLED'
+  settlement_status: SettlementStatus
   gateway: string
   gateway_reference: string | null
   payment_product_type: string
@@ -122,7 +124,7 @@ export type EventData = {
   /** Of an AUTHORIZE event that changed an authorization: how. */
   update?: string
   correction?: Record<string, unknown>
-  settlements?: Record<string, unknown>
+  settlements?: { events: Record<string, unknown>[]; settlement_status: SettlementStatus }
   request_headers?: Record<string, string>
 }
 
@@ -160,6 +162,17 @@ export function statusOf(totals: Pick<Totals, 'authorized' | 'captured' | 'refun
   if (left > 0) return refunded === 0 ? 'PARTIALLY_CAPTURED' : 'PARTIALLY_CAPTURED_REFUNDED'
   if (refunded === 0) return 'CAPTURED'
   return refunded < captured ? 'PARTIALLY_REFUNDED' : 'REFUNDED'
+}
+
+/** The settlement status after these events: money that moves after all was settled makes it `PARTIALLY_SETTLED`. */
+export function settlementStatusOf(events: readonly Pick<EventRow, 'event' | 'success' | 'amount' | 'data'>[]): SettlementStatus {
+  let status: SettlementStatus = 'NOT_SETTLED'
+  for (const { event, success, amount, data } of events) {
+    if (event === 'SETTLEMENT') status = data.settlements?.settlement_status ?? status
+    const moved = success && (amount ?? 0) > 0 && (event === 'CAPTURE' || event === 'REFUND')
+    if (moved && status === 'SETTLED') status = 'PARTIALLY_SETTLED'
+  }
+  return status
 }
 
 /** What is left to capture or void: not captured, not voided, and not reserved by an operation under way. */

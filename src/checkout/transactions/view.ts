@@ -1,4 +1,4 @@
-import { type EventRow, type Item, paymentProduct, type TransactionRow } from './transaction.ts'
+import { type EventRow, type Item, paymentProduct, settlementStatusOf, type TransactionRow } from './transaction.ts'
 
 /** What the `includes` parameter may add (checkout-api §4.5.2). The session comes from elsewhere and is passed in. */
 export type Extras = {
@@ -81,7 +81,14 @@ export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, 
   const events = row.events.filter((event) => event.sequence <= sequence)
   const last = events.at(-1)
   if (!last || events.length === row.events.length) return row
-  return { ...row, events, event_count: sequence, status: last.transaction_status, updated_at: new Date(last.created_at) }
+  return {
+    ...row,
+    events,
+    event_count: sequence,
+    status: last.transaction_status,
+    settlement_status: settlementStatusOf(events),
+    updated_at: new Date(last.created_at),
+  }
 }
 
 function tokensOf({ data: { tokens = {} } }: TransactionRow, includes: readonly string[]): Record<string, string> {
