@@ -147,6 +147,7 @@ const elsewhere: [pattern: RegExp, why: string][] = [
   [/\/(ping|replay)$/, 'deliveries, tested with the webhooks'],
   [/sessions\/pay$/, 'needs the token of an earlier payment: test/pay-merchant.test.ts'],
   [/\/qr$/, 'reads'],
+  [/operations\/:id\/resolve$/, 'needs an operation that nobody knows of: test/operations.test.ts'],
   [/simulator\/script$/, 'sets the same script again'],
 ]
 

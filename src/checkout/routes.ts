@@ -3,6 +3,7 @@ import type { Parts } from '../app.ts'
 import { authorizationUpdateRoutes } from './authorization-updates/routes.ts'
 import { brandingRoutes } from './branding/routes.ts'
 import { cardTokenRoutes } from './card-tokens/routes.ts'
+import { operationRoutes } from './operations-log/routes.ts'
 import { merchantPaymentRoutes } from './payments/merchant/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
@@ -19,6 +20,7 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(paymentRoutes, parts)
   await app.register(cardTokenRoutes, parts)
   await app.register(merchantPaymentRoutes, parts)
+  await app.register(operationRoutes, parts)
   await app.register(viewRoutes, parts)
   await app.register(brandingRoutes, parts)
 }

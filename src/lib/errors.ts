@@ -32,6 +32,8 @@ export const errors = {
   transaction_status_conflict: [400, 'The status of the transaction does not allow this operation.'],
   operation_unsupported: [400, 'The payment product of the transaction can not do this.'],
   operation_declined: [400, 'The provider refused the operation; the transaction has an event with the reason. Nothing moved.'],
+  operation_settled: [409, 'The operation has its outcome; it never changes.'],
+  operation_known: [409, 'The provider can tell what came of the operation, so nobody may say it by hand.'],
   operation_pending: [409, 'Another operation on the transaction is not settled yet; try again when it is.'],
   operation_conflict: [409, 'Another request changed the transaction at the same time; read it and try again.'],
   merchant_reference_used: [400, 'A session with this merchant_reference exists, and the request asked to refuse that.'],

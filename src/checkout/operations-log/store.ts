@@ -20,6 +20,34 @@ export async function findOpenPayment(db: Db, account_id: string, transaction_id
   return row
 }
 
+const zero = '00000000-0000-0000-0000-000000000000'
+
+/** A page of a transaction's operations, or of all that are not settled, by id. */
+export async function listOperations(
+  db: Db,
+  page: { account_id: string; transaction_id: string | undefined; limit: number; starting_after: string | undefined },
+): Promise<OperationRow[]> {
+  const { account_id, transaction_id, limit, starting_after = zero } = page
+  if (!uuid.test(starting_after)) return []
+  if (transaction_id === undefined) {
+    return db<OperationRow[]>`
+      select * from checkout.operations
+      where account_id = ${account_id} and next_attempt_at is not null and id > ${starting_after}
+      order by id limit ${limit}`
+  }
+  return db<OperationRow[]>`
+    select * from checkout.operations
+    where account_id = ${account_id} and transaction_id = ${transaction_id} and id > ${starting_after}
+    order by id limit ${limit}`
+}
+
+/** Lets the resolver ask about an operation at once. */
+export async function hastenOperation(db: Db, { account_id, id, state }: OperationRow, now: Date): Promise<void> {
+  await db`
+    update checkout.operations set next_attempt_at = ${now}
+    where account_id = ${account_id} and id = ${id} and state = ${state} and next_attempt_at > ${now}`
+}
+
 /** Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. */
 export async function claimOperations(db: Db, now: Date, lease_until: Date, count: number): Promise<OperationRow[]> {
   return db<OperationRow[]>`

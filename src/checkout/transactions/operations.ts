@@ -248,7 +248,9 @@ export async function settleOperation(payments: Payments, known: Moved, outcome:
     const operation = await findOperation(tx, account_id, id)
     if (!transaction || !operation) throw new Error(`Operation ${id} has lost its transaction.`)
     if (isSettled(operation)) return { transaction, operation }
-    const settled = await writeOutcome(payments, tx, { transaction, operation }, outcome)
+    // The request never changes; a person's resolution adds its evidence to what the event will show.
+    const { request } = known.operation
+    const settled = await writeOutcome(payments, tx, { transaction, operation: { ...operation, request } }, outcome)
     if (!settled) throw new Error(`Operation ${id} could not be settled under the lock.`)
     return settled
   })
