@@ -12,6 +12,7 @@ import { createGateways } from './gateways/registry.ts'
 import { gatewayRoutes } from './gateways/routes.ts'
 import type { Config, Role } from './lib/config.ts'
 import type { Sql } from './lib/db.ts'
+import { honourDryRun } from './lib/dry-run.ts'
 import { healthRoutes } from './lib/health.ts'
 import { createServer } from './lib/http.ts'
 import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts'
@@ -86,6 +87,7 @@ export async function buildApp(environment: Environment) {
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
 
+  honourDryRun(app, environment.sql)
   honourIdempotencyKeys(app, environment.sql)
 
   await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })

@@ -1,6 +1,7 @@
 import type { Parts } from './app.ts'
 import { SessionProfileIn, type SessionRequest } from './checkout/sessions/create.ts'
 import { createSession } from './checkout/sessions/operations.ts'
+import { isDryRun, notInDryRun } from './lib/dry-run.ts'
 import { ApiError } from './lib/errors.ts'
 import { limits } from './lib/limits.ts'
 import { isObject } from './lib/object.ts'
@@ -38,6 +39,7 @@ type Token = { text: string; renew_at: number }
 export function overHttp(remote: Remote, call: typeof fetch): CreateCheckoutSession {
   const tokens = new Map<string, Token>()
   return async ({ account_id }, body) => {
+    if (isDryRun()) throw notInDryRun('the checkout service')
     for (let attempt = 1; ; attempt++) {
       const token = await currentToken(account_id)
       const answer = await send('/v1/sessions-profile', { authorization: `Bearer ${token}` }, body)

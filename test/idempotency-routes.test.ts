@@ -180,6 +180,56 @@ for (const [name, make] of Object.entries(calls)) {
   })
 }
 
+/** A digest of everything that is stored. */
+async function stored(): Promise<string> {
+  const tables = await server.sql<{ name: string }[]>`
+    select format('%I.%I', schemaname, tablename) as name from pg_tables
+    where schemaname in ('accounts', 'notifications', 'orders', 'checkout', 'simulator') order by 1`
+  const parts = tables.map(
+    ({ name }) => `select '${name}' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') as d from ${name} t`,
+  )
+  const rows = await server.sql.unsafe(
+    `select md5(string_agg(d, ',' order by d)) as digest from (${parts.join(' union all ')}) x`,
+  )
+  return rows[0]!.digest
+}
+
+for (const [name, make] of Object.entries(calls)) {
+  test(`${name}: a dry run says what would happen, and writes nothing`, async () => {
+    const method = name.split(' ')[0]!
+    const [path, body] = await make()
+    const before = await stored()
+    const key = { 'idempotency-key': `dry ${name}` }
+    const dry = await shop.call(method, `${path}${path.includes('?') ? '&' : '?'}dry_run=true`, body, key)
+    assert.equal(await stored(), before, 'something was written')
+    assert.equal(dry.headers.get('dry-run'), 'true')
+    const real = await shop.call(method, path, body, key)
+    assert.equal(real.headers.get('dry-run'), null)
+    assert.equal(dry.status, real.status, JSON.stringify(dry.body))
+    if (typeof real.body === 'object') assert.deepEqual(Object.keys(dry.body), Object.keys(real.body))
+    assert.deepEqual([dry.body?.status, dry.body?.amount], [real.body?.status, real.body?.amount])
+  })
+}
+
+test('dry run: the same refusal, with the largest amount; nothing unclear is done in earnest; customers have none', async () => {
+  const { transaction, session_id } = await purchase()
+  const before = await stored()
+  const refused = await shop.call('POST', `${transaction}/capture?dry_run=true`, { amount: 1_001 })
+  assert.equal(refused.status, 400)
+  assert.deepEqual(
+    [refused.body.error.errors[0].code, refused.body.error.errors[0].allowed],
+    ['amount_exceeds_authorized', 1_000],
+  )
+  assert.equal((await shop.call('POST', `${transaction}/capture?dry_run=maybe`, { amount: 1 })).status, 400)
+  assert.equal((await shop.call('POST', `${transaction}/capture?dry_run=true&dry_run=false`, { amount: 1 })).status, 400)
+  const pay = { payment_product_type: 'dintero_psp.creditcard', simulate: 'approve' }
+  assert.equal((await send(server.url, 'POST', `/v1/sessions/${session_id}/pay?dry_run=true`, { body: pay })).status, 400)
+  assert.equal((await shop.call('DELETE', `${await draft()}?dry_run=true`)).headers.get('dry-run'), 'true')
+  const { body } = await shop.call('GET', transaction)
+  assert.equal(body.status, 'AUTHORIZED')
+  assert.notEqual(await stored(), before, 'the draft of this test')
+})
+
 test('key of a money move: the answer stays the first one, whatever happens later', async () => {
   const { transaction } = await purchase()
   const headers = { 'idempotency-key': 'stays' }

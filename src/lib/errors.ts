@@ -19,6 +19,7 @@ export const errors = {
   idempotency_key_reused: [422, 'This `Idempotency-Key` was used for a request with another body.'],
   precondition_failed: [412, 'The resource has changed since the version the request names.'],
   write_conflict: [409, 'Another request changed the same thing at the same time; nothing was done, try again.'],
+  dry_run_not_possible: [400, 'What would happen depends on somebody who may not be asked in a dry run.'],
   too_many_requests: [429, 'Too many requests; `Retry-After` says when to try again.'],
   // Transactions: capture, refund, void, authorization
   amount_required: [400, 'The amount is missing or is not above zero.'],

@@ -26,14 +26,15 @@ declare module 'fastify' {
   }
 }
 
-const running = new AsyncLocalStorage<ReservedSql>()
+/** The database transaction of the request that is being worked on, if it has one of its own. */
+export const running = new AsyncLocalStorage<{ connection: ReservedSql; dry_run: boolean }>()
 
 /**
  * The pool as the services see it: inside a request with an `Idempotency-Key` every statement goes to that request's transaction,
  * so that the effect and the stored answer are committed together, and no service has to know.
  */
 export function joiningTransactions(sql: Sql): Sql {
-  const current = () => (running.getStore() ?? sql) as Sql
+  const current = () => (running.getStore()?.connection ?? sql) as Sql
   return new Proxy(sql, {
     apply: (_, __, args) => Reflect.apply(current() as unknown as () => unknown, undefined, args),
     get: (_, name) => Reflect.get(current(), name),
@@ -52,6 +53,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
   app.addHook('preHandler', (request, reply, done) => {
     const key = request.headers['idempotency-key']
     const { scopes, idempotency } = request.routeOptions.config
+    if (running.getStore()?.dry_run) return done()
     if (key === undefined || !scopes || idempotency === 'none' || (request.method !== 'POST' && request.method !== 'PUT'))
       return done()
     if (typeof key !== 'string' || key.length < 1 || key.length > limits.reference_length_max) {
@@ -76,7 +78,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       ({ connection, stored }) => {
         if (stored) return replay(reply, stored)
         open.set(request, connection)
-        running.run(connection, done)
+        running.run({ connection, dry_run: false }, done)
       },
       (error: Error) => done(error),
     )

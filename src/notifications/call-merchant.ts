@@ -1,4 +1,5 @@
 import type { Sql } from '../lib/db.ts'
+import { isDryRun, notInDryRun } from '../lib/dry-run.ts'
 import type { Clock } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
 import type { Outbound } from './outbound.ts'
@@ -18,6 +19,7 @@ export type CallMerchant = (account_id: string, url: string, body: unknown) => P
 export function callMerchant(parts: { sql: Sql; clock: Clock; outbound: Outbound }): CallMerchant {
   const { sql, clock, outbound } = parts
   return async (account_id, url, body) => {
+    if (isDryRun()) throw notInDryRun("the merchant's server")
     const secret = (await findSignature(sql, account_id))?.signature.secret
     const headers: Record<string, string> = {
       'user-agent': 'Dintero-Checkout/1 (Kvitt)',

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
 import { type Db, inTransaction, type Sql, violates } from '../../lib/db.ts'
+import { isDryRun } from '../../lib/dry-run.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { keyInFlight, keyReused } from '../../lib/idempotency.ts'
@@ -195,6 +196,7 @@ async function finish(payments: Payments, { repeated, ...intent }: Intent): Prom
 /** Calls the gateway. Whatever goes wrong, time-outs too, is `unknown`: money may have moved. */
 export async function ask({ log }: Payments, gateway: Gateway | undefined, operation: OperationRow): Promise<OperationOutcome> {
   if (!gateway) return { outcome: 'unknown' }
+  if (isDryRun()) return { outcome: 'succeeded', gateway_reference: operation.request.gateway_reference ?? 'dry-run' }
   const { account_id, id, kind, transaction_id, payment_product_type, amount, currency, request } = operation
   const { gateway_reference } = request
   const about = { account_id, idempotency_key: id, transaction_id, payment_product_type, amount, currency }

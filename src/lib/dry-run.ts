@@ -1,0 +1,71 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ReservedSql } from 'postgres'
+import type { Sql } from './db.ts'
+import { ApiError } from './errors.ts'
+import { running } from './idempotency.ts'
+
+/** True while a request with `?dry_run=true` is worked on: what it writes is taken back, and nobody outside may be asked. */
+export function isDryRun(): boolean {
+  return running.getStore()?.dry_run === true
+}
+
+/** What to throw where the truth would need somebody outside: a merchant's server, another service. */
+export function notInDryRun(who: string): ApiError {
+  return new ApiError('dry_run_not_possible', `A dry run can't tell: ${who} would have to be asked.`)
+}
+
+/**
+ * `?dry_run=true` on a mutation that needs a token: the request runs in a database transaction that is rolled back. Everything decides
+ * as it would, and the answer, or the refusal, is the same; gateways are taken to say yes. The answer carries `Dry-Run: true`.
+ */
+export function honourDryRun(app: FastifyInstance, sql: Sql): void {
+  const open = new WeakMap<FastifyRequest, ReservedSql>()
+
+  app.addHook('preHandler', (request, reply, done) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return done()
+    const wanted = wantsDryRun(request)
+    if (wanted instanceof ApiError) return done(wanted)
+    if (!wanted) return done()
+    if (!request.routeOptions.config.scopes) return done(notInDryRun('this endpoint has no dry run; a customer'))
+    begin(sql).then(
+      (connection) => {
+        reply.header('dry-run', 'true')
+        open.set(request, connection)
+        running.run({ connection, dry_run: true }, done)
+      },
+      (error: Error) => done(error),
+    )
+  })
+
+  app.addHook('onSend', async (request, _reply, payload) => {
+    const connection = open.get(request)
+    if (!connection) return payload
+    open.delete(request)
+    try {
+      await connection`rollback`
+    } finally {
+      connection.release()
+    }
+    return payload
+  })
+}
+
+/** Whether the query asks for one. Something unclear is refused rather than done in earnest. */
+export function wantsDryRun({ query }: Pick<FastifyRequest, 'query'>): boolean | ApiError {
+  const value = (query as Record<string, unknown> | undefined)?.dry_run
+  if (value === undefined || value === 'false' || value === '0' || value === false) return false
+  if (value === 'true' || value === '1' || value === true) return true
+  const message = '?dry_run must be true or false.'
+  return new ApiError('invalid_request', message, { details: [{ path: '?dry_run', message, allowed: ['true', 'false'] }] })
+}
+
+async function begin(sql: Sql): Promise<ReservedSql> {
+  const connection = await sql.reserve()
+  try {
+    await connection`begin`
+    return connection
+  } catch (error) {
+    connection.release()
+    throw error
+  }
+}
