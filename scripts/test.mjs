@@ -70,7 +70,7 @@ function runTests(files) {
     'tsx',
     '--test',
     `--test-concurrency=${concurrency}`,
-    '--test-timeout=180000',
+    '--test-timeout=400000',
     '--test-reporter=spec',
     ...files,
   ]

@@ -109,6 +109,26 @@ test('payment page: faults are told beside their fields and nothing is sent', { 
   await page.context().close()
 })
 
+test('payment page: Swish shows a code on a desktop; approved on the phone, the desktop goes on to the shop', {
+  skip: skipBrowser,
+}, async () => {
+  const { id, url } = await checkout.createSession({ url: { return_url: `${shop.url}/accept` }, order: { currency: 'SEK' } })
+  const page = await open(url)
+  await page.getByTestId('product-swish.swish').check()
+  await page.getByTestId('pay').click()
+  const code = page.getByTestId('qr')
+  await code.waitFor()
+  assert.match((await code.getAttribute('src'))!, /^data:image\/png;base64,/)
+  assert.ok((await code.boundingBox())!.width >= 200)
+  const phone = await open((await page.getByTestId('this-device').getAttribute('href'))!, { hasTouch: true })
+  await phone.getByTestId('approve').click()
+  await page.waitForURL(`${shop.url}/accept**`)
+  const { transaction_id } = await checkout.readSession(id)
+  assert.equal((await checkout.readTransaction(transaction_id)).status, 'CAPTURED')
+  await phone.context().close()
+  await page.context().close()
+})
+
 test('payment page: a wallet is approved on its own page, or cancelled there', { skip: skipBrowser }, async () => {
   for (const [decision, expected] of [
     ['approve', /transaction_id=/],

@@ -91,11 +91,15 @@ async function payNow(body: Record<string, unknown>): Promise<void> {
     return
   }
   if (answer.status >= 400) return refused(answer)
-  const { success, redirect_url, poll_url, approval_url, error, error_details } = answer.body as Record<
+  const { success, redirect_url, poll_url, approval_url, qr_code, error, error_details } = answer.body as Record<
     string,
     string | undefined
   >
   if (poll_url && !redirect_url) return waitInApp(poll_url, approval_url)
+  if (poll_url && approval_url && qr_code && !matchMedia('(pointer: coarse)').matches) {
+    showCode(qr_code, approval_url)
+    return poll(poll_url)
+  }
   await reload()
   if (state.final || state.stage === 'not_found') return
   if (redirect_url && !error) return leave(redirect_url, String(body.payment_product_type))
@@ -118,6 +122,30 @@ async function waitInApp(poll_url: string, approval_url: string | undefined): Pr
   // A card's outcome that is not known yet is waited for as well, but not on a phone.
   if (product?.dataset.kind === 'app') say(text('waiting_app').replace('{name}', name ?? ''), 'info')
   if (approval_url && matchMedia('(pointer: coarse)').matches) await leaveTop(approval_url)
+  return poll(poll_url)
+}
+
+/** On a screen that is not the phone's, the code is scanned with the phone; who has the app here follows the link. */
+function showCode(qr_code: string, approval_url: string): void {
+  const name = find('.product:has(input:checked) .label')?.textContent ?? ''
+  say(text('scan_qr').replace('{name}', name), 'info', true)
+  const figure = document.createElement('figure')
+  figure.className = 'qr'
+  const image = Object.assign(document.createElement('img'), {
+    src: qr_code,
+    alt: text('scan_qr').replace('{name}', name),
+    width: 200,
+    height: 200,
+  })
+  image.dataset.testid = 'qr'
+  const link = Object.assign(document.createElement('a'), { href: approval_url, textContent: text('this_device') })
+  link.dataset.testid = 'this-device'
+  figure.append(image, link)
+  find('#message')?.after(figure)
+}
+
+/** Asks the server until the payment has ended, less and less often. */
+async function poll(poll_url: string): Promise<void> {
   const url = new URL(poll_url, location.href)
   for (let wait_ms = 500; ; wait_ms = Math.min(wait_ms * 1.3, 5_000)) {
     await new Promise((resolve) => setTimeout(resolve, wait_ms))

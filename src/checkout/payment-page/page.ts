@@ -21,6 +21,8 @@ const scriptTexts = [
   'validating',
   'validation_failed',
   'waiting_app',
+  'scan_qr',
+  'this_device',
   'required',
   'card_number_wrong',
   'card_expiry_wrong',

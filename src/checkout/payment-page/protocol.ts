@@ -41,6 +41,8 @@ export type ScriptText =
   | 'validating'
   | 'validation_failed'
   | 'waiting_app'
+  | 'scan_qr'
+  | 'this_device'
   | 'required'
   | 'card_number_wrong'
   | 'card_expiry_wrong'

@@ -26,6 +26,8 @@ const PayAnswer = Type.Object(
     actions: Type.Array(FreeObject),
     redirect_url: Type.Optional(Type.String()),
     poll_url: Type.Optional(Type.String()),
+    approval_url: Type.Optional(Type.String({ description: 'Swish: opens the app, when the customer is on the phone.' })),
+    qr_code: Type.Optional(Type.String({ description: 'Swish: the same as a QR code, a data URI.' })),
     error: Type.Optional(Type.String()),
     error_details: Type.Optional(FreeObject),
   },
@@ -61,7 +63,9 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         language: query.language,
       })
       if (paid.operation.state === 'unknown' || paid.operation.state === 'pending') reply.code(202)
-      return payAnswer(parts, paid)
+      const answer = payAnswer(parts, paid)
+      const scanned = answer.redirect_url && answer.poll_url && body.payment_product_type.endsWith('swish')
+      return scanned ? { ...answer, ...(await approvalOf(answer.redirect_url!)) } : answer
     },
   )
 
@@ -104,6 +108,12 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
  */
 function isEmbedded({ 'sec-fetch-dest': target, cookie = '' }: IncomingHttpHeaders): boolean {
   return target === 'iframe' || /(^|;\s*)kvitt_popout=1/.test(cookie)
+}
+
+/** Swish is approved in the phone's app: opened there, or scanned from another screen (checkout-api §3.10.6). */
+async function approvalOf(url: string): Promise<{ approval_url: string; qr_code: string }> {
+  const { default: QRCode } = await import('qrcode')
+  return { approval_url: url, qr_code: await QRCode.toDataURL(url) }
 }
 
 function pollUrl({ config }: Parts, { session, operation }: Paid): string {

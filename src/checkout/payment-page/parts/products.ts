@@ -50,7 +50,10 @@ function productFields(context: Context, product: Product): Html {
     case 'card':
       return cardFields(context, product)
     case 'app':
-      return html`<p class="hint">${fill(t.app_note, { name: product.provider })}</p>${phoneField(context)}`
+      // Swish is scanned or opened; it needs no number (checkout-api §3.10.6).
+      return html`<p class="hint">${fill(t.app_note, { name: product.provider })}</p>${
+        !product.payment_product_type.endsWith('swish') && phoneField(context)
+      }`
     case 'redirect':
       return html`<p class="hint">${fill(t.redirect_note, { name: product.provider })}</p>${redirected}`
     case 'invoice':

@@ -122,6 +122,8 @@ export const da: Texts = {
   updated: 'Bestillingen er ændret. Tjek beløbet, før du betaler.',
   in_progress: 'En betaling er i gang, måske i et andet vindue. Vent et øjeblik.',
   waiting_app: 'Åbn {name} på telefonen, og godkend betalingen.',
+  scan_qr: 'Scan koden med {name} på telefonen.',
+  this_device: 'Fortsæt på denne enhed i stedet',
   open_app: 'Åbn appen',
   leaving: 'Du sendes videre for at godkende betalingen.',
   continue: 'Fortsæt',

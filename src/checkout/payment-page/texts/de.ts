@@ -123,6 +123,8 @@ export const de: Texts = {
   updated: 'Die Bestellung hat sich geändert. Prüfen Sie den Betrag, bevor Sie bezahlen.',
   in_progress: 'Eine Zahlung läuft schon, vielleicht in einem anderen Fenster. Bitte warten Sie.',
   waiting_app: 'Öffnen Sie {name} auf Ihrem Telefon und bestätigen Sie die Zahlung.',
+  scan_qr: 'Scannen Sie den Code mit {name} auf Ihrem Telefon.',
+  this_device: 'Stattdessen auf diesem Gerät fortfahren',
   open_app: 'App öffnen',
   leaving: 'Sie werden weitergeleitet, um die Zahlung zu bestätigen.',
   continue: 'Weiter',

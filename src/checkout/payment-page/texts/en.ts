@@ -120,6 +120,8 @@ export const en = {
   updated: 'The order has changed. Check the amount before you pay.',
   in_progress: 'A payment is under way, perhaps in another window. Please wait.',
   waiting_app: 'Open {name} on your phone and approve the payment.',
+  scan_qr: 'Scan the code with {name} on your phone.',
+  this_device: 'Continue on this device instead',
   open_app: 'Open the app',
   leaving: 'You are being sent on to approve the payment.',
   continue: 'Continue',

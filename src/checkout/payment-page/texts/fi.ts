@@ -122,6 +122,8 @@ export const fi: Texts = {
   updated: 'Tilaus on muuttunut. Tarkista summa ennen maksamista.',
   in_progress: 'Maksu on kesken, ehkä toisessa ikkunassa. Odota hetki.',
   waiting_app: 'Avaa {name} puhelimessasi ja hyväksy maksu.',
+  scan_qr: 'Skannaa koodi puhelimesi {name}-sovelluksella.',
+  this_device: 'Jatka sen sijaan tällä laitteella',
   open_app: 'Avaa sovellus',
   leaving: 'Sinut ohjataan hyväksymään maksu.',
   continue: 'Jatka',

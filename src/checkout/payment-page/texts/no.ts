@@ -122,6 +122,8 @@ export const no: Texts = {
   updated: 'Bestillingen er endret. Sjekk beløpet før du betaler.',
   in_progress: 'En betaling er i gang, kanskje i et annet vindu. Vent litt.',
   waiting_app: 'Åpne {name} på telefonen og godkjenn betalingen.',
+  scan_qr: 'Skann koden med {name} på telefonen.',
+  this_device: 'Fortsett på denne enheten i stedet',
   open_app: 'Åpne appen',
   leaving: 'Du sendes videre for å godkjenne betalingen.',
   continue: 'Fortsett',

@@ -122,6 +122,8 @@ export const sv: Texts = {
   updated: 'Beställningen har ändrats. Kontrollera beloppet innan du betalar.',
   in_progress: 'En betalning pågår, kanske i ett annat fönster. Vänta lite.',
   waiting_app: 'Öppna {name} på telefonen och godkänn betalningen.',
+  scan_qr: 'Skanna koden med {name} på telefonen.',
+  this_device: 'Fortsätt på den här enheten i stället',
   open_app: 'Öppna appen',
   leaving: 'Du skickas vidare för att godkänna betalningen.',
   continue: 'Fortsätt',
