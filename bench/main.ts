@@ -1,7 +1,4 @@
-/*
- * `npm run bench`: every endpoint against the floor, in one run and interleaved, on a PostgreSQL and a server of its own.
- * Options: --seconds 3 (a slice), --rounds 2, --connections 1,8,32,64, --only draft_create,pay, --json FILE.
- */
+/* `npm run bench`: every endpoint against the floor, in one run and interleaved, on a PostgreSQL and a server of its own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -10,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { connect } from '../src/lib/db.ts'
 import { openEmbeddedPostgres } from '../src/lib/embedded-postgres.ts'
-import { type Machine, type Measured, round, saturate } from './measure.ts'
+import { atRate, costliest, type Machine, type Measured, round, saturate } from './measure.ts'
 import {
   endless,
   makeDrafts,
@@ -18,23 +15,46 @@ import {
   makeSessions,
   makeTransactions,
   put,
+  run,
   type Step,
   source,
   type Target,
 } from './scenarios.ts'
 import { walks } from './walk.ts'
 
+const help = `npm run bench -- [options]
+
+Starts a PostgreSQL (fsync on) and a server of its own, plays each endpoint and the whole walk as fast as it goes, a bare route that
+makes one INSERT (the floor) between them, and ends with \`kvitt verify\`. bench/README.md says what the figures mean.
+
+  --seconds 3              How long each slice is measured.
+  --rounds 2               Slices of each kind; the median by the ratio to the floor counts.
+  --connections 1,8,32,64  Requests in flight.
+  --only pay,walk          Only these: an endpoint's name, or walk.
+  --rate 60                Then, at 32 connections: as many requests a second as this percentage of what was reached, on a fixed
+                           timetable; 0 leaves it out.
+  --statements             Prints the costliest statements of each slice.
+  --json FILE              Where the results go: bench/results/latest.json`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
+    rate: { type: 'string', default: '60' },
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '1,8,32,64' },
     only: { type: 'string' },
     json: { type: 'string' },
+    statements: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  console.log(help)
+  process.exit(0)
+}
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
+const rate = Number(values.rate) / 100
 const connectionCounts = values.connections.split(',').map(Number)
 const wanted = (name: string) => !values.only || values.only.split(',').includes(name)
 
@@ -108,8 +128,9 @@ const floorId = (
 const measureFloorRead = (connections: number) =>
   saturate(floor.said, () => ({ method: 'GET', path: `/floor/${floorId}` }), { connections, seconds, machine: floorMachine })
 
-/** How many things a slice may use up: more than the floor could do in the time. */
-const stockSize = (connections: number) => Math.ceil(seconds * (connections === 1 ? 1200 : 4500))
+/** How many things a slice may use up. When they are gone before the time is, the slice ends there. */
+const stockSize = (kind: Scenario['kind'], connections: number) =>
+  Math.ceil(seconds * (kind === 'money' ? 800 : 2000) * (connections === 1 ? 0.4 : 1))
 type Scenario = {
   name: Step
   kind: 'write' | 'money' | 'read'
@@ -117,6 +138,8 @@ type Scenario = {
   endless?: boolean
 }
 const once = async () => ['']
+/** Calls of each kind before it is measured: on every connection PostgreSQL has planned the statements for good by then. */
+const warm_up = 200
 const scenarios: Scenario[] = [
   { name: 'draft_create', kind: 'write', prepare: once, endless: true },
   { name: 'draft_complete', kind: 'write', prepare: (n) => makeDrafts(target, n) },
@@ -136,13 +159,30 @@ const scenarios: Scenario[] = [
   { name: 'order_list', kind: 'read', prepare: once, endless: true },
   { name: 'transaction_list', kind: 'read', prepare: once, endless: true },
 ]
+/** Requests come on a timetable, as customers do, and wait in line when the server is late. */
+async function onTimetable(scenario: Scenario, per_second: number): Promise<Timed> {
+  const asked_per_second = Math.floor(per_second)
+  const ids = await scenario.prepare(scenario.endless ? 200 : Math.ceil(asked_per_second * seconds))
+  const play = scenario.endless ? endless(target, scenario.name, ids) : source(target, scenario.name, ids)
+  const measured = await atRate(url, play, { per_second: asked_per_second, connections: 64, seconds, machine })
+  return { name: scenario.name, asked_per_second, ...measured }
+}
 async function prepared(ids: string[], before: Step[]): Promise<string[]> {
   for (const step of before) await put(target, step, ids)
   return ids
 }
 
-type Row = { name: string; connections: number; ratio_to_floor: number; p99_to_floor: number } & Measured
+type Row = {
+  name: string
+  connections: number
+  ratio_to_floor: number
+  p99_to_floor: number
+  floor_server_cpu_ms: number
+  floor_database_cpu_ms: number
+} & Measured
+type Timed = { name: string; asked_per_second: number } & Measured
 const rows: Row[] = []
+const timed: Timed[] = []
 const progress = (text: string) => process.stderr.write(`${text}\n`)
 try {
   for (const connections of connectionCounts) {
@@ -150,11 +190,13 @@ try {
       const measured: [floor: Measured, ours: Measured][] = []
       for (let n = 0; n < rounds; n++) {
         progress(`${scenario.name} at ${connections}: preparing`)
-        const ids = await scenario.prepare(scenario.endless ? 200 : stockSize(connections))
+        const ids = await scenario.prepare(scenario.endless ? 200 : stockSize(scenario.kind, connections) + warm_up)
         const play = scenario.endless ? endless(target, scenario.name, ids) : source(target, scenario.name, ids)
-        await sql`checkpoint`
+        await run(target, (index) => (index < warm_up ? play(index) : undefined))
         const floorResult = await (scenario.kind === 'read' ? measureFloorRead : measureFloor)(connections)
-        measured.push([floorResult, await saturate(url, play, { connections, seconds, machine })])
+        if (values.statements) await sql`select pg_stat_statements_reset()`
+        measured.push([floorResult, await saturate(url, (index) => play(index + warm_up), { connections, seconds, machine })])
+        if (values.statements) console.table(await costliest(sql, measured.at(-1)![1].calls))
       }
       measured.sort(([fa, a], [fb, b]) => a.per_second / fa.per_second - b.per_second / fb.per_second)
       const [floorResult, ours] = measured[Math.floor(measured.length / 2)]!
@@ -164,9 +206,12 @@ try {
         connections,
         ratio_to_floor: round(ours.per_second / floorResult.per_second),
         p99_to_floor: round(ours.p99_ms / floorResult.p99_ms),
+        floor_server_cpu_ms: floorResult.server_cpu_ms_per_call,
+        floor_database_cpu_ms: floorResult.database_cpu_ms_per_call,
         ...ours,
       }
       rows.push(row)
+      if (connections === 32 && rate > 0) timed.push(await onTimetable(scenario, ours.per_second * rate))
       progress(
         `${scenario.name} at ${connections}: ${row.per_second}/s, ${row.ratio_to_floor} of the floor's ${floorResult.per_second}/s`,
       )
@@ -174,6 +219,7 @@ try {
   }
   const walk = wanted('walk') ? await walks(target, { in_flight: 8, seconds: seconds * 3, machine }) : undefined
   console.table(rows.map(({ calls, errors, seconds, ...shown }) => shown))
+  if (timed.length > 0) console.table(timed.map(({ calls, errors, seconds, wal_bytes_per_call, ...shown }) => shown))
   if (walk) console.table([walk])
   execFileSync(process.execPath, ['bin/kvitt.mjs', 'verify'], {
     stdio: 'inherit',
@@ -188,6 +234,7 @@ try {
     seconds,
     rounds,
     rows,
+    timed,
     walk,
   }
   writeFileSync(values.json ?? 'bench/results/latest.json', `${JSON.stringify(result, null, 2)}\n`)
@@ -207,6 +254,7 @@ async function startPostgres() {
   const first = await openEmbeddedPostgres(folder)
   const admin = connect(first.url, { max: 1 })
   await admin`alter system set shared_preload_libraries = 'pg_stat_statements'`
+  if (values.statements) await admin`alter system set "pg_stat_statements.track_planning" = on`
   await admin.end()
   await first.close()
   return openEmbeddedPostgres(folder)

@@ -110,6 +110,16 @@ export async function usage({ sql, server_pid, database_pid }: Machine): Promise
   }
 }
 
+/** The statements that took the database's time since its statistics were reset, in µs a statement. */
+export function costliest(sql: Sql, calls: number): Promise<Record<string, unknown>[]> {
+  return sql`
+    select round((calls / ${calls}::numeric), 2)::float8 as per_call, (mean_plan_time * 1000)::int as plan_us,
+      (mean_exec_time * 1000)::int as exec_us, round((plans / nullif(calls, 0)::numeric), 2)::float8 as planned,
+      ((total_plan_time + total_exec_time) * 1000 / ${calls}::numeric)::int as us_per_call,
+      (wal_bytes / nullif(calls, 0))::int as wal, left(regexp_replace(query, '\\s+', ' ', 'g'), 70) as query
+    from pg_stat_statements where calls > 0 order by total_plan_time + total_exec_time desc limit 12`
+}
+
 function statOf(pid: number | string): string[] {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8')

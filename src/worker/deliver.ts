@@ -5,7 +5,7 @@ import { attempt, type Delivering, fanOut } from '../notifications/deliveries/op
 import { claimDeliveries } from '../notifications/deliveries/store.ts'
 import type { Work } from './loop.ts'
 
-/** How long it rests when there is nothing to tell; also how long a change waits at most until it is being told. */
+/** How long it rests when all is told; also how long a change waits at most until it is being told. Meanwhile a batch gathers. */
 const interval_ms = 100
 
 /**
@@ -13,7 +13,7 @@ const interval_ms = 100
  * Any number of processes may run it. A worker that dies leaves leases; when they have run out, others go on.
  */
 export function deliveryWork(delivering: Delivering): Work {
-  return { name: 'deliver', interval_ms, run: (signal) => deliver(delivering, signal) }
+  return { name: 'deliver', interval_ms, run: (signal) => deliver(delivering, signal).then(() => 0) }
 }
 
 /** Works until nothing is due and nothing under way, or until told to stop; then calls under way are broken off and given back. */
@@ -27,7 +27,7 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
     let told = 0
     if (underway.size === 0 || performance.now() - fanned_out_at > interval_ms / 2) {
       told = await fanOut(delivering)
-      if (told === 0) fanned_out_at = performance.now()
+      if (told < limits.fan_out_batch) fanned_out_at = performance.now()
     }
     const claimed = await claimDeliveries(delivering.sql, {
       now: delivering.clock.now(),
@@ -43,8 +43,9 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
       underway.set(call, delivery)
     }
     total += told + claimed.length
-    if (underway.size === 0 && told === 0) break
-    if (underway.size > 0 && told === 0) await next(underway.keys(), signal)
+    const more = told >= limits.fan_out_batch
+    if (underway.size === 0 && !more) break
+    if (underway.size > 0 && !more) await next(underway.keys(), signal)
   }
   await Promise.all(underway.keys())
   return total

@@ -5,7 +5,7 @@ import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
 import { isSettled, type OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { insertSessionEvents, lastHash, sessionChain } from '../sessions/store.ts'
-import { eventRows, hashChain, insertEvents, insertOperations, settleOperations } from '../transactions/store.ts'
+import { eventRows, hashChain, insertEvents, insertOperation, settleOperation } from '../transactions/store.ts'
 import type { TransactionRow } from '../transactions/transaction.ts'
 import type { PaymentChange } from './payment.ts'
 
@@ -22,7 +22,7 @@ export async function insertPayment(db: Db, session: SessionRow, operation: Oper
         and s.operation_id is null and s.outcome is null
       returning s.id
     ),
-    recorded as (${insertOperations(db, [operation])})
+    recorded as (${insertOperation(db, operation)})
     select id from changed`
   return changed !== undefined
 }
@@ -79,7 +79,7 @@ export async function writePayment(
         captured_at = excluded.captured_at, updated_at = excluded.updated_at
     ),
     appended as (${insertEvents(db, before)}),
-    recorded as (${settleOperations(db, [operation])}),
+    recorded as (${settleOperation(db, operation)}),
     ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
     ${use ? recordTokenUse(db, account_id, use) : db``}
     told as (${insertNotifications(db, account_id, notifications)})

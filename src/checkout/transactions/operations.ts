@@ -152,7 +152,7 @@ async function writeIntent(
       row,
       next,
       events: [],
-      operations: [operation],
+      operation,
       intent: true,
       notifications: [],
     })
@@ -277,8 +277,8 @@ async function writeOutcome(
     notifications.push(...delayedCallback(next, waiting))
   }
   try {
-    const operations = [operation, ...(await endedPayments(db, operation))]
-    const written = await writeTransaction(db, { row, next, events, operations, notifications })
+    const ended = await endedPayment(db, operation)
+    const written = await writeTransaction(db, { row, next, events, operation, ended, notifications })
     return written && { transaction: { ...next, ...written, events: [...row.events, ...events] }, operation }
   } catch (error) {
     // Settled by somebody else in the same moment: read again.
@@ -288,11 +288,20 @@ async function writeOutcome(
 }
 
 /** The payment that the void of a cancelled session has ended: nobody needs to ask about it again. */
-async function endedPayments(db: Db, { account_id, state, request, transaction_id, updated_at }: OperationRow): Promise<Ended[]> {
-  if (state !== 'succeeded' || !request.cancelling) return []
+async function endedPayment(db: Db, operation: OperationRow): Promise<Ended | undefined> {
+  const { account_id, state, request, transaction_id, updated_at } = operation
+  if (state !== 'succeeded' || !request.cancelling) return undefined
   const payment = await findOpenPayment(db, account_id, transaction_id)
-  if (!payment) return []
-  return [{ account_id, id: payment.id, state: 'failed', next_attempt_at: null, outcome: { reason: 'cancelled' }, updated_at }]
+  return (
+    payment && {
+      account_id,
+      id: payment.id,
+      state: 'failed',
+      next_attempt_at: null,
+      outcome: { reason: 'cancelled' },
+      updated_at,
+    }
+  )
 }
 
 export function productOf(gateway: Gateway | undefined, payment_product_type: string): PaymentProduct | undefined {

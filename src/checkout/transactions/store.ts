@@ -158,7 +158,9 @@ export type Write = {
   row: TransactionRow
   next: TransactionRow
   events: readonly EventRow[]
-  operations: readonly (OperationRow | Ended)[]
+  operation: OperationRow | Ended
+  /** Another one, that this one has ended. */
+  ended?: Ended | undefined
   /** The operation is an intent: its id must not exist yet. */
   intent?: boolean
   notifications: readonly Notification[]
@@ -176,7 +178,7 @@ export type Written = Pick<TransactionRow, 'version' | 'hash'>
  */
 export async function writeTransaction(
   db: Db,
-  { row, next, events, operations, intent, notifications }: Write,
+  { row, next, events, operation, ended, intent, notifications }: Write,
 ): Promise<Written | undefined> {
   const [changed] = await db<Written[]>`
     with recursive event as (${eventRows(db, events)}),
@@ -196,7 +198,8 @@ export async function writeTransaction(
       returning t.version, t.hash
     ),
     appended as (${insertEvents(db, row)}),
-    recorded as (${intent ? insertOperations(db, operations) : settleOperations(db, operations)}),
+    recorded as (${intent ? insertOperation(db, operation as OperationRow) : settleOperation(db, operation)}),
+    ${ended ? db`ended as (${settleOperation(db, ended)}),` : db``}
     told as (${insertNotifications(db, row.account_id, notifications)})
     select version, hash from changed`
   return changed
@@ -231,19 +234,22 @@ export function insertEvents(db: Db, { account_id, id }: Pick<TransactionRow, 'a
     where exists (select from changed)`
 }
 
-/** CTE that inserts intents. */
-export function insertOperations(db: Db, operations: readonly (OperationRow | Ended)[]) {
+/** CTE that inserts an intent. */
+export function insertOperation(db: Db, operation: OperationRow) {
   return db`
     insert into checkout.operations
-    select n.* from jsonb_populate_recordset(null::checkout.operations, ${json(db, operations)}) n
+    select n.* from jsonb_populate_record(null::checkout.operations, ${json(db, operation)}) n
     where exists (select from changed)`
 }
 
-/** CTE that moves operations on. One that is settled is never changed again. */
-export function settleOperations(db: Db, operations: readonly Ended[]) {
+/**
+ * CTE that moves an operation on. One that is settled is never changed again. Its key stands there as two values, for a join with rows
+ * from JSON is planned once, while the table is small, and would then read all of it for ever.
+ */
+export function settleOperation(db: Db, { account_id, id, state, next_attempt_at, outcome, updated_at }: Ended) {
   return db`
     update checkout.operations o
-    set state = n.state, next_attempt_at = n.next_attempt_at, outcome = n.outcome, updated_at = n.updated_at
-    from jsonb_populate_recordset(null::checkout.operations, ${json(db, operations)}) n
-    where o.account_id = n.account_id and o.id = n.id and o.state not in ('succeeded', 'failed') and exists (select from changed)`
+    set state = ${state}, next_attempt_at = ${next_attempt_at}, outcome = ${outcome ? json(db, outcome) : null}::jsonb,
+      updated_at = ${updated_at}
+    where o.account_id = ${account_id} and o.id = ${id} and o.state not in ('succeeded', 'failed') and exists (select from changed)`
 }

@@ -218,9 +218,14 @@ export async function completeDraft(service: Service, caller: Caller, id: string
   const found = await getDraft(service, caller.account_id, id)
   const { account_id } = caller
   if (found.draft.options.order_id !== undefined) return inTransaction(service.sql, (tx) => completeInto(service, caller, id, tx))
+  let fresh: Found | undefined = found
+  const complete = (db: Db) => {
+    const known = fresh
+    fresh = undefined
+    return completeNew(service, caller, id, db, known)
+  }
   for (let attempt = 1; ; attempt++) {
     try {
-      const complete = (db: Db) => completeNew(service, caller, id, db)
       return await attemptWrite(service.sql, complete, (db) => store.lockDraft(db, account_id, id))
     } catch (error) {
       if (!violates(error, 'order_name_unique')) throw error
@@ -231,10 +236,16 @@ export async function completeDraft(service: Service, caller: Caller, id: string
   }
 }
 
-/** One attempt to make new orders of a draft; undefined when the draft has changed meanwhile. */
-export async function completeNew(service: Service, caller: Caller, id: string, db: Db): Promise<Order[] | undefined> {
+/** One attempt to make new orders of a draft, `known` when it has just been read; undefined when it has changed meanwhile. */
+export async function completeNew(
+  service: Service,
+  caller: Caller,
+  id: string,
+  db: Db,
+  known?: Found,
+): Promise<Order[] | undefined> {
   const { account_id } = caller
-  const found = await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() })
+  const found = known ?? (await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() }))
   if (!found) throw unknownDraft(id)
   const { draft } = found
   assertVersion(draft.version, caller)
