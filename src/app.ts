@@ -31,6 +31,7 @@ import { autoCapture } from './worker/auto-capture.ts'
 import { deliveryWork } from './worker/deliver.ts'
 import { expireOrders } from './worker/expire-orders.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
+import { forgetNotifications } from './worker/forget-notifications.ts'
 import type { Work } from './worker/loop.ts'
 import { payloadSources } from './worker/payload-sources.ts'
 import { resolveOperations } from './worker/resolve-operations.ts'
@@ -113,7 +114,7 @@ function backgroundWork(parts: Parts): Work[] {
     sources: payloadSources(parts),
     ...(parts.role === 'orders' ? {} : callbackRecorder(parts)),
   }
-  const work = [forgetIdempotencyKeys(parts), deliveryWork(delivering)]
+  const work = [forgetIdempotencyKeys(parts), forgetNotifications(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts), settle(parts))
   if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Difference } from '../src/verify/difference.ts'
+import { type Difference, stillKept } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
 import { createTestAccount, send, type TestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
@@ -196,4 +196,13 @@ test('verify: still no difference, and the settled capture agrees with the simul
   await server.sql`update simulator.movements set known_at = ${new Date(0)} where known_at is not null`
   await resolver.run(new AbortController().signal)
   assert.deepEqual(await differences(), [])
+})
+
+test('verify: notifications of events from before the outbox was cleaned are not missed', () => {
+  const events = [
+    { sequence: 1, at: '2026-01-01T00:00:00Z' },
+    { sequence: 2, at: '2026-05-01T00:00:00Z' },
+  ]
+  const expected = [[1, 'shopping_draft_add'] as const, [2, 'shopping_draft_update'] as const]
+  assert.deepEqual(stillKept(expected, events, new Date('2026-02-01T00:00:00Z')), [[2, 'shopping_draft_update']])
 })

@@ -72,6 +72,12 @@ export const limits = {
   event_stream_poll_ms: 250,
   event_stream_quiet_ms: 15_000,
   replay_max: 10_000,
+  /** How long deliveries are kept once they are delivered, or dead, and how far back the feed of events goes. */
+  delivered_kept_s: 30 * 86_400,
+  dead_kept_s: 90 * 86_400,
+  events_kept_s: 90 * 86_400,
+  /** Rows of each kind that the worker removes at a time. */
+  forget_batch: 1_000,
 
   statement_timeout_ms: 30_000,
   lock_wait_ms: 10_000,

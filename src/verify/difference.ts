@@ -53,6 +53,12 @@ export function compareChain(findings: Findings, links: readonly Link[], count: 
 /** A row of the outbox, as `[sequence, event]`. */
 export type Told = readonly [sequence: number, event: string]
 
+/** Those notifications whose event is recent: older ones have been forgotten, or soon will be (`limits.events_kept_s`). */
+export function stillKept(expected: readonly Told[], events: readonly { sequence: number; at: unknown }[], since: Date): Told[] {
+  const recent = new Set(events.filter(({ at }) => new Date(String(at)) >= since).map(({ sequence }) => sequence))
+  return expected.filter(([sequence]) => recent.has(sequence))
+}
+
 /** Every notification that must have been written was. Others may stand beside them. */
 export function compareNotifications(findings: Findings, expected: readonly Told[], found: readonly Told[]): void {
   const have = new Set(found.map(([sequence, event]) => `${sequence} ${event}`))

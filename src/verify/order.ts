@@ -9,6 +9,7 @@ import {
   Findings,
   type Link,
   moment,
+  stillKept,
   type Told,
 } from './difference.ts'
 import type { OrderRead } from './store.ts'
@@ -43,9 +44,11 @@ export function verifyOrder({ account_id, id, row, hash, events, ...rest }: Orde
   )
   findings.compare('stores', [...stores].sort(), [...rest.stores].sort())
   findings.compare('names', [...new Set([order.id, order.order_id])].sort(), [...rest.names].sort())
-  compareNotifications(findings, notificationsOf(events), rest.told)
+  compareNotifications(findings, stillKept(notificationsOf(events), times(events), rest.told_since), rest.told)
   return findings.list
 }
+
+const times = (events: OrderRead['events']) => events.map(({ sequence, body }) => ({ sequence, at: body.created_at }))
 
 /** What is announced of each event; the creation of an order is announced by its draft. */
 function notificationsOf(events: readonly (Link & { type: string })[]): Told[] {
@@ -61,7 +64,7 @@ function authorizationRows({ authorizations }: Order): Row[] {
 }
 
 /** A draft against its events. */
-export function verifyDraft({ account_id, id, row, hash, events, told }: OrderRead): Difference[] {
+export function verifyDraft({ account_id, id, row, hash, events, told, told_since }: OrderRead): Difference[] {
   const findings = new Findings(account_id, 'draft', id)
   compareChain(findings, events, row.version as number, hash)
   const draft = folded(findings, () => foldDraft(id, events.map(({ body }) => body) as never))
@@ -73,7 +76,7 @@ export function verifyDraft({ account_id, id, row, hash, events, told }: OrderRe
     if (type === 'created') return [sequence, 'shopping_draft_add']
     return [sequence, (type as string) === 'completed' ? 'shopping_draft_complete' : 'shopping_draft_update']
   })
-  compareNotifications(findings, expected, told)
+  compareNotifications(findings, stillKept(expected, times(events), told_since), told)
   return findings.list
 }
 

@@ -2,6 +2,7 @@ import type { OperationRow } from '../checkout/operations-log/operation.ts'
 import type { SessionRow } from '../checkout/sessions/session.ts'
 import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
 import type { Sql } from '../lib/db.ts'
+import { limits } from '../lib/limits.ts'
 import type { OrderEvent } from '../orders/orders/order.ts'
 import type { Link, Told } from './difference.ts'
 
@@ -10,7 +11,12 @@ export type After = { account_id: string; id: string }
 /** What to read: `account_id` is null for all accounts. */
 export type Page = { account_id: string | null; after: After; limit: number }
 
-type Read = After & { hash: string; told: Told[] }
+/** `told`: the outbox rows that are there; `told_since`: older ones may have been removed. */
+type Read = After & { hash: string; told: Told[]; told_since: Date }
+
+/** A day less than the rows are kept, so that it doesn't matter when exactly they go. */
+const told_kept_s = limits.events_kept_s - 86_400
+
 type Row = Readonly<Record<string, unknown>>
 export type OrderRead = Read & {
   row: Row
@@ -62,7 +68,8 @@ export function listOrders(sql: Sql, { account_id, after, limit }: Page): Promis
       (select coalesce(jsonb_agg(n.name), '[]') from orders.names n
        where n.account_id = o.account_id and n.name in (o.order_id, o.id::text) and n.order_uuid = o.id) as names,
       (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
-       where t.account_id = o.account_id and t.aggregate_type = 'order' and t.aggregate_id = o.id::text) as told
+       where t.account_id = o.account_id and t.aggregate_type = 'order' and t.aggregate_id = o.id::text) as told,
+      now() - make_interval(secs => ${told_kept_s}) as told_since
     from orders.orders o
     where (o.account_id, o.id) > (${after.account_id}, ${after.id || zero}::uuid)
       and (${account_id}::text is null or o.account_id = ${account_id})
@@ -79,7 +86,8 @@ export function listDrafts(sql: Sql, { account_id, after, limit }: Page): Promis
           e.hash = sha256(coalesce(lag(e.hash) over (order by e.version), '') || convert_to(e.body::text, 'UTF8')) as linked
         from orders.draft_events e where e.account_id = d.account_id and e.draft_id = d.id) x) as events,
       (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
-       where t.account_id = d.account_id and t.aggregate_type = 'draft' and t.aggregate_id = d.id::text) as told
+       where t.account_id = d.account_id and t.aggregate_type = 'draft' and t.aggregate_id = d.id::text) as told,
+      now() - make_interval(secs => ${told_kept_s}) as told_since
     from orders.drafts d
     where (d.account_id, d.id) > (${after.account_id}, ${after.id || zero}::uuid)
       and (${account_id}::text is null or d.account_id = ${account_id})
@@ -105,6 +113,7 @@ export function listTransactions(sql: Sql, { account_id, after, limit }: Page, s
        where s.account_id = t.account_id and s.id = t.session_id) as session,
       (select coalesce(jsonb_agg(jsonb_build_array(n.sequence, n.event)), '[]') from notifications.outbox n
        where n.account_id = t.account_id and n.aggregate_type = 'transaction' and n.aggregate_id = t.id) as told,
+      now() - make_interval(secs => ${told_kept_s}) as told_since,
       ${simulator ? simulatorTotals(sql) : sql`null::jsonb`} as simulator
     from checkout.transactions t
     where (t.account_id, t.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or t.account_id = ${account_id})

@@ -1,6 +1,6 @@
 import { notificationsOf } from '../checkout/transactions/tell.ts'
 import { type EventRow, settlementStatusOf, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
-import { compareChain, compareNotifications, type Difference, Findings, type Link, type Told } from './difference.ts'
+import { compareChain, compareNotifications, type Difference, Findings, type Link, stillKept, type Told } from './difference.ts'
 import type { OperationRead, SessionRead, TransactionRead } from './store.ts'
 
 const settling = ['AUTHORIZE', 'CAPTURE', 'REFUND', 'VOID']
@@ -8,7 +8,7 @@ const eventNames: Record<string, string> = { capture: 'CAPTURE', refund: 'REFUND
 
 /** A transaction against its events, its operations, its session, and the simulator's book. */
 export function verifyTransaction(read: TransactionRead): Difference[] {
-  const { account_id, id, row, hash, events, operations, session, told, simulator } = read
+  const { account_id, id, row, hash, events, operations, session, told, told_since, simulator } = read
   const findings = new Findings(account_id, 'transaction', id)
   compareChain(findings, events, row.event_count, hash)
   const totals = totalsOf(row, events, operations)
@@ -24,7 +24,8 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
   else findings.compare('transaction_id of the session', id, session.transaction_id)
   const tellable = { ...row, created_at: new Date(row.created_at) }
   const due = notificationsOf(tellable, events).map(({ sequence, event }): Told => [sequence, event])
-  compareNotifications(findings, due, told)
+  const times = events.map(({ sequence, created_at }) => ({ sequence, at: created_at }))
+  compareNotifications(findings, stillKept(due, times, told_since), told)
   if (row.gateway === 'simulator' && simulator && operations.every(isSettled)) {
     for (const name of ['authorized', 'captured', 'refunded', 'voided'] as const) {
       findings.compare(`${name} in the simulator's book`, row[name], simulator[name])

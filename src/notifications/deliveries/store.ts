@@ -231,3 +231,17 @@ export async function releaseDelivery(sql: Sql, account_id: string, id: string, 
     update notifications.deliveries set leased_until = null, next_attempt_at = ${due}
     where account_id = ${account_id} and id = ${id} and state = 'pending' and attempts = ${attempts}`
 }
+
+/** Removes deliveries that ended like this before a time, oldest first. Rows that another process removes are skipped. Returns how many. */
+export async function deleteSettledDeliveries(
+  sql: Sql,
+  state: 'delivered' | 'dead',
+  before: Date,
+  batch: number,
+): Promise<number> {
+  const { count } = await sql`
+    delete from notifications.deliveries where (account_id, id) in (
+      select account_id, id from notifications.deliveries where state = ${state} and settled_at < ${before}
+      order by settled_at limit ${batch} for update skip locked)`
+  return count
+}

@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, type Sql } from '../../lib/db.ts'
 
 /** One thing that happened, in the order in which the account's subscribers are told. */
 export type EventRow = {
@@ -60,4 +60,19 @@ export async function insertTriggered(
       returning account_id
     )
     select from changed limit 1`
+}
+
+/** Removes events older than a time from the start of each account's feed; what nobody has been told stays. Returns how many. */
+export async function deleteOldEvents(sql: Sql, before: Date, batch: number): Promise<number> {
+  const { count } = await sql`
+    delete from notifications.outbox o using (
+      select old.account_id, old.position from notifications.feeds f cross join lateral (
+        select t.account_id, t.position from notifications.outbox t
+        where t.account_id = f.account_id and t.position is not null and t.created_at < ${before}
+          and (select first.created_at from notifications.outbox first where first.account_id = f.account_id
+            and first.position is not null order by first.position limit 1) < ${before}
+        order by t.position limit ${batch} for update of t skip locked) old
+      limit ${batch}) gone
+    where o.account_id = gone.account_id and o.position = gone.position`
+  return count
 }
