@@ -50,7 +50,8 @@ export function createOutbound(options: Openings & { lookup?: Lookup }): Outboun
   const agents = [true, false].map((rejectUnauthorized) => {
     const connect = buildConnector({ lookup, rejectUnauthorized, timeout: limits.callback_timeout_ms })
     return new Agent({
-      connections: limits.endpoint_concurrency,
+      // How many calls an endpoint may have under way is decided where they are claimed: endpoints that share a host don't share it.
+      connections: null,
       keepAliveTimeout: 1_000,
       keepAliveMaxTimeout: 1_000,
       connect(target, done) {
