@@ -21,7 +21,7 @@ type Plan = { kind: 'failpoint'; failpoint: Failpoint; on: number } | { kind: 's
 export type Report = { runs: Record<string, number>; walks: number; moves: number; faults: string[] }
 
 const account_id = 'T00000077'
-const client = { client_id: 'crash', client_secret: 'crash-secret-crash-secret-crash' }
+const client = { account_id, client_id: 'crash', client_secret: 'crash-secret-crash-secret-crash' }
 const within_ms = 120_000
 
 /** What happens in the n-th run: everything comes from the seed, but for what the machine's timing adds. */
@@ -64,7 +64,7 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
   let server: Kvitt | undefined
   let stopping = false
   const told: { key: string; told: Acknowledged }[] = []
-  const call = insisting(url, report.faults)
+  const call = insisting(url, report.faults, client)
   const walker = async () => {
     while (!stopping) {
       const key = `walk-${told.length}`
@@ -99,7 +99,7 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
     report.walks = told.length
     report.moves = told.reduce((sum, one) => sum + one.told.moves.length, 0)
     await settled(sql, report.faults)
-    report.faults.push(...(await proof(sql, told)))
+    report.faults.push(...(await proof(sql, told, client)))
     for (const difference of await differences(sql)) report.faults.push(JSON.stringify(difference))
     report.faults.push(...(await undelivered(sql, receiver.seen)))
   } finally {
@@ -130,13 +130,17 @@ async function crashOnce(plan: Plan, server: Kvitt, postmaster: () => number): P
 }
 
 /** A client that gives up at nothing but a refusal: lost connections and 5xx are asked again, with the same key. */
-function insisting(url: string, faults: string[]): Call {
+export function insisting(
+  url: string,
+  faults: string[],
+  client: { account_id: string; client_id: string; client_secret: string },
+): Call {
   let token: string | undefined
   return async (method, path, body, { public: open, key } = {}) => {
     const deadline = Date.now() + within_ms
     while (Date.now() < deadline) {
       const answer = await attempt(async () => {
-        if (!open) token ??= (await fetchToken(url, { account_id, ...client })).body.access_token
+        if (!open) token ??= (await fetchToken(url, client)).body.access_token
         const headers = { ...(open ? {} : { authorization: `Bearer ${token}` }), ...(key ? { 'idempotency-key': key } : {}) }
         return send(url, method, path, { body, headers })
       })
@@ -158,7 +162,8 @@ async function attempt(ask: () => Promise<Answer>): Promise<Answer | undefined> 
   }
 }
 
-async function differences(sql: Sql): Promise<Difference[]> {
+/** What `kvitt verify` finds. */
+export async function differences(sql: Sql): Promise<Difference[]> {
   const found: Difference[] = []
   await verify(sql, { account_id: null, onDifference: (difference) => found.push(difference) })
   return found
@@ -192,7 +197,11 @@ async function settled(sql: Sql, faults: string[]): Promise<void> {
 }
 
 /** Everything that a client was told is there, exactly once; and nothing else. */
-async function proof(sql: Sql, walks: readonly { key: string; told: Acknowledged }[]): Promise<string[]> {
+export async function proof(
+  sql: Sql,
+  walks: readonly { key: string; told: Acknowledged }[],
+  { account_id, client_id }: { account_id: string; client_id: string },
+): Promise<string[]> {
   const faults: string[] = []
   const expect = (what: string, expected: unknown, found: unknown) => {
     if (expected !== found) faults.push(`${what}: expected ${expected}, found ${found}`)
@@ -203,7 +212,7 @@ async function proof(sql: Sql, walks: readonly { key: string; told: Acknowledged
   expect('sessions', walks.filter(({ told }) => told.session_id).length, counts?.sessions)
   const moves = walks.flatMap(({ told }) => told.moves.map((move) => ({ ...move, transaction_id: told.transaction_id! })))
   for (const { key, kind, amount, status, transaction_id } of moves) {
-    const id = operationIdOf({ account_id, client_id: client.client_id, key, hash: Buffer.of() })
+    const id = operationIdOf({ account_id, client_id, key, hash: Buffer.of() })
     const [row] = await sql<{ state: string; kind: string; amount: number; events: number; movements: number }[]>`
       select o.state, o.kind, o.amount,
         (select count(*)::int from checkout.transaction_events e where e.account_id = o.account_id and e.transaction_id = ${transaction_id}
@@ -250,7 +259,8 @@ async function startReceiver() {
   return { seen, url: `http://127.0.0.1:${port}/callback`, close: () => server.close() }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody has. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
