@@ -36,7 +36,7 @@ type Remote = { checkout_url: string; checkout_client_id: string | undefined; ch
 type Token = { text: string; renew_at: number }
 
 /** A session by HTTP, with a token of the configured client that is kept until it runs out or is refused. */
-export function overHttp(remote: Remote, call: typeof fetch): CreateCheckoutSession {
+function overHttp(remote: Remote, call: typeof fetch): CreateCheckoutSession {
   const tokens = new Map<string, Token>()
   return async ({ account_id }, body) => {
     if (isDryRun()) throw notInDryRun('the checkout service')

@@ -50,7 +50,7 @@ export const succeeded = { outcome: 'succeeded', gateway_reference: 'ref-1' } as
 export const unknown = { outcome: 'unknown' } as const
 export const failed: Failed = { outcome: 'failed', error: { message: 'Insufficient funds', type: ['INSUFFICIENT_FUNDS'] } }
 
-export function fakeGateway(): FakeGateway {
+function fakeGateway(): FakeGateway {
   const gateway = { script: [], calls: [] } as unknown as FakeGateway
   const next = async (method: string, call: object) => {
     gateway.calls.push({ method, call: call as Record<string, unknown> })

@@ -51,7 +51,7 @@ export function honourDryRun(app: FastifyInstance, sql: Sql): void {
 }
 
 /** Whether the query asks for one. Something unclear is refused rather than done in earnest. */
-export function wantsDryRun({ query }: Pick<FastifyRequest, 'query'>): boolean | ApiError {
+function wantsDryRun({ query }: Pick<FastifyRequest, 'query'>): boolean | ApiError {
   const value = (query as Record<string, unknown> | undefined)?.dry_run
   if (value === undefined || value === 'false' || value === '0' || value === false) return false
   if (value === 'true' || value === '1' || value === true) return true

@@ -164,7 +164,7 @@ function sendError(error: FastifyError | ApiError | Error, request: FastifyReque
 }
 
 /** The body of an error answer. The orders family names our code itself; the checkout family the published one. */
-export function errorEnvelope(error: ApiError, url: string): { error: Record<string, unknown> } {
+function errorEnvelope(error: ApiError, url: string): { error: Record<string, unknown> } {
   const orders = url.includes('/shopping/')
   const details: ErrorDetail[] =
     error.details.length > 0 || orders ? error.details : [{ code: error.code, message: error.message }]

@@ -24,7 +24,7 @@ const alphanumeric = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
  * The published ids decode to version 4 UUIDs whose first three bytes are the day as YYMMDD (checkout-api §11),
  * so that ids of one day stand together in an index.
  */
-export function shortId(account_id: string, day: Date, bytes: Uint8Array): string {
+function shortId(account_id: string, day: Date, bytes: Uint8Array): string {
   const uuid = Buffer.from(bytes)
   uuid.write(day.toISOString().slice(2, 10).replaceAll('-', ''), 0, 'hex')
   uuid[6] = (uuid[6]! & 0x0f) | 0x40

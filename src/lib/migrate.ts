@@ -7,7 +7,7 @@ import type { Sql } from './db.ts'
 export const schemas = ['accounts', 'notifications', 'orders', 'checkout', 'simulator'] as const
 export type Schema = (typeof schemas)[number]
 
-export const migrationsFolder = join(import.meta.dirname, '../../migrations')
+const migrationsFolder = join(import.meta.dirname, '../../migrations')
 
 /** One key for every Kvitt process on a database: whoever holds it migrates, the others wait and find nothing to do. */
 const advisory_lock = 5_884_288

@@ -33,7 +33,7 @@ export const FreeObject = Type.Record(Type.String(), Type.Unknown())
 export const LineIdIn = Type.Unsafe<number | string>({ type: ['integer', 'string'], maxLength: limits.reference_length_max })
 
 /** The envelope of every answer that is not 2xx (orders-api §1.2, checkout-api §1.8). */
-export const ErrorEnvelope = Type.Object(
+const ErrorEnvelope = Type.Object(
   {
     error: Type.Object({
       code: Type.Optional(Type.String()),

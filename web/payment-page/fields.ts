@@ -23,7 +23,7 @@ export function luhn(number: string): boolean {
 }
 
 /** In groups of four, or 4-6-5 for American Express. */
-export function formatCard(value: string): string {
+function formatCard(value: string): string {
   const number = digits(value).slice(0, 19)
   const groups = /^3[47]/.test(number) ? /^(\d{1,4})(\d{1,6})?(\d{1,5})?/.exec(number)?.slice(1) : number.match(/\d{1,4}/g)
   return (groups ?? []).filter(Boolean).join(' ')

@@ -8,7 +8,7 @@ import { createApiKey, deleteApiKey, rotateApiKey } from './operations.ts'
 import { listApiKeys } from './store.ts'
 
 /** A key for `x-api-key` on the admin endpoints (checkout-api §1.7). */
-export const ApiKey = Type.Object(
+const ApiKey = Type.Object(
   {
     id: Type.String(),
     created_at: DateTime,

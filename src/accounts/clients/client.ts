@@ -51,7 +51,7 @@ export const ClientWithSecret = Type.Object(
   { title: 'ClientWithSecret', examples: [{ ...example, client_secret: 'PsOO3S9h6g0RT5yQ7yhD1cM5zW0mZB1hIxE0aJ8nXyM' }] },
 )
 
-export const grantTypes = ['any', 'authorization_code', 'client_credentials', 'password'] as const
+const grantTypes = ['any', 'authorization_code', 'client_credentials', 'password'] as const
 
 /** `POST /auth/client-grants`. */
 export const GrantBody = Type.Object(

@@ -14,7 +14,7 @@ import { publicJwk } from './token.ts'
 // Only Retry-After, on a refusal: how much is left is nothing that a client acts on.
 const noHeaders = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false }
 
-export const TokenBody = Type.Object(
+const TokenBody = Type.Object(
   {
     grant_type: Type.Enum(['client_credentials'], { description: 'The only grant that is served.' }),
     audience: Type.Optional(
@@ -37,7 +37,7 @@ export const Token = Type.Object(
 )
 
 /** The public part of a signing key (RFC 7517). */
-export const Jwk = Type.Object(
+const Jwk = Type.Object(
   { kty: Type.String(), kid: Type.String(), alg: Type.String(), use: Type.String(), n: Type.String(), e: Type.String() },
   { title: 'JWK' },
 )

@@ -78,7 +78,7 @@ export function cardTokenView({ version: _, failures: __, ...row }: CardTokenRow
 
 const day_ms = 86_400_000
 /** How many failures the schemes allow before they fine: Mastercard within 24 hours, Visa within 30 days (checkout-api §3.9). */
-export const failureLimits: Record<string, { failures: number; within_ms: number }> = {
+const failureLimits: Record<string, { failures: number; within_ms: number }> = {
   mastercard: { failures: 10, within_ms: day_ms },
   visa: { failures: 15, within_ms: 30 * day_ms },
 }

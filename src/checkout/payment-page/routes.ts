@@ -171,7 +171,7 @@ function formMembers(form: Readonly<Record<string, string>>): object {
 }
 
 /** Sends a page with its policy: our own script and styles, nothing from anybody else but the merchant's logo; any site may frame it. */
-export function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string; logo_url?: string | undefined }) {
+function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string; logo_url?: string | undefined }) {
   const style = createHash('sha256')
     .update(options.theme_css ?? themeCss(readTheme(undefined)))
     .digest('base64')

@@ -97,7 +97,7 @@ function transactionData(session: SessionRow, operation: OperationRow): Transact
  * What the `search` of the list finds the transaction by (checkout-api §4.5.1): exactly, whatever the case. The account's id stands
  * before each, since the index is not divided by account.
  */
-export function searchTerms({ account_id, id, data }: SessionRow, transaction_id: string): string[] {
+function searchTerms({ account_id, id, data }: SessionRow, transaction_id: string): string[] {
   const { order, customer } = data
   const addresses = [order.billing_address, order.shipping_address] as (Free | undefined)[]
   const people = [...addresses, customer as Free | undefined].flatMap((person) =>
@@ -122,7 +122,7 @@ function flat(merchant: Free | undefined): Record<string, string> {
 }
 
 /** The chosen shipping option as items: one, or one for each shipment (checkout-api §4.2). */
-export function shippingItems(option: Free | undefined): Item[] {
+function shippingItems(option: Free | undefined): Item[] {
   if (!option) return []
   const shipments = Array.isArray(option.shipments) && option.shipments.length > 0 ? (option.shipments as Free[]) : [option]
   return shipments.map((shipment) => {

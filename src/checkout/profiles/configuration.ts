@@ -10,7 +10,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { isObject } from '../../lib/object.ts'
 
 /** Every payment product type (checkout-api §9.1), by provider; the names that exist in configurations only included. */
-export const productGroups: Readonly<Record<string, readonly string[]>> = {
+const productGroups: Readonly<Record<string, readonly string[]>> = {
   bambora: ['applepay', 'creditcard', 'googlepay', 'mobilepay', 'vipps'],
   collector: ['invoice', 'invoice_b2b', 'invoice_b2b_preapproved', 'finance', 'installment', 'installment_b2b_preapproved'],
   dintero: ['external', 'wallets', 'zero'],
@@ -129,7 +129,7 @@ function expandActive(configuration: Tree, available: readonly PaymentProduct[])
 const notWithWallets = ['vipps', 'swish.swish', 'klarna.billie', /^instabank\./, /^collector\./, /^netaxept\./]
 
 /** True when the provider's product takes this currency. */
-export function takesCurrency(product: PaymentProduct, currency: string): boolean {
+function takesCurrency(product: PaymentProduct, currency: string): boolean {
   return product.currencies === 'any' || product.currencies.includes(currency)
 }
 

@@ -10,7 +10,7 @@ import { amountRefusal, Order, ShippingOption, type StoredOption, storedOption, 
 import type { Express, SessionData } from './session.ts'
 
 /** Where the customer and the callbacks go (checkout-api §3.2.1). Any scheme but those that run as script in the page. */
-export const Urls = Type.Object(
+const Urls = Type.Object(
   {
     return_url: Type.String({
       pattern: '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',

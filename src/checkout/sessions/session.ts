@@ -14,7 +14,7 @@ import { type PayableOrder, payability, payableProducts, type Tree, withPayabili
 import type { StoredOption, StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
-export const sessionEventNames = [
+const sessionEventNames = [
   'INITIATED',
   'VISITED',
   'SET_SHIPPING_ADDRESS',
@@ -129,7 +129,7 @@ export function causeOf(session: SessionRow, now: Date): Cause | undefined {
 }
 
 /** True while the merchant's pay lock holds. */
-export function isLocked({ pay_lock_id, pay_lock_expires_at }: SessionRow, now: Date): boolean {
+function isLocked({ pay_lock_id, pay_lock_expires_at }: SessionRow, now: Date): boolean {
   return pay_lock_id !== null && pay_lock_expires_at !== null && pay_lock_expires_at > now
 }
 
@@ -195,7 +195,7 @@ export function payableOrder({ data, payment_operation }: Pick<SessionRow, 'data
 }
 
 /** With a shipping callback or options, one must be chosen; unless nothing is shipped (checkout-api §3.2.3). */
-export function needsShippingOption({ shipping_mode, shipping_options = [], shipping_address_callback_url }: Express): boolean {
+function needsShippingOption({ shipping_mode, shipping_options = [], shipping_address_callback_url }: Express): boolean {
   return shipping_mode !== 'shipping_not_required' && (shipping_address_callback_url !== undefined || shipping_options.length > 0)
 }
 

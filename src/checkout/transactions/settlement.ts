@@ -88,7 +88,7 @@ export function settle(row: TransactionRow, operation: OperationRow, outcome: Op
 export const auto_capture_ms = 48 * 3_600_000
 
 /** When a refused automatic capture is tried again: after as long as it has been tried, 10 seconds to an hour; `null` after 48 hours. */
-export function nextAutoCapture({ auto_capture_until: until }: TransactionRow, now: Date): Date | null {
+function nextAutoCapture({ auto_capture_until: until }: TransactionRow, now: Date): Date | null {
   if (!until) return null
   const tried_ms = now.getTime() - (until.getTime() - auto_capture_ms)
   const next = new Date(now.getTime() + Math.min(Math.max(tried_ms, 10_000), 3_600_000))

@@ -14,7 +14,7 @@ type Judged =
   | { payment: Payment; released: number; settles?: 'approved' | 'cancelled' }
 
 /** The provider's own rules, kept without looking at checkout's: what may be taken, given back and released. */
-export function judgeFollowUp(kind: FollowUpKind, call: FollowUpCall, payment: Payment | undefined): Judged {
+function judgeFollowUp(kind: FollowUpKind, call: FollowUpCall, payment: Payment | undefined): Judged {
   const refused = (code: string, message: string): Judged => ({ error: { code, message, type: ['INVALID_TRANSACTION'] } })
   if (!payment) return refused('payment_not_found', 'There is no payment for this transaction.')
   if (payment.currency !== call.currency)
@@ -97,7 +97,7 @@ function judgeUpdate(call: FollowUpCall, payment: Payment, rest: number): Judged
 }
 
 /** True when this payment's card makes this call time out (checkout-api §9.3). It is done all the same. */
-export function habitTimesOut(kind: FollowUpKind, call: FollowUpCall, payment: Payment | undefined): boolean {
+function habitTimesOut(kind: FollowUpKind, call: FollowUpCall, payment: Payment | undefined): boolean {
   switch (payment?.habit) {
     case 'timeout_auto_capture':
       return kind === 'capture' && call.automatic === true

@@ -59,6 +59,6 @@ function waitBefore({ id, kind, attempts }: Attempt, failures: number, rules: Re
 }
 
 /** Between 0 and 1, the same for the same text: chance without a die, so that the core stays pure. */
-export function jitter(text: string): number {
+function jitter(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32
 }

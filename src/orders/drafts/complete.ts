@@ -119,7 +119,7 @@ function refuseTarget(draft: Draft, order: Order, replace: boolean): Refusal[] {
 }
 
 /** A reversed line names a line of the order, and all reversals of a line together take back no more than it (orders-api §4.3). */
-export function refuseReversals(added: readonly Item[], present: readonly Item[]): Refusal[] {
+function refuseReversals(added: readonly Item[], present: readonly Item[]): Refusal[] {
   const refusals: Refusal[] = []
   const lines = new Map([...present, ...added].map((item) => [item.line_id, item]))
   const reversed = new Map<number, number>()

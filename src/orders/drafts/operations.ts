@@ -237,7 +237,7 @@ export async function completeDraft(service: Service, caller: Caller, id: string
 }
 
 /** One attempt to make new orders of a draft, `known` when it has just been read; undefined when it has changed meanwhile. */
-export async function completeNew(
+async function completeNew(
   service: Service,
   caller: Caller,
   id: string,

@@ -59,7 +59,7 @@ export async function listDraftRows(db: Db, filter: ListDrafts): Promise<FoundDr
 }
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
-export function isUuid(id: string): boolean {
+function isUuid(id: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id)
 }
 

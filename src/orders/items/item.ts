@@ -14,7 +14,7 @@ const Text = Type.String({ maxLength: limits.text_length_max })
 const open = { additionalProperties: true }
 
 /** A tax of a line (orders-api §3.5). No member is required; tax is inside the price unless it says otherwise. */
-export const TaxLine = Type.Object(
+const TaxLine = Type.Object(
   {
     amount: Type.Optional(AmountIn),
     percentage: Type.Optional(Type.Number()),

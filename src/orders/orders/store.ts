@@ -12,13 +12,13 @@ export type FoundOrder = { order: Order; events: StoredEvent[] }
 type Row = { version: number; updated_at: Date; events: StoredEvent[] }
 
 /** Folds a row of a query that selects `version`, `updated_at` and `events`. */
-export function foundOrder(row: Row): FoundOrder {
+function foundOrder(row: Row): FoundOrder {
   const order = foldOrder(row.events)!
   return { order: { ...order, version: row.version, updated_at: row.updated_at.toISOString() }, events: row.events }
 }
 
 /** All events of an order `o` as one JSON array. Many service events would slow every read down, so they come on demand. */
-export function eventsOf(db: Db, with_events: boolean) {
+function eventsOf(db: Db, with_events: boolean) {
   return db`(
     select jsonb_agg(case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end order by e.version)
     from orders.order_events e

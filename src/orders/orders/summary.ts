@@ -33,12 +33,12 @@ function customerId({ customer }: Content): string | undefined {
 }
 
 /** The order's own store and those of its lines (orders-api §4.8). */
-export function storesOf({ content, items }: Order): string[] {
+function storesOf({ content, items }: Order): string[] {
   return texts([(content.store as Loose)?.id, ...items.map(({ store }) => store?.id)])
 }
 
 /** What the filters of the list are matched against, by containment (orders-api §2.6). */
-export function searchOf({ content, items }: Order): Record<string, string[]> {
+function searchOf({ content, items }: Order): Record<string, string[]> {
   const legs = list(content.itinerary)
   const address = (leg: Loose, member: string) => list(leg?.[member]).flatMap((place) => [place?.id, place?.name])
   const search = {

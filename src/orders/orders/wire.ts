@@ -4,7 +4,7 @@ import { Item } from '../items/item.ts'
 import { RecordOut } from '../payments/payment.ts'
 
 export const orderStatuses = ['open', 'closed', 'cancelled'] as const
-export const paymentStatuses = ['pending', 'partially_paid', 'paid', 'partially_refunded', 'refunded'] as const
+const paymentStatuses = ['pending', 'partially_paid', 'paid', 'partially_refunded', 'refunded'] as const
 
 /** An order as it is answered (orders-api §3.3). Whatever else the client wrote stands beside these members. */
 export const OrderOut = Type.Object(

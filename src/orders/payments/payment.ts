@@ -15,7 +15,7 @@ import type { Order, RecordItem, RecordType, Sums } from '../orders/order.ts'
 const Text = Type.String({ maxLength: limits.text_length_max })
 
 /** orders-api §3.7; `payment_id` is the checkout transaction. */
-export const PaymentDetails = Type.Object(
+const PaymentDetails = Type.Object(
   {
     psp: Type.Optional(Text),
     payment_id: Type.Optional(Text),
@@ -105,7 +105,7 @@ export function room(type: RecordType, due: number, line: Sums, ofAuthorization:
 }
 
 /** May the order take such a record in its status at all? (orders-api §5.5) Cancellations and refunds always can be written down. */
-export function mayRecord(order: Order, type: RecordType): Refusal | undefined {
+function mayRecord(order: Order, type: RecordType): Refusal | undefined {
   if (type === 'cancellation' || type === 'refund' || order.status === 'open') return undefined
   if (order.status === 'cancelled') {
     return { code: 'order_cancelled', message: `Order ${order.order_id} is cancelled: nothing more can be ${noun[type]}.` }

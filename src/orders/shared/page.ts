@@ -22,7 +22,7 @@ export function pageSize(limit: number | undefined): number {
 }
 
 /** The opaque cursor that names the last row of a page. */
-export function cursorOf({ created_at, id }: After): string {
+function cursorOf({ created_at, id }: After): string {
   return Buffer.from(`${created_at} ${id}`).toString('base64url')
 }
 

@@ -48,7 +48,7 @@ export function textField({ t }: Context, field: Field): Html {
 const usual = ['NO', 'SE', 'DK', 'FI', 'DE', 'IS', 'NL', 'GB', 'FR', 'ES', 'PL', 'US']
 
 /** The countries a customer may choose: in `allow_countries` and not in `deny_countries`, the preferred one first (checkout-api §3.13). */
-export function countryCodes(configuration: Readonly<Record<string, unknown>> | undefined): string[] {
+function countryCodes(configuration: Readonly<Record<string, unknown>> | undefined): string[] {
   const { preferred_country, allow_countries, deny_countries } = (configuration?.countries ?? {}) as {
     preferred_country?: string
     allow_countries?: string[]

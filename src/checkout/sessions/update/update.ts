@@ -86,7 +86,7 @@ export function updateRefusal(update: SessionUpdate, next: SessionData, toggles:
 }
 
 /** A shipping option must be one of those offered: the same `line_id`. */
-export function optionRefusal(line_id: string, offered: readonly StoredOption[], path: string): Refusal | undefined {
+function optionRefusal(line_id: string, offered: readonly StoredOption[], path: string): Refusal | undefined {
   const allowed = offered.map((option) => option.line_id)
   if (allowed.includes(line_id)) return undefined
   const message = `${line_id.slice(0, 100)} is not one of the shipping options: ${allowed.join(', ') || 'there are none'}.`
