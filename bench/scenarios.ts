@@ -88,8 +88,6 @@ export const steps = {
 } as const
 export type Step = keyof typeof steps
 
-/** A pool of things that are ready for each step, filled over HTTP, so that a measured step never has to make its own. */
-
 /** Sends what `source` gives over `connections` connections and returns the answers in any order. Throws on a refusal. */
 export async function run(target: Target, source: Source, connections = 16): Promise<string[]> {
   let index = 0

@@ -237,13 +237,7 @@ export async function completeDraft(service: Service, caller: Caller, id: string
 }
 
 /** One attempt to make new orders of a draft, `known` when it has just been read; undefined when it has changed meanwhile. */
-async function completeNew(
-  service: Service,
-  caller: Caller,
-  id: string,
-  db: Db,
-  known?: Found,
-): Promise<Order[] | undefined> {
+async function completeNew(service: Service, caller: Caller, id: string, db: Db, known?: Found): Promise<Order[] | undefined> {
   const { account_id } = caller
   const found = known ?? (await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() }))
   if (!found) throw unknownDraft(id)
