@@ -105,12 +105,20 @@ test('abandon: 302 to return_url with error=cancelled, the session is over, the 
   assert.equal((await shop.view('POST', `${id}/session/abandon`)).headers.get('location'), expected)
   const told = await shop.server.sql`
     select event, sequence, details ->> 'error' as error, details ->> 'session_id' as session_id
-    from notifications.outbox where aggregate_id = ${id}`
-  assert.deepEqual([...told], [{ event: 'session_callback', sequence: 2, error: 'cancelled', session_id: id }])
+    from notifications.outbox where aggregate_id = ${id} order by event`
+  const about = { sequence: 2, error: 'cancelled', session_id: id }
+  assert.deepEqual(
+    [...told],
+    [
+      { event: 'checkout_authorization', ...about },
+      { event: 'session_callback', ...about },
+    ],
+  )
 
   const silent = await shop.create()
   await shop.view('POST', `${silent}/session/abandon`)
-  assert.equal((await shop.server.sql`select from notifications.outbox where aggregate_id = ${silent}`).length, 0)
+  const webhook = await shop.server.sql`select event from notifications.outbox where aggregate_id = ${silent}`
+  assert.deepEqual([...webhook], [{ event: 'checkout_authorization' }])
 })
 
 test('abandon: of twenty at once one ends the session', async () => {

@@ -40,6 +40,10 @@ export const limits = {
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,
   pay_lock_s: 300,
+  /** A payment that the customer never finished is called off this long after its session has expired. */
+  payment_grace_s: 3_600,
+  /** How often a provider that refuses it is asked to call a payment off. */
+  call_off_attempts: 3,
   /** Past this many events of one session, visits are no longer recorded, and the customer's side can't lock or change it. */
   session_events_max: 1_000,
   /** A changed profile is used by every process within this time. */

@@ -1,6 +1,6 @@
 import { nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
 import { claimOperations, postponeOperation } from '../checkout/operations-log/store.ts'
-import { type Payments, resolvePayment } from '../checkout/payments/operations.ts'
+import { type Overdue, resolveOrCallOff } from '../checkout/payments/overdue/operations.ts'
 import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
 import { failpoint } from '../lib/failpoints.ts'
@@ -12,9 +12,9 @@ const batch = 20
 
 /**
  * Asks again about operations whose outcome nobody knows: unanswered, pending at the provider, or left behind by a process that died.
- * The same call with the same key, so that nothing happens twice; an authorization is only looked up, its card data is gone.
+ * The same call with the same key, so that nothing happens twice; an authorization is only looked up, its card data is gone; one that nobody finished is called off in the end.
  */
-export function resolveOperations(payments: Payments): Work {
+export function resolveOperations(payments: Overdue): Work {
   return {
     name: 'resolve-operations',
     interval_ms: 500,
@@ -34,8 +34,8 @@ export function resolveOperations(payments: Payments): Work {
   }
 }
 
-async function resolve(payments: Payments, operation: OperationRow): Promise<void> {
-  if (operation.kind === 'authorize') return void (await resolvePayment(payments, operation))
+async function resolve(payments: Overdue, operation: OperationRow): Promise<void> {
+  if (operation.kind === 'authorize') return resolveOrCallOff(payments, operation)
   const gateway = payments.gateways.find(operation.account_id, operation.payment_product_type)
   if (!gateway) return postponeOperation(payments.sql, operation, nextAttempt(payments.clock.now(), operation.attempts))
   const outcome = await ask(payments, gateway, operation)

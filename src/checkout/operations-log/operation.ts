@@ -29,6 +29,8 @@ export type OperationRequest = {
   automatic?: boolean
   /** The session is being cancelled. */
   cancelling?: boolean
+  /** Nobody finished the payment in time: the void takes it back, and the payment stays open until its session has ended too. */
+  overdue?: boolean
   /** Of a request with `Idempotency-Key`: tells a repetition from another request with the same key. */
   request_hash?: string
   update?: 'extend' | 'amount' | 'pre_authorization' | 'release_hold'

@@ -64,6 +64,14 @@ export async function claimOperations(db: Db, now: Date, lease_until: Date, coun
     returning o.*`
 }
 
+/** Ends a payment that was called off. One that is settled is never changed. */
+export async function endOperation(db: Db, { account_id, id }: OperationRow, reason: string, now: Date): Promise<void> {
+  await db`
+    update checkout.operations
+    set state = 'failed', next_attempt_at = null, outcome = jsonb_build_object('reason', ${reason}::text), updated_at = ${now}
+    where account_id = ${account_id} and id = ${id} and state not in ('succeeded', 'failed')`
+}
+
 /** Puts off the next question about an operation that still has no outcome. */
 export async function postponeOperation(db: Db, operation: OperationRow, until: Date): Promise<void> {
   await db`

@@ -6,6 +6,7 @@
  * - rejected: refused, but the customer may try again or choose another way to pay; the session stays open
  */
 import type { AuthorizeOutcome, Failed, FoundOutcome } from '../../gateways/gateway.ts'
+import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { type Outcome, type SessionEvent, type SessionEventName, type SessionRow, sessionEvent } from '../sessions/session.ts'
@@ -248,4 +249,13 @@ function event(
   details?: Record<string, unknown>,
 ): SessionEvent {
   return sessionEvent(name, { id: uuid(), request_id: operation.id, at: now }, details)
+}
+
+/**
+ * True when the customer never finished this payment, or nobody learned what came of it, and its session expired longer ago than the
+ * grace. A payment that is being reviewed has no such end: a person decides.
+ */
+export function isOverdue({ session, operation }: Pick<PaymentState, 'session' | 'operation'>, now: Date): boolean {
+  if (operation.state !== 'action_required' && operation.state !== 'unknown') return false
+  return now.getTime() >= session.expires_at.getTime() + limits.payment_grace_s * 1_000
 }

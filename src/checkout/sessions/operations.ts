@@ -15,6 +15,7 @@ import {
   type TokenSessionRequest,
 } from './create.ts'
 import {
+  cancelledNotifications,
   mayCancel,
   mayLock,
   nextUpdate,
@@ -251,13 +252,14 @@ export type VoidTransaction = (transaction_id: string) => Promise<boolean>
 
 /**
  * Cancels a session (checkout-api §3.7): one without a payment is marked, a payment that is not captured is voided first. Cancelling
- * again changes nothing. Errors: session_not_found, session_finished, session_payment_in_progress, those of the void.
+ * again changes nothing. The merchant is told only when `tell` is set: mostly it was him. Errors: session_not_found, session_finished, session_payment_in_progress, those of the void.
  */
 export async function cancelSession(
   parts: SessionParts,
   caller: Caller,
   id: string,
   voidTransaction: VoidTransaction,
+  options: { tell?: boolean } = {},
 ): Promise<store.FoundSession> {
   const { account_id, subject = null } = caller
   const mark = (session: store.FoundSession, voided: boolean): Change | undefined => {
@@ -272,6 +274,7 @@ export async function cancelSession(
     return {
       change: { ...ended, ...released, updated_at: nextUpdate(session, now) },
       events: [newEvent(parts, caller, 'CANCELLED', now)],
+      ...(options.tell ? { notifications: cancelledNotifications(session) } : {}),
     }
   }
   const session = await readSession(parts, account_id, id)

@@ -7,8 +7,7 @@ import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
-import { voidAuthorization } from '../transactions/operations.ts'
-import { findTransaction } from '../transactions/store.ts'
+import { voidForCancel } from '../transactions/operations.ts'
 import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
   type Caller,
@@ -168,7 +167,11 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async (request) => {
       const caller = callerOf(request)
-      const session = await cancelSession(parts, caller, request.params.id, (id) => voidForCancel(parts, caller, id))
+      const session = await cancelSession(parts, caller, request.params.id, (id) => {
+        const { account_id, subject, request_headers } = caller
+        const command = { account_id, id, created_by: subject, request: request_headers ? { request_headers } : {} }
+        return voidForCancel(parts, command)
+      })
       return showSession(parts, session) as never
     },
   )
@@ -276,17 +279,4 @@ function time(text: string | undefined, path: string): Date | null {
   if (at) return at
   const message = `${path} is not an ISO 8601 time.`
   throw new ApiError('invalid_request', message, { details: [{ path, message }] })
-}
-
-/** Voids what the customer has authorized, or has not finished; true when the transaction is void by now. */
-async function voidForCancel(parts: Parts, { account_id, subject, request_headers }: Caller, id: string): Promise<boolean> {
-  const request = { cancelling: true, ...(request_headers ? { request_headers } : {}) }
-  try {
-    const { transaction } = await voidAuthorization(parts, { account_id, id, created_by: subject, request })
-    return transaction.status === 'AUTHORIZATION_VOIDED'
-  } catch (error) {
-    const transaction = await findTransaction(parts.sql, account_id, id)
-    if (transaction?.status === 'AUTHORIZATION_VOIDED') return true
-    throw error
-  }
 }

@@ -10,6 +10,7 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
+import type { Notification } from '../../lib/outbox.ts'
 import { type PayableOrder, payability, payableProducts, type Tree, withPayability } from '../profiles/configuration.ts'
 import type { StoredOption, StoredOrder } from './order.ts'
 
@@ -288,9 +289,22 @@ export function returnUrl(
 }
 
 /** Does the merchant want to hear of payments that ended badly (checkout-api §6.2)? */
-export function reportsErrors({ url }: SessionData): boolean {
+function reportsErrors({ url }: SessionData): boolean {
   const query = url.callback_url?.split('?')[1]?.split('#')[0]
   return query !== undefined && new URLSearchParams(query).get('report_error') === 'true'
+}
+
+/**
+ * What is told when the customer cancelled, or never came back (checkout-api §6.2, §6.6): the webhook, and the callback of merchants
+ * who want to hear of errors. No transaction is named.
+ */
+export function cancelledNotifications({ id, data, created_at, event_count }: SessionRow): Notification[] {
+  const about = { session_id: id, merchant_reference: data.order.merchant_reference, error: 'cancelled' }
+  const tell = (event: string, details: Record<string, unknown>): Notification => {
+    return { event, aggregate_type: 'session', aggregate_id: id, sequence: event_count + 1, details }
+  }
+  const callback = { ...about, url: data.url.callback_url, time: created_at.toISOString(), reason: 'error' }
+  return [tell('checkout_authorization', about), ...(reportsErrors(data) ? [tell('session_callback', callback)] : [])]
 }
 
 export type ViewOptions = {

@@ -88,6 +88,19 @@ export async function findRepeated(payments: Payments, command: Command): Promis
   return { transaction: await readTransaction(payments, account_id, id), operation, repeated: true }
 }
 
+/** Voids the payment of a session that is being cancelled, finished or not; says whether it is void by now. Errors: those of the void. */
+export async function voidForCancel(payments: Payments, command: Command): Promise<boolean> {
+  const request = { ...command.request, cancelling: true }
+  try {
+    const { transaction } = await voidAuthorization(payments, { ...command, request })
+    return transaction.status === 'AUTHORIZATION_VOIDED'
+  } catch (error) {
+    const transaction = await findTransaction(payments.sql, command.account_id, command.id)
+    if (transaction?.status === 'AUTHORIZATION_VOIDED') return true
+    throw error
+  }
+}
+
 export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) => Reservation | Refusal
 
 /**
@@ -290,7 +303,7 @@ async function writeOutcome(
 /** The payment that the void of a cancelled session has ended: nobody needs to ask about it again. */
 async function endedPayment(db: Db, operation: OperationRow): Promise<Ended | undefined> {
   const { account_id, state, request, transaction_id, updated_at } = operation
-  if (state !== 'succeeded' || !request.cancelling) return undefined
+  if (state !== 'succeeded' || !request.cancelling || request.overdue) return undefined
   const payment = await findOpenPayment(db, account_id, transaction_id)
   return (
     payment && {

@@ -1,6 +1,5 @@
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import type { Notification } from '../../lib/outbox.ts'
 import { payableProducts } from '../profiles/configuration.ts'
 import {
   type Caller,
@@ -14,12 +13,12 @@ import {
   takePayLock,
 } from '../sessions/operations.ts'
 import {
+  cancelledNotifications,
   causeOf,
   isUnmodified,
   mayChange,
   nextUpdate,
   payableOrder,
-  reportsErrors,
   returnUrl,
   type SessionData,
   type SessionEventName,
@@ -217,16 +216,8 @@ export async function abandonSession(parts: SessionParts, customer: Customer): P
     return {
       change: { outcome: 'CANCELLED', cancelled_at: now, updated_at: nextUpdate(current, now), ...released },
       events: [newEvent(parts, callerOf(customer), 'CANCELLED', now)],
-      notifications: cancelledCallback(current),
+      notifications: cancelledNotifications(current),
     }
   })
   return returnUrl(session, { error: 'cancelled' }) ?? sessionNotFound(sid)
-}
-
-function cancelledCallback({ id, data, created_at, event_count }: FoundSession): Notification[] {
-  if (!reportsErrors(data)) return []
-  const { merchant_reference } = data.order
-  const about = { url: data.url.callback_url, session_id: id, merchant_reference, time: created_at.toISOString() }
-  const details = { ...about, reason: 'error', error: 'cancelled' }
-  return [{ event: 'session_callback', aggregate_type: 'session', aggregate_id: id, sequence: event_count + 1, details }]
 }
