@@ -12,7 +12,8 @@ const batch = 20
 
 /**
  * Asks again about operations whose outcome nobody knows: unanswered, pending at the provider, or left behind by a process that died.
- * The same call with the same key, so that nothing happens twice; an authorization is only looked up, its card data is gone; one that nobody finished is called off in the end.
+ * The same call with the same key, so that nothing happens twice; an authorization is only looked up, its card data is gone.
+ * One that nobody finished is called off in the end.
  */
 export function resolveOperations(payments: Overdue): Work {
   return {

@@ -252,7 +252,8 @@ export type VoidTransaction = (transaction_id: string) => Promise<boolean>
 
 /**
  * Cancels a session (checkout-api §3.7): one without a payment is marked, a payment that is not captured is voided first. Cancelling
- * again changes nothing. The merchant is told only when `tell` is set: mostly it was him. Errors: session_not_found, session_finished, session_payment_in_progress, those of the void.
+ * again changes nothing. The merchant is told only with `tell`: mostly it was him.
+ * Errors: session_not_found, session_finished, session_payment_in_progress, those of the void.
  */
 export async function cancelSession(
   parts: SessionParts,
