@@ -8,6 +8,7 @@ import { merchantPaymentRoutes } from './payments/merchant/routes.ts'
 import { paymentRoutes } from './payments/routes.ts'
 import { profileRoutes } from './profiles/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
+import { settlementRoutes } from './settlements/routes.ts'
 import { transactionRoutes } from './transactions/routes.ts'
 import { viewRoutes } from './view/routes.ts'
 
@@ -21,6 +22,7 @@ export const checkoutRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(cardTokenRoutes, parts)
   await app.register(merchantPaymentRoutes, parts)
   await app.register(operationRoutes, parts)
+  await app.register(settlementRoutes, parts)
   await app.register(viewRoutes, parts)
   await app.register(brandingRoutes, parts)
 }

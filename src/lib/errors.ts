@@ -121,6 +121,9 @@ export const errors = {
   card_token_blocked: [400, 'The issuer said never to try this card again.'],
   card_token_retry_limit: [400, 'Payments with this card failed as often as the card scheme allows in its time.'],
 
+  // Settlements
+  test_accounts_only: [403, 'Only test accounts (`T…`) can do this.'],
+
   // Gateways
   simulator_test_accounts_only: [403, 'The simulator serves test accounts (`T…`) only.'],
 } as const satisfies Record<string, readonly [status: number, meaning: string]>

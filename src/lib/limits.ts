@@ -16,6 +16,8 @@ export const limits = {
 
   page_size_default: 10,
   page_size_max: 100,
+  /** Of settlements and of report configurations (checkout-api §1.9). */
+  settlements_page_size_max: 1_000,
   /** Orders that an export reads at a time. */
   export_page_size: 500,
 

@@ -94,7 +94,7 @@ export function searchTerm(account_id: string, text: string): string {
 }
 
 /** A date of a query; `null` when none was given, undefined when it can't be read. An end date without a time means the whole day. */
-function dateOf(given: string | undefined, end: 'gte' | 'lte'): Date | null | undefined {
+export function dateOf(given: string | undefined, end: 'gte' | 'lte'): Date | null | undefined {
   if (given === undefined || given === '') return null
   const at = parseTime(given)
   if (!at || end === 'gte' || !/^\d{4}-\d\d-\d\d$/.test(given.trim())) return at
