@@ -18,6 +18,8 @@ export function connect(url: string, options: { max?: number; application_name?:
       statement_timeout: limits.statement_timeout_ms,
       lock_timeout: limits.lock_wait_ms,
       TimeZone: 'UTC',
+      // What the guards and locks are written, and tested, for; whatever the server's default is.
+      default_transaction_isolation: 'read committed',
     },
     types: {
       bigint: {
