@@ -14,7 +14,7 @@ async function main(args: string[]): Promise<void> {
     return print(named ? commandHelp(named.command) : await help())
   }
   const found = await findCommand(args)
-  if (!found) throw new UsageError(`There is no command \`${args.join(' ')}\`.`)
+  if (!found) throw new UsageError(`There is no command \`${args.join(' ')}\`. ${alternatives(args[0])}`)
   const { command, rest } = found
   const { values, positionals } = parse(command, rest)
   if (values.help) return print(commandHelp(command))
@@ -31,6 +31,12 @@ async function findCommand(args: string[]): Promise<{ command: Command; rest: st
     if (load && args.length >= words) return { command: await load(), rest: args.slice(words) }
   }
   return undefined
+}
+
+/** What may have been meant: the commands that begin with the same word, or where to look. */
+function alternatives(word: string): string {
+  const alike = Object.keys(commands).filter((name) => name.startsWith(`${word} `))
+  return alike.length > 0 ? `There are ${alike.map((name) => `\`${name}\``).join(', ')}.` : 'Try `kvitt --help`.'
 }
 
 function parse(command: Command, args: string[]) {
