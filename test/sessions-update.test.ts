@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { send } from './client.ts'
 import { express, pickUp, post, type Shop, startShop, walk, withOrder } from './sessions-shop.ts'
 
 let shop: Shop
@@ -58,6 +59,19 @@ test('session update: a lock that is older than five minutes no longer counts', 
   shop.time.ahead_ms += 301_000
   assert.equal((await put(id, { order: { amount: 1 } }, '')).status, 400)
   assert.equal((await shop.read(id)).pay_lock, undefined)
+})
+
+test('session update: an empty list of options, or other express settings, do not make an ordinary session an express one', async () => {
+  const id = await shop.create()
+  for (const settings of [{ shipping_options: [] }, { customer_types: ['b2c'] }, { shipping_options: null }]) {
+    const { status, body } = await put(id, { order: walk.order, express: settings })
+    assert.deepEqual([status, body.express], [200, undefined], JSON.stringify(body))
+  }
+  const card = {
+    payment_product_type: 'dintero_psp.creditcard',
+    card: { number: '4000000000000002', expiry: '12/30', cvc: '123' },
+  }
+  assert.equal((await send(shop.server.url, 'POST', `/v1/sessions/${id}/pay`, { body: card })).body.success, true)
 })
 
 test('session update: WooCommerce sends express without shipping_options (checkout-api §13.4)', async () => {

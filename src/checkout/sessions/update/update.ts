@@ -38,7 +38,8 @@ export const nullsThatCount = ['/order/shipping_option'] as const
 /** The data after an update: each member of `order`, `express` and `customer` that was given replaces the one before. */
 export function updatedData(data: SessionData, update: SessionUpdate): SessionData {
   const { express, customer } = update
-  const takesExpress = express && (data.express || express.shipping_options)
+  // An empty list does not make an ordinary session an express one: its customer could not pay without an address form.
+  const takesExpress = express && (data.express || express.shipping_options?.length)
   return {
     ...data,
     order: updatedOrder(data.order, update.order ?? {}),
