@@ -67,8 +67,7 @@ export async function listTransactions(db: Db, account_id: string, f: Transactio
     ) as events
     from checkout.transactions t
     where t.account_id = ${account_id} and ${narrow(db, account_id, f)}
-      and (${f.starting_after}::text is null or (t.created_at, t.id) < (
-        select c.created_at, c.id from checkout.transactions c where c.account_id = ${account_id} and c.id = ${f.starting_after}))
+      and ${after(db, account_id, f.starting_after)}
       and (${f.id}::text[] is null or t.id = any(${f.id}))
       and (${f.session_id}::text[] is null or t.session_id = any(${f.session_id}))
       and (${f.merchant_reference}::text is null or t.merchant_reference = ${f.merchant_reference})
@@ -107,11 +106,14 @@ function narrow(db: Db, account_id: string, f: TransactionFilter) {
   if (f.session_id) return db`t.session_id = any(${f.session_id})`
   if (f.merchant_reference !== null) return db`t.merchant_reference = ${f.merchant_reference}`
   if (f.search_term !== null) return db`t.search_terms @> ${[f.search_term]}::text[]`
-  if (f.starting_after !== null) {
-    return db`t.created_at <= (
-      select c.created_at from checkout.transactions c where c.account_id = ${account_id} and c.id = ${f.starting_after})`
-  }
   return db`true`
+}
+
+/** After the last transaction of the page before; from the newest when there is none. */
+function after(db: Db, account_id: string, starting_after: string | null) {
+  if (starting_after === null) return db`true`
+  return db`(t.created_at, t.id) < (
+    select c.created_at, c.id from checkout.transactions c where c.account_id = ${account_id} and c.id = ${starting_after})`
 }
 
 /** Takes transactions whose automatic capture is due, across accounts, and leases them; another process skips what is taken. */
