@@ -44,7 +44,10 @@ test('sessions/pay: 200 with the transaction and the session id', async () => {
   has(paid, { status: 'AUTHORIZED', success: true, amount: 29_990, payment_operation: 'unscheduled_purchase' })
   assert.deepEqual(paid.actions, [{ source: 'DINTERO_PSP', code: 'AUTHORIZED', type: 'success' }])
   has(server.gateway.calls[0]!.call, { operation: 'unscheduled_purchase', payment_token: 'tok' })
-  assert.equal((paid.customer as { tokens?: object }).tokens, undefined)
+  const { customer_id, tokens } = paid.customer as Record<string, unknown>
+  assert.deepEqual([customer_id, tokens], ['c', { [type]: { payment_token: 'tok' } }], 'WooCommerce reads its token from here')
+  const read = await call(server, 'GET', `/v1/transactions/${paid.id}`)
+  assert.equal((read.body.customer as { tokens?: object }).tokens, undefined)
   assert.equal((await call(server, 'POST', `/v1/transactions/${paid.id}/capture`, {})).body.status, 'CAPTURED')
 })
 

@@ -41,7 +41,17 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
       const success = operation.state === 'succeeded'
       const source = operation.payment_product_type.split('.')[0]!.toUpperCase()
       const action = { source, code: transaction?.status ?? 'FAILED', type: success ? 'success' : 'error' }
-      return { ...(transaction && transactionView(transaction)), session_id: session.id, success, actions: [action] }
+      const view: Record<string, unknown> = transaction ? transactionView(transaction) : {}
+      return { ...view, ...echoedTokens(view, body), session_id: session.id, success, actions: [action] }
     },
   )
+}
+
+/**
+ * The customer with the tokens that this request sent: one plugin takes its token for the next time from there (checkout-api §13
+ * no. 7). Nobody else reads them: transactions show tokens by their ids.
+ */
+function echoedTokens({ customer }: Record<string, unknown>, { session }: MerchantPayment): Record<string, unknown> {
+  const tokens = session.customer?.tokens
+  return tokens === undefined ? {} : { customer: { ...(customer as object | undefined), tokens } }
 }
