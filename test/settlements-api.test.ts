@@ -250,6 +250,7 @@ test('report configurations: created, listed, read, replaced, deleted: 200 each'
   assert.deepEqual(rest, { ...wanted, account_id: shop.account_id })
   assert.ok(created_at && updated_at && last_modified_at)
   assert.deepEqual((await shop.call('GET', `${at}/${id}`)).body, created.body)
+  server.to('2026-11-21T11:00:00.000Z')
   const second = await shop.call('POST', at, {
     filetypes: [],
     providers: [],
@@ -287,6 +288,7 @@ test('test report: 201 for what is not settled, which then is; 200 when nothing 
   assert.equal((await shop.call('POST', at, { transaction_ids: [one] }, { 'idempotency-key': 'k-1' })).status, 200)
   await server.move(one, 'refund', 500)
   assert.equal((await server.transaction(one)).settlement_status, 'PARTIALLY_SETTLED')
+  server.to('2026-11-21T11:00:00.000Z')
   const second = await shop.call('POST', at, { number_of_transactions: 2 }, { 'idempotency-key': 'k-2' })
   assert.equal(second.status, 201)
   assert.equal((await server.transaction(two)).settlement_status, 'SETTLED')
