@@ -81,6 +81,12 @@ test('body: "", null, [] and {"id":1} are all read as sent, whatever the content
 test('body: over the limit is 413', async () => {
   assert.equal((await post('/v1/echo', `{"x":"${'a'.repeat(1_100_000)}"}`)).statusCode, 413)
 })
+test('query: a member without a value is not given', async () => {
+  const response = await app.inject({ method: 'POST', url: '/v1/echo?limit=&id=&other=', payload: '{}' })
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json().query, {})
+})
+
 test('query: text is read as the number or the list it stands for', async () => {
   const response = await post('/v1/echo?limit=10&id=A', '{}')
   assert.deepEqual(response.json().query, { limit: 10, id: ['A'] })

@@ -84,6 +84,9 @@ export function createServer(options: {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('request-id', request.id)
     if (/%00/.test(request.url)) throw new ApiError('invalid_request', 'The URL holds %00, which is not text.')
+    // `?starting_after=` is how many clients ask for the first page.
+    const query = request.query as Record<string, unknown>
+    for (const name of Object.keys(query)) if (query[name] === '') delete query[name]
     if (!request.routeOptions.config.scopes) return
     request.auth = await options.authenticate(request)
     assertOwnAccount(request)
