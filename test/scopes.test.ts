@@ -25,6 +25,17 @@ const publicEndpoints: [pattern: RegExp, why: string][] = [
   [/^\/(openapi\.json|docs(\/.*)?|favicon\.ico|robots\.txt)$/, 'files that are the same for everybody'],
 ]
 
+/** What opens the endpoints of the checkout, besides `admin:checkout`: the published table (checkout-api §1.6), and 0044, 0122. */
+const checkoutScopes: [endpoint: RegExp, scopes: string[]][] = [
+  [/^(GET|HEAD) \/v1\/(sessions|transactions)/, ['read:checkout']],
+  [/^PUT \/v1\/sessions\/:/, ['read:checkout', 'write:checkout']],
+  [/^(POST|PUT) \/v1\/(sessions|sessions-profile|transactions)/, ['write:checkout']],
+  [/^(GET|HEAD) \/v1\/admin\/(session\/profiles|signature|checkout)/, ['read:checkout']],
+  [/^(POST|PUT|DELETE) \/v1\/admin\/session\/profiles/, ['write:checkout:/admin/session/profiles']],
+  [/^POST \/v1\/admin\/signature$/, ['write:checkout']],
+  [/^\w+ \/v1\/(admin\/(api-keys|checkout)|card-tokens)/, []],
+]
+
 type Endpoint = { method: string; url: string; config: FastifyContextConfig }
 
 /** Every route that is registered while `work` runs, also by plugins inside plugins. */
@@ -76,6 +87,15 @@ describe('scopes', () => {
         pattern.test(url.replace(/:\w+(\([^)]*\))?/g, ':x').replace(/\/\*$/, '/:x')),
       )
       assert.ok(listed, `${method} ${url} is public; if that is right, say so in test/scopes.test.ts`)
+    }
+  })
+
+  test('routes: the checkout opens to the scopes of the published table, and to no others', () => {
+    for (const { method, url, config } of guarded()) {
+      const row = checkoutScopes.find(([endpoint]) => endpoint.test(`${method} ${url}`))
+      if (!row) continue
+      const given = config.scopes!.filter((scope) => scope !== 'admin:checkout')
+      assert.deepEqual([...new Set(given)].sort(), row[1], `${method} ${url}`)
     }
   })
 

@@ -133,6 +133,7 @@ test('payment operations: how to pay with one product; 400 for one that can not 
   const { status, body } = await shop.view('POST', `${id}/payments/vipps?language=nb-NO`)
   assert.equal(status, 200)
   assert.equal(body.operations[0].rel, 'pay-vipps')
+  assert.equal((await shop.view('POST', `${id}/payments/klarna.klarna`)).body.operations[0].rel, 'pay-klarna')
   assert.equal((await shop.view('POST', `${id}/payments/swish.swish`)).status, 400)
 })
 

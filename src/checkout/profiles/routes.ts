@@ -8,7 +8,7 @@ import { AccountConfiguration, AccountConfigurationIn, Profile, ProfileIn, profi
 
 const tags = ['admin']
 const Name = Type.Object({ profile_id: Type.String({ description: '`profile_id`, or the profile’s `id`.' }) })
-const write = { scopes: ['write:checkout:/admin/session/profiles', 'write:checkout'], api_key: true }
+const write = { scopes: ['write:checkout:/admin/session/profiles'], api_key: true }
 const read = { scopes: ['read:checkout'], api_key: true }
 const admin = { scopes: ['admin:checkout'], api_key: true }
 

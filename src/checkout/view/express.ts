@@ -82,7 +82,8 @@ export type Operation = { rel: string; method: 'GET' | 'POST'; href: string; con
 /** How the page can pay with these products (checkout-api §3.10.2). */
 export function payOperations(types: readonly string[], pay_url: string, prefix: 'view' | 'pay'): Operation[] {
   return types.map((type) => ({
-    rel: `${prefix}-${type.replace('.', '-')}`,
+    // Klarna's own operation is published under this name (checkout-api §3.10.7).
+    rel: prefix === 'pay' && type === 'klarna.klarna' ? 'pay-klarna' : `${prefix}-${type.replace('.', '-')}`,
     method: 'POST',
     href: pay_url,
     content_type: 'application/json',
@@ -105,10 +106,11 @@ export function customerView(session: SessionRow, options: ViewOptions & { opera
 /** What the page is told of a session that is over (checkout-api §3.10.2). */
 export function sessionDetails({ data, transaction_id }: SessionRow): Record<string, unknown> {
   const { logo_url, name } = data.merchant ?? {}
+  const merchant = { ...(logo_url === undefined ? {} : { logo_url }), ...(name === undefined ? {} : { name }) }
   return {
     merchant_reference: data.order.merchant_reference,
     ...(transaction_id === null ? {} : { transaction_id }),
     ...(data.url.return_url === undefined ? {} : { return_url: data.url.return_url }),
-    merchant: { ...(logo_url === undefined ? {} : { logo_url }), ...(name === undefined ? {} : { name }) },
+    ...(Object.keys(merchant).length > 0 ? { merchant } : {}),
   }
 }
