@@ -20,6 +20,7 @@ const publicEndpoints: [pattern: RegExp, why: string][] = [
     /^\/v1\/sessions\/:x\/(pay|lock|refresh|address|shipping|shipping_option|discounts?|redirect)(\/:x)?$/,
     'what the payment page calls',
   ],
+  [/^\/v1\/accounts\/:x\/settlements\/:x\/attachments\/:x\/download$/, 'its URL is signed, and expires (checkout-api §12 Q12)'],
   [/^\/v1\/branding\//, 'images (checkout-api §10.5)'],
   [/^\/simulator\/:x\/:x$/, "the test provider's own page, for customers"],
   [/^\/(openapi\.json|docs(\/.*)?|favicon\.ico|robots\.txt)$/, 'files that are the same for everybody'],
