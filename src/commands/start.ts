@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { buildApp, type Environment, schemasOf } from '../app.ts'
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
@@ -11,11 +12,12 @@ import { type Command, Failure, type Invocation, UsageError } from './command.ts
 import { ensureFirst, type First } from './first-account.ts'
 import { type Database, openDatabase } from './open-database.ts'
 import { welcome } from './welcome.ts'
+import { connectionsOf, startWorkers, tellPrimary, workerCount } from './workers.ts'
 
 export const start: Command = {
   name: 'start',
   summary: 'Starts the server, with everything it needs.',
-  usage: '[all|orders|checkout|worker]',
+  usage: '[all|orders|checkout|worker] [--workers N]',
   help: `
 Starts the embedded PostgreSQL unless DATABASE_URL is set, brings the database up to date, makes sure that there is an account with
 an API client, and serves until SIGTERM or SIGINT; requests in flight are finished then. When it is ready it prints a line
@@ -28,6 +30,9 @@ What to serve:
   worker    No API: only the background work of both.
 
 Several processes may share one database, each in the same role or another.
+
+Options:
+  --workers  So many processes share the port, one for each core at most: 1. One that dies is started again.
 
 Environment (docs/operations.md has the whole list):
   PORT                8080; 0 takes a free port.
@@ -45,17 +50,28 @@ Examples:
   npm start
   PORT=8081 npm start -- orders
   DATABASE_URL=postgres://kvitt:secret@db/kvitt npx kvitt start checkout`,
-  options: {},
-  run,
+  options: { workers: { type: 'string' } },
+  run: (invocation) => {
+    const count = workerCount(invocation.values)
+    // The channel to the primary would keep a worker alive that has finished.
+    if (cluster.isWorker) {
+      return run({ ...invocation, print: () => {} }, tellPrimary, connectionsOf(count)).then(() => process.disconnect())
+    }
+    return count > 1 ? runWorkers(invocation, count) : run(invocation, undefined)
+  },
 }
 
 /** Serves until told to stop. Whatever was opened is closed, in reverse order, also when starting fails half-way. */
-async function run({ config, positionals, print, through_npm }: Invocation): Promise<void> {
+async function run(
+  { config, positionals, print, through_npm }: Invocation,
+  whenReady: ((config: Config) => void) | undefined,
+  connections: number = limits.database_connections,
+): Promise<void> {
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const database = await openDatabase(config, print)
+    const database = await openDatabase(config, print, { max: connections })
     opened.push(() => database.close())
     const { environment, first } = await prepare(config, role, database)
     armFailpoints(config.failpoints)
@@ -66,12 +82,41 @@ async function run({ config, positionals, print, through_npm }: Invocation): Pro
     opened.push(() => within(limits.shutdown_ms, app.close(), () => app.server.closeAllConnections()))
     await listen(app, config)
     running = startWork(work, environment.log)
-    for (const line of welcome({ config, role, first, database: database.description })) print(line)
-    const { account_id, client_id } = first
-    print(`kvitt ready ${JSON.stringify({ url: config.public_url, account_id, client_id })}`)
+    whenReady?.(config)
+    sayReady(print, { config, role, first, database })
     print(`kvitt: ${await stopped}, stopping …`)
   } finally {
     for (const close of opened.reverse()) await close()
+  }
+  print('kvitt: stopped')
+}
+
+function sayReady(
+  print: Invocation['print'],
+  { config, role, first, database }: { config: Config; role: Role; first: First; database: Database },
+): void {
+  for (const line of welcome({ config, role, first, database: database.description })) print(line)
+  const { account_id, client_id } = first
+  print(`kvitt ready ${JSON.stringify({ url: config.public_url, account_id, client_id })}`)
+}
+
+/** Prepares the database, and serves with several processes until told to stop. */
+async function runWorkers({ config, positionals, print, through_npm }: Invocation, count: number): Promise<void> {
+  const role = roleOf(positionals)
+  const stopped = stopSignal(print, through_npm)
+  const database = await openDatabase(config, print)
+  try {
+    const { first } = await prepare(config, role, database)
+    const workers = startWorkers(count, print)
+    try {
+      const { public_url, port } = await workers.ready
+      sayReady(print, { config: { ...config, public_url, port }, role, first, database })
+      print(`kvitt: ${await stopped}, stopping …`)
+    } finally {
+      await workers.stop()
+    }
+  } finally {
+    await database.close()
   }
   print('kvitt: stopped')
 }
