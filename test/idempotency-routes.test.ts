@@ -143,6 +143,7 @@ const calls: Record<string, () => Promise<[path: string, body?: unknown]> | [pat
 }
 /** Those that the table leaves out, and why. */
 const elsewhere: [pattern: RegExp, why: string][] = [
+  [/\/settlements\//, 'of the default kind, like the rest of the table; their own effects are in settlements-api.test.ts'],
   [/\/(auth|api-keys|signature)/, 'keys and secrets, tested with the accounts; what shows a secret stores no answer'],
   [/\/(ping|replay)$/, 'deliveries, tested with the webhooks'],
   [/sessions\/pay$/, 'needs the token of an earlier payment: test/pay-merchant.test.ts'],

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { buildApp, type Environment, schemasOf } from '../app.ts'
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
+import { isWriteToBrokenConnection } from '../lib/db.ts'
 import { armFailpoints } from '../lib/failpoints.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
@@ -69,6 +70,7 @@ async function run(
 ): Promise<void> {
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
+  process.on('uncaughtException', surviveBrokenConnection)
   const opened: (() => Promise<unknown>)[] = []
   try {
     const database = await openDatabase(config, print, { max: connections })
@@ -119,6 +121,12 @@ async function runWorkers({ config, positionals, print, through_npm }: Invocatio
     await database.close()
   }
   print('kvitt: stopped')
+}
+
+/** A database connection that breaks must not take the whole server with it; any other fault nobody caught does, with its stack. */
+function surviveBrokenConnection(error: Error): void {
+  process.stderr.write(`${error.stack}\n`)
+  if (!isWriteToBrokenConnection(error)) process.exit(1)
 }
 
 function roleOf(positionals: string[]): Role {

@@ -12,6 +12,7 @@ export function connect(url: string, options: { max?: number; application_name?:
   return postgres(url, {
     max: options.max ?? limits.database_connections,
     onnotice: () => {},
+    connect_timeout: limits.connect_timeout_s,
     transform: { undefined: null },
     connection: {
       application_name: options.application_name ?? 'kvitt',
@@ -40,6 +41,54 @@ export function connect(url: string, options: { max?: number; application_name?:
 export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   if (!('begin' in db)) return work(db)
   return (await db.begin((tx) => work(tx as unknown as Tx))) as T
+}
+
+/** A database transaction that is ended from elsewhere than where it was begun. */
+export type OpenTransaction = { tx: Tx; commit(): Promise<void>; rollback(): Promise<void>; broken: Promise<Error> }
+
+/**
+ * Begins a transaction and leaves it open. It goes through the driver's `begin` rather than a reserved connection: only there does the
+ * driver tell when the connection breaks, and give the connection up; a reserved one would go back to the pool and hang whoever gets it.
+ * `broken` resolves, if ever, when the connection broke: statements on `tx` then get no answer any more.
+ */
+export async function openTransaction(sql: Sql): Promise<OpenTransaction> {
+  const undone = new Error('rolled back')
+  let end: (how: 'commit' | 'rollback') => void = () => {}
+  const ended = new Promise<'commit' | 'rollback'>((resolve) => {
+    end = resolve
+  })
+  return new Promise((resolve, reject) => {
+    let tell: (error: Error) => void = reject
+    const broken = new Promise<Error>((report) => {
+      tell = (error) => {
+        reject(error)
+        report(error)
+      }
+    })
+    const done = inTransaction(sql, async (tx) => {
+      resolve({ tx, broken, commit: () => finish('commit'), rollback: () => finish('rollback').catch(() => {}) })
+      if ((await ended) === 'rollback') throw undone
+    }).catch((error: Error) => {
+      if (error === undone) return
+      tell(error)
+      throw error
+    })
+    done.catch(() => {})
+    function finish(how: 'commit' | 'rollback'): Promise<void> {
+      end(how)
+      return done
+    }
+  })
+}
+
+/**
+ * True for the one fault of the driver that ends in nobody's hands: it writes to a connection that broke inside a transaction
+ * (porsager/postgres#1208). The transaction has been refused to its caller by then, and the pool connects anew.
+ */
+export function isWriteToBrokenConnection(error: unknown): boolean {
+  return (
+    error instanceof TypeError && /reading 'write'/.test(error.message) && /postgres[/\\].*connection\.js/.test(error.stack ?? '')
+  )
 }
 
 /** A value for a `jsonb` column. `undefined` members vanish, as in JSON. */

@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { ReservedSql } from 'postgres'
-import type { Sql } from './db.ts'
+import { type OpenTransaction, openTransaction, type Sql } from './db.ts'
 import { ApiError } from './errors.ts'
-import { running } from './idempotency.ts'
+import { answerWhenBroken, running } from './idempotency.ts'
 
 /** True while a request with `?dry_run=true` is worked on: what it writes is taken back, and nobody outside may be asked. */
 export function isDryRun(): boolean {
@@ -19,7 +18,7 @@ export function notInDryRun(who: string): ApiError {
  * as it would, and the answer, or the refusal, is the same; gateways are taken to say yes. The answer carries `Dry-Run: true`.
  */
 export function honourDryRun(app: FastifyInstance, sql: Sql): void {
-  const open = new WeakMap<FastifyRequest, ReservedSql>()
+  const open = new WeakMap<FastifyRequest, OpenTransaction>()
 
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD') return done()
@@ -27,25 +26,21 @@ export function honourDryRun(app: FastifyInstance, sql: Sql): void {
     if (wanted instanceof ApiError) return done(wanted)
     if (!wanted) return done()
     if (!request.routeOptions.config.scopes) return done(notInDryRun('this endpoint has no dry run; a customer'))
-    begin(sql).then(
-      (connection) => {
+    openTransaction(sql).then(
+      (transaction) => {
         reply.header('dry-run', 'true')
-        open.set(request, connection)
-        running.run({ connection, dry_run: true }, done)
+        open.set(request, transaction)
+        answerWhenBroken(transaction, reply)
+        running.run({ tx: transaction.tx, dry_run: true }, done)
       },
       (error: Error) => done(error),
     )
   })
 
   app.addHook('onSend', async (request, _reply, payload) => {
-    const connection = open.get(request)
-    if (!connection) return payload
+    const transaction = open.get(request)
     open.delete(request)
-    try {
-      await connection`rollback`
-    } finally {
-      connection.release()
-    }
+    await transaction?.rollback()
     return payload
   })
 }
@@ -57,15 +52,4 @@ function wantsDryRun({ query }: Pick<FastifyRequest, 'query'>): boolean | ApiErr
   if (value === 'true' || value === '1' || value === true) return true
   const message = '?dry_run must be true or false.'
   return new ApiError('invalid_request', message, { details: [{ path: '?dry_run', message, allowed: ['true', 'false'] }] })
-}
-
-async function begin(sql: Sql): Promise<ReservedSql> {
-  const connection = await sql.reserve()
-  try {
-    await connection`begin`
-    return connection
-  } catch (error) {
-    connection.release()
-    throw error
-  }
 }

@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ReservedSql } from 'postgres'
-import type { Sql } from './db.ts'
+import { type Db, type OpenTransaction, openTransaction, type Sql, type Tx } from './db.ts'
 import { ApiError } from './errors.ts'
 import { failpoint } from './failpoints.ts'
 import { limits } from './limits.ts'
@@ -27,14 +26,14 @@ declare module 'fastify' {
 }
 
 /** The database transaction of the request that is being worked on, if it has one of its own. */
-export const running = new AsyncLocalStorage<{ connection: ReservedSql; dry_run: boolean }>()
+export const running = new AsyncLocalStorage<{ tx: Tx; dry_run: boolean }>()
 
 /**
  * The pool as the services see it: inside a request with an `Idempotency-Key` every statement goes to that request's transaction,
  * so that the effect and the stored answer are committed together, and no service has to know.
  */
 export function joiningTransactions(sql: Sql): Sql {
-  const current = () => (running.getStore()?.connection ?? sql) as Sql
+  const current = () => (running.getStore()?.tx ?? sql) as Sql
   return new Proxy(sql, {
     apply: (_, __, args) => Reflect.apply(current() as unknown as () => unknown, undefined, args),
     get: (_, name) => Reflect.get(current(), name),
@@ -47,7 +46,7 @@ export function joiningTransactions(sql: Sql): Sql {
  * one still being worked on is 409. Only successes are stored: a refused request may be tried again with the same key.
  */
 export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
-  const open = new WeakMap<FastifyRequest, ReservedSql>()
+  const open = new WeakMap<FastifyRequest, OpenTransaction>()
   app.decorateRequest('idempotency', undefined)
 
   app.addHook('preHandler', (request, reply, done) => {
@@ -75,48 +74,51 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       return
     }
     begin(sql, request.idempotency).then(
-      ({ connection, stored }) => {
+      ({ transaction, stored }) => {
         if (stored) return replay(reply, stored)
-        open.set(request, connection)
-        running.run({ connection, dry_run: false }, done)
+        open.set(request, transaction)
+        answerWhenBroken(transaction, reply)
+        running.run({ tx: transaction.tx, dry_run: false }, done)
       },
       (error: Error) => done(error),
     )
   })
 
   app.addHook('onSend', async (request, reply, payload) => {
-    const connection = open.get(request)
+    const transaction = open.get(request)
     const after = request.routeOptions.config.idempotency === 'after' && request.idempotency
     if (after && reply.statusCode < 300 && !reply.hasHeader('idempotent-replayed'))
       await store(sql, after, reply.statusCode, payload)
-    if (!connection) return payload
+    if (!transaction) return payload
     open.delete(request)
-    try {
-      if (reply.statusCode >= 300) {
-        await connection`rollback`
-      } else {
-        await store(connection, request.idempotency!, reply.statusCode, payload)
-        await failpoint('idempotency.before_commit')
-        await connection`commit`
-        await failpoint('idempotency.committed')
-      }
-    } catch (error) {
-      await connection`rollback`.catch(() => undefined)
-      throw error
-    } finally {
-      connection.release()
+    if (reply.statusCode >= 300) {
+      await transaction.rollback()
+      return payload
     }
+    try {
+      await store(transaction.tx, request.idempotency!, reply.statusCode, payload)
+      await failpoint('idempotency.before_commit')
+    } catch (error) {
+      await transaction.rollback()
+      throw error
+    }
+    await transaction.commit()
+    await failpoint('idempotency.committed')
     return payload
+  })
+}
+
+/** The handler may be waiting for a statement that gets no answer any more: the client is told at once. */
+export function answerWhenBroken({ broken }: OpenTransaction, reply: FastifyReply): void {
+  broken.then((error) => {
+    if (!reply.sent) reply.send(error)
   })
 }
 
 type Stored = { request_hash: Buffer; status: number; body: string }
 
 /** The stored answer to this request. Errors: the key was used for another one. */
-async function findStored(
-  sql: Sql | ReservedSql,
-  { account_id, client_id, key, hash }: IdempotencyKey,
-): Promise<Stored | undefined> {
+async function findStored(sql: Db, { account_id, client_id, key, hash }: IdempotencyKey): Promise<Stored | undefined> {
   const [stored] = await sql<Stored[]>`
     select request_hash, status, body from accounts.idempotency_keys
     where account_id = ${account_id} and client_id = ${client_id} and key = ${key}`
@@ -124,7 +126,7 @@ async function findStored(
   return stored
 }
 
-async function store(sql: Sql | ReservedSql, used: IdempotencyKey, status: number, payload: unknown): Promise<void> {
+async function store(sql: Db, used: IdempotencyKey, status: number, payload: unknown): Promise<void> {
   const { account_id, client_id, key, hash } = used
   await sql`
     insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
@@ -137,21 +139,18 @@ function replay(reply: FastifyReply, { status, body }: Stored): void {
 }
 
 /** Opens the transaction and takes the key for its length; or finds what is stored, and then leaves nothing open. */
-async function begin(sql: Sql, { account_id, client_id, key, hash }: IdempotencyKey) {
-  const connection = await sql.reserve()
+async function begin(sql: Sql, used: IdempotencyKey) {
+  const { account_id, client_id, key } = used
+  const transaction = await openTransaction(sql)
   try {
-    await connection`begin`
-    const [lock] = await connection<{ taken: boolean }[]>`
+    const [lock] = await transaction.tx<{ taken: boolean }[]>`
       select pg_try_advisory_xact_lock(hashtextextended(${`${account_id}/${client_id}/${key}`}, 0)) as taken`
     if (!lock!.taken) throw keyInFlight()
-    const stored = await findStored(connection, { account_id, client_id, key, hash })
-    if (!stored) return { connection, stored }
-    await connection`rollback`
-    connection.release()
-    return { connection, stored }
+    const stored = await findStored(transaction.tx, used)
+    if (stored) await transaction.rollback()
+    return { transaction, stored }
   } catch (error) {
-    await connection`rollback`.catch(() => undefined)
-    connection.release()
+    await transaction.rollback()
     throw error
   }
 }

@@ -87,6 +87,8 @@ export const limits = {
 
   statement_timeout_ms: 30_000,
   lock_wait_ms: 10_000,
+  /** A connection to the database that is not there by then is tried anew. */
+  connect_timeout_s: 5,
   database_connections: 16,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,

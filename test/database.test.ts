@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import { openTransaction } from '../src/lib/db.ts'
+import { cloneDatabase, type TestDatabase } from './database.ts'
+
+let database: TestDatabase
+before(async () => {
+  database = await cloneDatabase()
+  await database.sql`create table public.things (name text primary key)`
+})
+after(() => database.drop())
+
+test('open transaction: committed and rolled back from elsewhere', async () => {
+  const kept = await openTransaction(database.sql)
+  await kept.tx`insert into public.things values ('kept')`
+  await kept.commit()
+  const undone = await openTransaction(database.sql)
+  await undone.tx`insert into public.things values ('undone')`
+  await undone.rollback()
+  assert.deepEqual([...(await database.sql`select name from public.things`)], [{ name: 'kept' }])
+})
+
+test('open transaction: after a statement that failed, commit says so and nothing is written', async () => {
+  const transaction = await openTransaction(database.sql)
+  await transaction.tx`insert into public.things values ('lost')`
+  await assert.rejects(transaction.tx`insert into public.things values ('kept')`, { code: '23505' })
+  await assert.rejects(transaction.commit())
+  assert.equal((await database.sql`select from public.things where name = 'lost'`).length, 0)
+})
+
+test('a connection that breaks inside a transaction: the transaction is refused, the pool and the process live on', async () => {
+  const script = join(import.meta.dirname, 'broken-connection.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, database.url])
+  assert.deepEqual(JSON.parse(stdout), {
+    in_transaction: 'CONNECTION_CLOSED',
+    broken: 'CONNECTION_CLOSED',
+    commit: 'CONNECTION_CLOSED',
+    next: 'committed',
+  })
+})
