@@ -47,7 +47,7 @@ const post = (key: string | undefined, body: object, client = 'a') =>
     payload: body,
     headers: { 'x-client': client, ...(key ? { 'idempotency-key': key } : {}) },
   })
-const count = async (name: string) => (await database.sql`select count(*) as n from public.things where name = ${name}`)[0]!['n']
+const count = async (name: string) => (await database.sql`select count(*) as n from public.things where name = ${name}`)[0]!.n
 
 test('key: the same request is done once and answered twice', async () => {
   const first = await post('k1', { name: 'one' })

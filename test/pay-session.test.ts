@@ -105,7 +105,7 @@ test('pay: approved makes the transaction, ends the session, and says where to g
     [2, 'checkout_transaction', ''],
     [2, 'session_callback', 'authorized'],
   ])
-  assert.equal((server.gateway.calls[0]!.call.payment as { card: { expiry_date: string } }).card.expiry_date, '12/30')
+  assert.equal((server.gateway.calls[0]!.call.payment as { card: { expiry: string } }).card.expiry, '12/30')
   const [stored] =
     await server.sql`select count(*)::int as n from checkout.operations where to_jsonb(operations)::text like '%4000000000000002%'`
   assert.equal(stored!.n, 0, 'the card number is nowhere')
