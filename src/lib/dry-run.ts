@@ -30,7 +30,7 @@ export function honourDryRun(app: FastifyInstance, sql: Sql): void {
       (transaction) => {
         reply.header('dry-run', 'true')
         open.set(request, transaction)
-        answerWhenBroken(transaction, reply)
+        answerWhenBroken(transaction, reply, () => open.has(request))
         running.run({ tx: transaction.tx, dry_run: true }, done)
       },
       (error: Error) => done(error),

@@ -77,7 +77,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       ({ transaction, stored }) => {
         if (stored) return replay(reply, stored)
         open.set(request, transaction)
-        answerWhenBroken(transaction, reply)
+        answerWhenBroken(transaction, reply, () => open.has(request))
         running.run({ tx: transaction.tx, dry_run: false }, done)
       },
       (error: Error) => done(error),
@@ -108,10 +108,15 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
   })
 }
 
-/** The handler may be waiting for a statement that gets no answer any more: the client is told at once. */
-export function answerWhenBroken({ broken }: OpenTransaction, reply: FastifyReply): void {
+/**
+ * The handler may be waiting for a statement that gets no answer any more: then the client is told. Most often a statement was refused and
+ * the handler answers by itself, hence the pause; two answers to one request must not meet.
+ */
+export function answerWhenBroken({ broken }: OpenTransaction, reply: FastifyReply, isOpen: () => boolean): void {
   broken.then((error) => {
-    if (!reply.sent) reply.send(error)
+    setTimeout(() => {
+      if (isOpen() && !reply.sent) reply.send(error)
+    }, limits.broken_connection_pause_ms).unref()
   })
 }
 

@@ -89,6 +89,8 @@ export const limits = {
   lock_wait_ms: 10_000,
   /** A connection to the database that is not there by then is tried anew. */
   connect_timeout_s: 5,
+  /** How long a request whose database connection broke may still answer by itself. */
+  broken_connection_pause_ms: 1_000,
   database_connections: 16,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,
