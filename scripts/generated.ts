@@ -38,7 +38,8 @@ async function openApiDocuments(sql: Sql): Promise<Record<string, OpenApi>> {
 function serviceOf(path: string): string {
   if (/^\/(healthz|readyz|metrics|openapi\.json|docs)/.test(path)) return 'health'
   if (/\/shopping\//.test(path)) return 'orders'
-  if (/\/(hooks|events|webhooks|deliveries)\b/.test(path)) return 'notifications'
+  if (/\/(hooks|events|webhooks|deliveries|notifications)\b/.test(path)) return 'notifications'
+  if (/\/admin\/(session|checkout)\b/.test(path)) return 'checkout'
   if (/\/auth\b|\/\.well-known\/|\/api-keys|\/admin\//.test(path)) return 'accounts'
   return 'checkout'
 }

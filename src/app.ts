@@ -20,6 +20,7 @@ import type { Clock, Ids } from './lib/ids.ts'
 import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
 import { openApiRoutes } from './lib/openapi.ts'
+import { describeRoute, securitySchemes } from './lib/openapi-shared.ts'
 import { observeRequests } from './lib/request-log.ts'
 import { type CallMerchant, callMerchant } from './notifications/call-merchant.ts'
 import { retryRules } from './notifications/deliveries/delivery.ts'
@@ -86,7 +87,10 @@ export async function buildApp(environment: Environment) {
   })
   observeRequests(app, parts)
   await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' } } })
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' }, components: { securitySchemes } },
+    transform: describeRoute,
+  })
 
   honourDryRun(app, environment.sql)
   honourIdempotencyKeys(app, environment.sql)

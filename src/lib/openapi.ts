@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { openApiPage } from './openapi-page.ts'
+import { statusMeanings } from './openapi-shared.ts'
 
 export type OpenApi = {
   info: Record<string, unknown>
@@ -15,9 +16,20 @@ export type OpenApi = {
 export function openApiDocument(app: FastifyInstance): OpenApi {
   const whole = app.swagger() as unknown as OpenApi
   const schemas: Record<string, unknown> = {}
-  const paths = hoist(whole.paths, schemas) as OpenApi['paths']
+  const paths = withMeanings(hoist(whole.paths, schemas) as OpenApi['paths'])
   const sorted = Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)))
   return { ...whole, paths: sorted, components: { ...whole.components, schemas } }
+}
+
+/** The answers without a description of their own get that of their status. */
+function withMeanings(paths: OpenApi['paths']): OpenApi['paths'] {
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    const { responses = {} } = operation as { responses?: Record<string, { description?: string }> }
+    for (const [status, response] of Object.entries(responses)) {
+      if (response.description === 'Default Response') response.description = statusMeanings[status] ?? 'Done.'
+    }
+  }
+  return paths
 }
 
 /** Puts the schemas that have a title into `schemas` and leaves references; two different ones of one title stay where they are. */
