@@ -6,6 +6,11 @@ import { migrate, migrationFiles, schemas } from '../src/lib/migrate.ts'
 /** The PostgreSQL server of the tests; `npm test` starts one and sets this. */
 const server = process.env.PG_TEST_URL ?? 'postgres://postgres@127.0.0.1:54329'
 
+/** The isolation of all transactions of the tests, for the server that they start and for themselves. */
+const isolation = process.env.PG_TEST_ISOLATION
+  ? `?default_transaction_isolation=${encodeURIComponent(process.env.PG_TEST_ISOLATION)}`
+  : ''
+
 export type TestDatabase = { sql: Sql; url: string; drop(): Promise<void> }
 
 /** A migrated database of its own, cloned from a template that is made once for each state of the migrations. */
@@ -14,7 +19,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   const template = await ensureTemplate(admin)
   const name = `kvitt_test_${randomBytes(6).toString('hex')}`
   await admin.unsafe(`create database ${name} template ${template} strategy file_copy`)
-  const url = `${server}/${name}`
+  const url = `${server}/${name}${isolation}`
   const sql = connect(url, { max: 8, application_name: 'kvitt-test' })
   return {
     sql,

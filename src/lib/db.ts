@@ -9,7 +9,7 @@ export type Db = Sql | Tx
 
 /** Connects to PostgreSQL. `bigint` columns are read as numbers; one past the safe range throws instead of losing a unit. */
 export function connect(url: string, options: { max?: number; application_name?: string } = {}): Sql {
-  return postgres(url, {
+  const sql = postgres(url, {
     max: options.max ?? limits.database_connections,
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
@@ -35,12 +35,48 @@ export function connect(url: string, options: { max?: number; application_name?:
       },
     },
   })
+  return repeatingStatements(sql)
 }
 
-/** Runs `work` in one database transaction; inside one already, it joins that. */
+/**
+ * True when PostgreSQL took back a statement, or a whole transaction, because of another one: a serialization failure or a deadlock.
+ * Nothing of it has happened, and doing it again is right.
+ */
+export function isTakenBack(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && (error.code === '40001' || error.code === '40P01')
+}
+
+type Settling = Promise<unknown> & { resolve(result: unknown): void; reject(error: unknown): void }
+
+/** The pool, where a statement that stands alone and was taken back is asked again. Those that are not cost nothing more. */
+function repeatingStatements(sql: Sql): Sql {
+  const ask = (args: unknown[], left: number): Settling => {
+    const query = Reflect.apply(sql, undefined, args) as unknown as Settling
+    const { reject } = query
+    if (reject === undefined) return query // a list of values, or a name
+    query.reject = (error) => {
+      if (left === 0 || !isTakenBack(error)) return reject(error)
+      ask(args, left - 1).then(query.resolve, reject)
+    }
+    return query
+  }
+  return new Proxy(sql, { apply: (_, __, args) => ask(args, limits.taken_back_attempts) })
+}
+
+/** Runs `work` in one database transaction, and again when that was taken back; inside a transaction already, it joins that. */
 export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
   if (!('begin' in db)) return work(db)
-  return (await db.begin((tx) => work(tx as unknown as Tx))) as T
+  for (let left: number = limits.taken_back_attempts; ; left -= 1) {
+    try {
+      return await begin(db, work)
+    } catch (error) {
+      if (left === 0 || !isTakenBack(error)) throw error
+    }
+  }
+}
+
+async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return (await sql.begin((tx) => work(tx as unknown as Tx))) as T
 }
 
 /** A database transaction that is ended from elsewhere than where it was begun. */
@@ -65,7 +101,7 @@ export async function openTransaction(sql: Sql): Promise<OpenTransaction> {
         report(error)
       }
     })
-    const done = inTransaction(sql, async (tx) => {
+    const done = begin(sql, async (tx) => {
       resolve({ tx, broken, commit: () => finish('commit'), rollback: () => finish('rollback').catch(() => {}) })
       if ((await ended) === 'rollback') throw undone
     }).catch((error: Error) => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type OpenTransaction, openTransaction, type Sql } from './db.ts'
 import { ApiError } from './errors.ts'
-import { answerWhenBroken, running } from './idempotency.ts'
+import { answerWhenBroken, handleIn, repeatWhenTakenBack, running } from './idempotency.ts'
 
 /** True while a request with `?dry_run=true` is worked on: what it writes is taken back, and nobody outside may be asked. */
 export function isDryRun(): boolean {
@@ -19,6 +19,10 @@ export function notInDryRun(who: string): ApiError {
  */
 export function honourDryRun(app: FastifyInstance, sql: Sql): void {
   const open = new WeakMap<FastifyRequest, OpenTransaction>()
+  repeatWhenTakenBack(app, open, async (request, reply) => {
+    const transaction = await openTransaction(sql)
+    return handleIn(transaction, { dry_run: true }, [request, reply]).finally(transaction.rollback)
+  })
 
   app.addHook('preHandler', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD') return done()

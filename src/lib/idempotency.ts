@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Db, type OpenTransaction, openTransaction, type Sql, type Tx } from './db.ts'
+import { type Db, isTakenBack, type OpenTransaction, openTransaction, type Sql, type Tx } from './db.ts'
 import { ApiError } from './errors.ts'
 import { failpoint } from './failpoints.ts'
 import { limits } from './limits.ts'
@@ -48,6 +48,23 @@ export function joiningTransactions(sql: Sql): Sql {
 export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
   const open = new WeakMap<FastifyRequest, OpenTransaction>()
   app.decorateRequest('idempotency', undefined)
+  const again = async (request: FastifyRequest, reply: FastifyReply): Promise<string> => {
+    const { transaction, stored } = await begin(sql, request.idempotency!)
+    if (stored) {
+      reply.header('idempotent-replayed', 'true').code(stored.status)
+      return stored.body
+    }
+    try {
+      const payload = await handleIn(transaction, { dry_run: false }, [request, reply])
+      await store(transaction.tx, request.idempotency!, reply.statusCode, payload)
+      await transaction.commit()
+      return payload
+    } catch (error) {
+      await transaction.rollback()
+      throw error
+    }
+  }
+  repeatWhenTakenBack(app, open, again)
 
   app.addHook('preHandler', (request, reply, done) => {
     const key = request.headers['idempotency-key']
@@ -98,14 +115,66 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
     try {
       await store(transaction.tx, request.idempotency!, reply.statusCode, payload)
       await failpoint('idempotency.before_commit')
+      await transaction.commit()
     } catch (error) {
       await transaction.rollback()
-      throw error
+      if (!isTakenBack(error)) throw error
+      return repeat(() => again(request, reply))
     }
-    await transaction.commit()
     await failpoint('idempotency.committed')
     return payload
   })
+}
+
+/**
+ * A request whose database transaction was taken back before it was answered is handled once more, from the beginning, by `again`: that
+ * opens a transaction, ends it, and returns the text of the answer.
+ */
+export function repeatWhenTakenBack(
+  app: FastifyInstance,
+  open: WeakMap<FastifyRequest, OpenTransaction>,
+  again: (request: FastifyRequest, reply: FastifyReply) => Promise<string>,
+): void {
+  app.addHook('onRoute', (route) => {
+    const { handler } = route
+    if (!route.config?.scopes || route.method === 'GET' || route.method === 'HEAD') return
+    route.handler = function (request, reply) {
+      const answer: unknown = handler.call(this, request, reply)
+      if (!open.has(request) || !(answer instanceof Promise)) return answer
+      return answer.catch(async (error) => {
+        const transaction = open.get(request)
+        if (!isTakenBack(error) || !transaction) throw error
+        open.delete(request)
+        await transaction.rollback()
+        const payload = await repeat(() => again(request, reply))
+        reply.type('application/json; charset=utf-8')
+        return payload
+      })
+    }
+  })
+}
+
+/** Runs the handler of a request in this transaction, and returns the text of its answer. */
+export async function handleIn(
+  { tx, broken }: OpenTransaction,
+  { dry_run }: { dry_run: boolean },
+  [request, reply]: [FastifyRequest, FastifyReply],
+): Promise<string> {
+  const { handler } = request.routeOptions
+  const answer = running.run({ tx, dry_run }, () => Reflect.apply(handler, request.server, [request, reply]))
+  const lost = broken.then((error) => Promise.reject(error))
+  return JSON.stringify(await Promise.race([answer, lost]))
+}
+
+/** Tries again what PostgreSQL took back. */
+async function repeat<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left: number = limits.taken_back_attempts; ; left -= 1) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left === 0 || !isTakenBack(error)) throw error
+    }
+  }
 }
 
 /**

@@ -94,5 +94,7 @@ export const limits = {
   database_connections: 16,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,
+  /** How often a statement or transaction is tried again that PostgreSQL took back because of another one. */
+  taken_back_attempts: 100,
   shutdown_ms: 15_000,
 } as const

@@ -126,7 +126,8 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
       if ('code' in report) throw new ApiError(report.code, report.message, { details: [report] })
       const made = await settleForTest(parts, report)
       if (made === 0) return { message: 'There is nothing to report: no money moved that is not settled.' }
-      return reply.code(201).send({ message: `${made === 1 ? '1 settlement was' : `${made} settlements were`} created.` })
+      reply.code(201)
+      return { message: `${made === 1 ? '1 settlement was' : `${made} settlements were`} created.` }
     },
   )
 
