@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Difference, stillKept } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
-import { createTestAccount, send, type TestAccount } from './client.ts'
+import { createTestAccount, send, type TestAccount, testScopes } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
 
@@ -27,7 +27,7 @@ const stories: Story[] = [
 
 before(async () => {
   server = await startServer({ work: false })
-  shop = await createTestAccount(server, { account_id: 'T00000008' })
+  shop = await createTestAccount(server, { account_id: 'T00000008', scopes: [...testScopes, 'admin:reports'] })
   const call: Call = (method, path, body, options = {}) =>
     options.public
       ? send(server.url, method, path, { body })
@@ -57,6 +57,8 @@ before(async () => {
     200,
   )
   told.push({ ...nothing(), order_id: multiple })
+  const settled = await shop.call('POST', `/v1/accounts/${shop.account_id}/settlements/reports/generate-test-report`, {})
+  assert.equal(settled.status, 201, JSON.stringify(settled.body))
 })
 after(() => server.close())
 
@@ -69,9 +71,9 @@ async function differences(account_id: string | null = null): Promise<Difference
 test('verify: no difference in what the services wrote, finished or under way', async () => {
   assert.deepEqual(await differences(), [])
   const result = await verify(server.sql, { account_id: null, onDifference: () => {} })
-  assert.deepEqual(result, { checked: { drafts: 6, orders: 6, sessions: 5, transactions: 4 }, differences: 0 })
+  assert.deepEqual(result, { checked: { drafts: 6, orders: 6, sessions: 5, transactions: 4, settlements: 1 }, differences: 0 })
   const other = await verify(server.sql, { account_id: 'T99999999', onDifference: () => {} })
-  assert.deepEqual(Object.values(other.checked), [0, 0, 0, 0])
+  assert.deepEqual(Object.values(other.checked), [0, 0, 0, 0, 0])
 })
 
 // Each statement breaks one thing; `first` is the transaction of the first story, `last` the one whose capture nobody knows of.
@@ -160,6 +162,33 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
     /^payment .* in the simulator's book/,
     'transaction',
     `update simulator.payments set transaction_id = 'T00000008.stray' where captured > 0`,
+  ],
+  [/^capture$/, 'settlement', 'update checkout.settlements set capture = capture + 1, amount = amount + 1'],
+  [/^refund$/, 'settlement', 'update checkout.settlements set refund = refund - 1, amount = amount + 1'],
+  [/^fee$/, 'settlement', 'update checkout.settlements set fee = fee + 1, amount = amount - 1'],
+  [
+    /^amount$/,
+    'settlement',
+    `alter table checkout.settlements drop constraint amount_is_capture_less_refund_and_fee;
+     update checkout.settlements set amount = amount - 1`,
+  ],
+  [/^item_count$/, 'settlement', 'delete from checkout.settlement_items where refund > 0'],
+  [/^item .* 3 capture$/, 'settlement', 'update checkout.settlement_items set capture = capture + 1 where event_sequence = 3'],
+  [/^item .* 3 capture$/, 'settlement', `update checkout.settlement_items set capture = 10000 - capture where capture > 0`],
+  [/^item .* currency$/, 'settlement', `update checkout.settlements set currency = 'SEK'`],
+  [/^item .* provider$/, 'settlement', `update checkout.transactions set payment_product_type = 'vipps' where captured > 0`],
+  [/^item .* 5$/, 'settlement', 'update checkout.transaction_events set success = false where sequence = 5'],
+  [
+    /^item .* SETTLEMENT event$/,
+    'settlement',
+    `update checkout.transaction_events set data = jsonb_set(data, '{settlements,events,0,fee}', '1') where event = 'SETTLEMENT'`,
+  ],
+  [/^item .* SETTLEMENT event$/, 'settlement', 'update checkout.settlement_items set settlement_sequence = null'],
+  [/^items$/, 'settlement', 'delete from checkout.settlements'],
+  [
+    /^event 5, a REFUND of 1000 that is in no settlement$/,
+    'transaction',
+    `delete from checkout.settlement_items where refund > 0; update checkout.settlement_accounts set settled_until = now() + '9 days'`,
   ],
   [
     /^a capture that is succeeded without a transaction$/,

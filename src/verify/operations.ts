@@ -1,6 +1,7 @@
 import type { Sql } from '../lib/db.ts'
 import type { Difference } from './difference.ts'
 import { verifyDraft, verifyOrder } from './order.ts'
+import { verifySettlement } from './settlement.ts'
 import * as store from './store.ts'
 import { verifySession, verifyTransaction } from './transaction.ts'
 
@@ -54,6 +55,8 @@ export async function verify(sql: Sql, { account_id, onDifference, onProgress, p
     const simulator = found.has('simulator')
     await walk('sessions', (page) => store.listSessions(sql, page), verifySession)
     await walk('transactions', (page) => store.listTransactions(sql, page, simulator), verifyTransaction)
+    await walk('settlements', (page) => store.listSettlements(sql, page), verifySettlement)
+    strays(await store.listSettlementStrays(sql, account_id, page_size))
     strays(await store.listCheckoutStrays(sql, account_id, page_size))
     if (simulator) strays(await store.listSimulatorStrays(sql, account_id, page_size))
   }

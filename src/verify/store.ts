@@ -1,5 +1,6 @@
 import type { OperationRow } from '../checkout/operations-log/operation.ts'
 import type { SessionRow } from '../checkout/sessions/session.ts'
+import { look_back_ms, type SettlementRow } from '../checkout/settlements/settlement.ts'
 import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
 import type { Sql } from '../lib/db.ts'
 import { limits } from '../lib/limits.ts'
@@ -33,6 +34,25 @@ export type TransactionRead = Read & {
   operations: OperationRead[]
   session: Pick<SessionRow, 'transaction_id'> | null
   simulator: { authorized: number; captured: number; refunded: number; voided: number } | null
+}
+/** What an item of a settlement is about: amounts in minor units, and what it is grouped by. */
+type Settled = Pick<SettlementRow, 'capture' | 'refund' | 'provider' | 'currency' | 'payout_destination_id'>
+export type SettledItem = {
+  transaction_id: string
+  event_sequence: number
+  /** What the event that moved the money says; null when there is no such event. */
+  moved: Settled | null
+  /** What the settlement says. */
+  settled: Settled
+  /** True when a SETTLEMENT event of the transaction says the same; false when it must and doesn't; null when it is not written yet. */
+  tells: boolean | null
+}
+export type SettlementRead = After & {
+  row: Readonly<Record<string, unknown>>
+  /** Sums over the items. */
+  sums: { capture: number; refund: number; fee: number; item_count: number }
+  /** Items that something contradicts; only the first of them. */
+  items: SettledItem[]
 }
 export type SessionRead = After & {
   row: SessionRow
@@ -147,6 +167,78 @@ export function listSessions(sql: Sql, { account_id, after, limit }: Page): Prom
     from checkout.sessions s
     where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
     order by s.account_id, s.id
+    limit ${limit}`
+}
+
+/** How many wrong items of one settlement are read; a settlement may have millions. */
+const wrong_items_max = 20
+
+/**
+ * Settlements with the sums of their items, and those items that do not agree with the transaction's events. The comparison is made
+ * here, so that only what is wrong is read.
+ */
+export function listSettlements(sql: Sql, { account_id, after, limit }: Page): Promise<SettlementRead[]> {
+  return sql<SettlementRead[]>`
+    select s.account_id, s.id, to_jsonb(s) as row,
+      (select jsonb_build_object('capture', coalesce(sum(i.capture), 0), 'refund', coalesce(sum(i.refund), 0),
+          'fee', coalesce(sum(i.fee), 0), 'item_count', count(*))
+       from checkout.settlement_items i where i.account_id = s.account_id and i.settlement_id = s.id) as sums,
+      (select coalesce(jsonb_agg(to_jsonb(w)), '[]') from (
+        select x.* from (${itemsBesideEvents(sql)}) x
+        where x.moved is distinct from x.settled or x.tells = false
+        order by x.transaction_id, x.event_sequence limit ${wrong_items_max}) w) as items
+    from checkout.settlements s
+    where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
+    order by s.account_id, s.id
+    limit ${limit}`
+}
+
+/** The items of settlement `s`, each beside the event that moved the money and the SETTLEMENT event that tells of it. */
+function itemsBesideEvents(sql: Sql) {
+  return sql`
+    select i.transaction_id, i.event_sequence,
+      case when e.sequence is not null then jsonb_build_object(
+        'capture', case e.event when 'CAPTURE' then e.amount else 0 end, 'refund', case e.event when 'REFUND' then e.amount else 0 end,
+        'provider', split_part(t.payment_product_type, '.', 1), 'currency', t.currency,
+        'payout_destination_id', coalesce(t.payout_destination_id, '')) end as moved,
+      jsonb_build_object('capture', i.capture, 'refund', i.refund, 'provider', s.provider, 'currency', s.currency,
+        'payout_destination_id', s.payout_destination_id) as settled,
+      case
+        when i.settlement_sequence is not null then exists (
+          select from checkout.transaction_events m, jsonb_array_elements(m.data -> 'settlements' -> 'events') told
+          where m.account_id = i.account_id and m.transaction_id = i.transaction_id and m.sequence = i.settlement_sequence
+            and m.event = 'SETTLEMENT' and told ->> 'settlement_id' = s.id and told ->> 'event_correlation_id' = e.request_id::text
+            and (told -> 'capture', told -> 'refund', told -> 'fee', told -> 'amount')
+              = (to_jsonb(i.capture), to_jsonb(i.refund), to_jsonb(i.fee), to_jsonb(i.capture - i.refund - i.fee)))
+        when s.told_at is not null then false
+      end as tells
+    from checkout.settlement_items i
+    left join checkout.transactions t on t.account_id = i.account_id and t.id = i.transaction_id
+    left join checkout.transaction_events e on e.account_id = i.account_id and e.transaction_id = i.transaction_id
+      and e.sequence = i.event_sequence and e.success and e.event in ('CAPTURE', 'REFUND')
+    where i.account_id = s.account_id and i.settlement_id = s.id`
+}
+
+/**
+ * Items without a settlement, and captures and refunds that should have been settled by now: of days so long past that no settlement
+ * will look for them again.
+ */
+export function listSettlementStrays(sql: Sql, account_id: string | null, limit: number): Promise<Stray[]> {
+  return sql<Stray[]>`
+    select distinct i.account_id, 'settlement' as aggregate_type, i.settlement_id as aggregate_id, 'items' as what
+    from checkout.settlement_items i left join checkout.settlements s on s.account_id = i.account_id and s.id = i.settlement_id
+    where s.id is null and (${account_id}::text is null or i.account_id = ${account_id})
+    union
+    select e.account_id, 'transaction', e.transaction_id,
+      'event ' || e.sequence || ', a ' || e.event || ' of ' || e.amount || ' that is in no settlement'
+    from checkout.settlement_accounts a
+    join checkout.transaction_events e on e.account_id = a.account_id
+      and e.created_at < a.settled_until - make_interval(secs => ${look_back_ms / 1000})
+    join checkout.transactions t on t.account_id = e.account_id and t.id = e.transaction_id
+    left join checkout.settlement_items i
+      on i.account_id = e.account_id and i.transaction_id = e.transaction_id and i.event_sequence = e.sequence
+    where e.success and e.amount > 0 and e.event in ('CAPTURE', 'REFUND') and t.payment_product_type <> 'dintero.zero'
+      and i.transaction_id is null and (${account_id}::text is null or e.account_id = ${account_id})
     limit ${limit}`
 }
 
