@@ -1,10 +1,24 @@
 /* `npm run bench:fill`: an account filled with a year of orders and payments, and what lists, exports and migrations then cost. */
-import { cpus } from 'node:os'
+
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import type { Sql } from '../src/lib/db.ts'
 import { type Copier, empty, fill, loadTemplates } from './fill/copy.ts'
-import { type Database, newFolder, openDatabase, runCommand, type Server, startReceiver, startServer } from './fill/machine.ts'
+import {
+  type Database,
+  heldBy,
+  newFolder,
+  openDatabase,
+  runCommand,
+  type Server,
+  startReceiver,
+  startServer,
+} from './fill/machine.ts'
+import { type Build, type Export, type Size, sizesOf, type Timing, timeExport, timeIndexes, timeQueries } from './fill/measure.ts'
+import { queriesOf } from './fill/queries.ts'
 import { makeTemplates } from './fill/templates.ts'
+import { round } from './measure.ts'
 
 const help = `npm run bench:fill -- [options]
 
@@ -38,6 +52,19 @@ const begun = performance.now()
 const progress = (text: string) =>
   process.stderr.write(`${String(Math.round((performance.now() - begun) / 1_000)).padStart(5)} s  ${text}\n`)
 
+const result = {
+  at: new Date().toISOString(),
+  node: process.version,
+  cpus: cpus().length,
+  cpu: cpus()[0]?.model,
+  calls: Number(values.calls),
+  timings: [] as Timing[],
+  exports: [] as Export[],
+  commands: [] as (Awaited<ReturnType<typeof runCommand>> & { rows: number; name: string })[],
+  starts: [] as { rows: number; ready_ms: number; filled_s: number; settled_s: number; idle_mb: number }[],
+  sizes: [] as Size[],
+  builds: [] as Build[],
+}
 const { folder, remove } = newFolder()
 let database: Database | undefined
 let server: Server | undefined
@@ -45,10 +72,32 @@ try {
   database = await openDatabase(folder, false)
   const copier = await templates(database)
   for (const rows of values.rows.split(',').map(Number)) {
+    const since = performance.now()
     await filled(database, copier, rows)
-    const verified = await runCommand(['verify'], database.url)
-    console.log(verified)
+    const filled_s = Math.round((performance.now() - since) / 1_000)
+    server = await startServer(database.url)
+    const settled_s = await settled(database.sql)
+    await server.close()
+    await database.sql`vacuum analyze`
+    // From here on as in production: durable, and with what a restart leaves in memory.
+    await database.close()
+    database = await openDatabase(folder, true)
+    const migrated = await runCommand(['migrate'], database.url)
+    result.commands.push({ rows, name: 'migrate, nothing to do', ...migrated })
+    server = await startServer(database.url)
+    result.starts.push({ rows, ready_ms: server.ready_ms, filled_s, settled_s, idle_mb: heldBy(server.pid) })
+    await measured(database.sql, server, rows)
+    await server.close()
+    server = undefined
+    if (!values['no-verify']) {
+      progress('verifying')
+      result.commands.push({ rows, name: 'verify', ...(await runCommand(['verify'], database.url)) })
+    }
+    result.builds.push(...(await timeIndexes(database.sql, rows)))
+    await database.close()
+    database = await openDatabase(folder, false)
   }
+  report()
 } finally {
   await server?.close()
   await database?.close()
@@ -99,4 +148,58 @@ async function filled(database: Database, copier: Copier, rows: number): Promise
     if (done - told >= rows / 20) progress(`${done} orders and transactions`)
     if (done - told >= rows / 20) told = done
   })
+}
+
+/** Until the worker has settled every finished day, and told every transaction. Returns the seconds it took. */
+async function settled(sql: Sql): Promise<number> {
+  const since = performance.now()
+  for (let told = -1; ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    const [row] = await sql<[{ due: boolean; untold: number }]>`
+      select count(*) = 0 or bool_or(settled_until < date_trunc('day', now(), 'UTC') - interval '1 day') as due,
+        (select count(*)::int from checkout.settlement_items where settlement_sequence is null) as untold
+      from checkout.settlement_accounts`
+    if (!row.due && row.untold === 0) return Math.round((performance.now() - since) / 1_000)
+    if (Math.abs(told - row.untold) > 50_000) {
+      told = row.untold
+      progress(`settling: ${told} items to tell`)
+    }
+  }
+}
+
+/** Lists, reads, exports and sizes. */
+async function measured(sql: Sql, server: Server, rows: number): Promise<void> {
+  progress('measuring lists')
+  const { account_id } = server.target
+  const queries = (await queriesOf(sql, account_id)).filter(({ name }) => name.includes(values.only))
+  result.timings.push(...(await timeQueries(sql, server, queries, rows, Number(values.calls))))
+  if (values.only) return
+  progress('exporting')
+  const path = `/v1/accounts/${account_id}/shopping/orders`
+  result.exports.push(await timeExport(server, { name: 'orders, CSV', path, accept: 'text/csv', rows }))
+  result.exports.push(await timeExport(server, { name: 'orders, NDJSON', path, accept: 'application/x-ndjson', rows }))
+  result.sizes.push(...(await sizesOf(sql, rows)))
+}
+
+/** Prints the table, and writes everything. */
+function report(): void {
+  const sizes = [...new Set(result.timings.map(({ rows }) => rows))]
+  const names = [...new Set(result.timings.map(({ name }) => name))]
+  const table = names.map((name) => {
+    const timings = sizes.map((rows) => result.timings.find((timing) => timing.name === name && timing.rows === rows)!)
+    const columns = timings.flatMap(({ rows, p50_ms, p95_ms, database_ms, pages }) => [
+      [`p50 ${rows}`, p50_ms],
+      [`p95 ${rows}`, p95_ms],
+      [`db ${rows}`, database_ms],
+      [`pages ${rows}`, pages],
+    ])
+    const ratio = timings.length > 1 ? { ratio: round(timings.at(-1)!.p95_ms / timings[0]!.p95_ms) } : {}
+    return { name, found: timings.map(({ found }) => found).join(' '), ...Object.fromEntries(columns), ...ratio }
+  })
+  console.table(table)
+  console.table(result.exports)
+  console.table(result.commands)
+  console.table(result.starts)
+  mkdirSync('bench/results', { recursive: true })
+  writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
 }

@@ -11,7 +11,11 @@ import type { Template } from './templates.ts'
 /** Every table that a walk leaves rows in, and the column by which they are found. Events come before what keeps their last hash. */
 const tables: { name: string; key: string; hash?: 'chain' | string; order?: string; kept_days?: number; fresh?: string }[] = [
   { name: 'orders.draft_events', key: 'draft_id', hash: 'chain', order: 'version' },
-  { name: 'orders.drafts', key: 'id', hash: 'select e.hash from orders.draft_events e where e.draft_id = x.id and e.version = x.version' },
+  {
+    name: 'orders.drafts',
+    key: 'id',
+    hash: 'select e.hash from orders.draft_events e where e.draft_id = x.id and e.version = x.version',
+  },
   { name: 'orders.order_events', key: 'order_uuid', hash: 'chain', order: 'version' },
   {
     name: 'orders.orders',
@@ -46,7 +50,8 @@ const tables: { name: string; key: string; hash?: 'chain' | string; order?: stri
 /** Emptied before a filling, beside those. */
 const emptied = ['checkout.settlements', 'checkout.settlement_items', 'checkout.settlement_accounts', 'notifications.feeds']
 /** Rows of these belong to no walk. */
-const apart = /^(accounts|fill|floor)\.|^checkout\.(profiles|account_conf|settle|report)|^orders\.serials|feeds|endpoints|subscriptions|scripts/
+const apart =
+  /^(accounts|fill|floor)\.|^checkout\.(profiles|account_conf|settle|report)|^orders\.serials|feeds|endpoints|subscriptions|scripts/
 
 const hashed: Record<string, string> = {
   'checkout.transaction_events': `jsonb_build_array(x.sequence, x.event, x.transaction_status, x.success, x.amount, x.request_id,
@@ -69,9 +74,16 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
     create unlogged table fill.batch (n bigint, template int, shift interval, at timestamptz, position bigint, new text[])`)
   const loaded: Loaded[] = []
   for (const [number, walk] of walks.entries()) {
-    const old = { ...walk.old, ...(await laterIds(sql, account_id, walk.old.transaction!)), second: walk.second, tomorrow: tomorrow(walk.second) }
+    const old = {
+      ...walk.old,
+      ...(await laterIds(sql, account_id, walk.old.transaction!)),
+      second: walk.second,
+      tomorrow: tomorrow(walk.second),
+    }
     await sql`insert into fill.templates values (${number}, ${json(sql, old)})`
-    const ids = Object.entries(old).flatMap(([name, id]) => (/^(draft|order_uuid|session|transaction|token|token_id)$/.test(name) ? [id] : []))
+    const ids = Object.entries(old).flatMap(([name, id]) =>
+      /^(draft|order_uuid|session|transaction|token|token_id)$/.test(name) ? [id] : [],
+    )
     await sql`insert into fill.ids select ${number}, unnest(${ids}::text[])`
     loaded.push({ ...walk, old, number, told: 0 })
   }
@@ -95,7 +107,7 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
   )
   for (const { template, count } of told) loaded[template]!.told = count
   const insert = new Map<string, string>()
-  for (const table of tables) insert.set(table.name, await copyStatement(sql, table, swaps))
+  for (const table of tables) insert.set(table.name, await copyStatement(sql, table))
   return { account_id, insert, swaps, templates: loaded }
 }
 
@@ -127,12 +139,13 @@ async function assertNothingLeft(sql: Sql, account_id: string): Promise<void> {
     const [row] = await sql.unsafe<{ count: number }[]>(
       `select count(*)::int as count from ${name} where account_id = '${account_id}' ${copied}`,
     )
-    if (row!.count > 0) throw new Error(`${row!.count} rows of ${name} belong to no template. Add the table, or its key, to bench/fill/copy.ts.`)
+    if (row!.count > 0)
+      throw new Error(`${row!.count} rows of ${name} belong to no template. Add the table, or its key, to bench/fill/copy.ts.`)
   }
 }
 
 /** `insert … select` of one table's rows for all of `fill.batch`: ids and times exchanged, hashes computed anew. */
-async function copyStatement(sql: Sql, table: (typeof tables)[number], swaps: string[]): Promise<string> {
+async function copyStatement(sql: Sql, table: (typeof tables)[number]): Promise<string> {
   const [schema, name] = table.name.split('.')
   const columns = await sql<{ column: string; type: string }[]>`
     select column_name as column, udt_name as type from information_schema.columns
@@ -143,12 +156,13 @@ async function copyStatement(sql: Sql, table: (typeof tables)[number], swaps: st
     else if (column === 'position') expressions.push('b.position + t.position as position')
     else if (type === 'timestamptz') expressions.push(`t."${column}" + b.shift as "${column}"`)
     else if (['text', 'uuid', 'jsonb', '_text'].includes(type)) {
-      expressions.push(`${await swapped(sql, table.name, column, swaps)}::${type === '_text' ? 'text[]' : type} as "${column}"`)
+      expressions.push(`${await swapped(sql, table.name, column)}::${type === '_text' ? 'text[]' : type} as "${column}"`)
     } else expressions.push(`t."${column}"`)
   }
   const names = columns.map(({ column }) => `"${column}"`)
   const chained = `fill.chain(convert_to((${hashed[table.name] ?? 'x.body'})::text, 'UTF8')) over (partition by x.n order by x.${table.order})`
-  const hash = table.hash === 'chain' ? chained : table.hash && `(${table.hash.replace('where', 'where e.account_id = x.account_id and')})`
+  const hash =
+    table.hash === 'chain' ? chained : table.hash && `(${table.hash.replace('where', 'where e.account_id = x.account_id and')})`
   const selected = names.map((column) => (column === '"hash"' && hash ? hash : `x.${column}`))
   const recent = table.kept_days ? `where b.at > now() - interval '${table.kept_days} days'` : ''
   return `insert into ${table.name} (${names.join(', ')}) select ${selected.join(', ')} from (
@@ -157,7 +171,7 @@ async function copyStatement(sql: Sql, table: (typeof tables)[number], swaps: st
 }
 
 /** The column with those swaps that occur in it. */
-async function swapped(sql: Sql, table: string, column: string, swaps: string[]): Promise<string> {
+async function swapped(sql: Sql, table: string, column: string): Promise<string> {
   const found = await sql.unsafe<{ index: number }[]>(`
     select distinct s.index::int as index from ${templateTable(table)} t join fill.olds o on o.template = t.template
     cross join lateral unnest(o.old) with ordinality s (old, index)
@@ -186,7 +200,13 @@ export async function fill(sql: Sql, copier: Copier, rows: number, progress: (do
       const n = done + index
       const template = copier.templates[chosen(n)]!
       const at = Math.floor((start + ((end - start) * n) / rows) / 1_000) * 1_000
-      const row = { n, template: template.number, position, at: new Date(at), new: newTexts(copier, template, n, rows, new Date(at)) }
+      const row = {
+        n,
+        template: template.number,
+        position,
+        at: new Date(at),
+        new: newTexts(copier, template, n, rows, new Date(at)),
+      }
       position += template.told
       return { ...row, shift: `${(at - Date.parse(`${template.second}Z`)) / 1_000} seconds` }
     })

@@ -27,7 +27,9 @@ export async function openDatabase(folder: string, durable: boolean): Promise<Da
   let embedded = await openEmbeddedPostgres(folder, { durable })
   const statistics = async (database: EmbeddedPostgres) => {
     const admin = connect(database.url, { max: 1 })
-    const [{ shared_preload_libraries: loaded }] = await admin<[{ shared_preload_libraries: string }]>`show shared_preload_libraries`
+    const [{ shared_preload_libraries: loaded }] = await admin<
+      [{ shared_preload_libraries: string }]
+    >`show shared_preload_libraries`
     if (loaded !== 'pg_stat_statements') await admin`alter system set shared_preload_libraries = 'pg_stat_statements'`
     await admin.end()
     return loaded === 'pg_stat_statements'
@@ -93,7 +95,10 @@ export async function startReceiver() {
 }
 
 /** Runs a command of Kvitt to its end: how long it took and the most memory it held. Throws when it fails. */
-export async function runCommand(args: string[], database_url: string): Promise<{ seconds: number; peak_mb: number; said: string }> {
+export async function runCommand(
+  args: string[],
+  database_url: string,
+): Promise<{ seconds: number; peak_mb: number; said: string }> {
   const begun = performance.now()
   const child = spawn(process.execPath, ['bin/kvitt.mjs', ...args], {
     env: { ...process.env, DATABASE_URL: database_url },

@@ -50,7 +50,8 @@ async function makeWalk(
   const call = async <T>(method: string, path: string, body?: unknown, refused = false): Promise<T> => {
     const request: Request = { method, path, token: target.token, ...(body ? { body: JSON.stringify(body) } : {}) }
     const answer = await connection.send(request)
-    if (answer.status >= 300 && !refused) throw new Error(`${method} ${path} answered ${answer.status}: ${answer.body.slice(0, 300)}`)
+    if (answer.status >= 300 && !refused)
+      throw new Error(`${method} ${path} answered ${answer.status}: ${answer.body.slice(0, 300)}`)
     return (answer.body ? JSON.parse(answer.body) : undefined) as T
   }
   const names = namesOf(number)
@@ -142,7 +143,15 @@ function sessionBody(order_id: string, names: Names, kind: Kind, callback_url: s
       store: { id: store, terminal_id: terminal },
       billing_address: { ...address, email, phone_number: phone },
       items: [
-        { id: '175938', line_id: '1', description: 'Stablestol for utendørsbruk', quantity: 2, amount, vat_amount: 7960, vat: 25 },
+        {
+          id: '175938',
+          line_id: '1',
+          description: 'Stablestol for utendørsbruk',
+          quantity: 2,
+          amount,
+          vat_amount: 7960,
+          vat: 25,
+        },
       ],
     },
     customer: { customer_id: customer, email, phone_number: phone },
