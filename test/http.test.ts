@@ -29,6 +29,9 @@ before(() => {
   app.get('/v1/fault', { config: { access: 'public' } }, async () => {
     throw new Error('secret detail')
   })
+  app.get('/v1/database/:code', { config: { access: 'public' } }, async ({ params }) => {
+    throw Object.assign(new Error('secret detail'), { code: (params as { code: string }).code })
+  })
   app.get('/v1/own/:id', { config: { scopes: ['read:checkout'] } }, async () => ({}))
 })
 after(() => app.close())
@@ -107,6 +110,24 @@ test('error: a fault is 500 without its details, and is found by request-id', as
   assert.ok(!response.body.includes('secret'))
   assert.match(String(response.headers['request-id']), /^[0-9a-f-]{36}$/)
 })
+for (const [code, status, ours] of [
+  ['ECONNREFUSED', 503, 'unavailable'],
+  ['CONNECTION_CLOSED', 503, 'unavailable'],
+  ['57P01', 503, 'unavailable'],
+  ['53300', 503, 'unavailable'],
+  ['55P03', 503, 'unavailable'],
+  ['40001', 409, 'write_conflict'],
+  ['40P01', 409, 'write_conflict'],
+  ['23505', 500, 'internal_error'],
+] as const) {
+  test(`error: what PostgreSQL calls ${code} is ${status} ${ours}`, async () => {
+    const response = await app.inject(`/v1/database/${code}`)
+    assert.equal(response.statusCode, status)
+    assert.equal(response.json().error.errors[0].code, ours)
+    assert.equal(response.headers['retry-after'], status === 500 ? undefined : '1')
+    assert.ok(!response.body.includes('secret'))
+  })
+}
 test('error: an unknown endpoint is 404 in the envelope', async () => {
   const response = await app.inject('/v1/nothing')
   assert.equal(response.statusCode, 404)

@@ -52,6 +52,7 @@ export async function startShop(options: { scopes?: readonly string[]; work?: bo
     server,
     time,
     account_id: account.account_id,
+    token: account.token,
     call,
     /** The customer's side: no credential. */
     view: (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>

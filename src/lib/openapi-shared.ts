@@ -37,7 +37,7 @@ export const describeRoute: SwaggerTransform = ({ schema = {}, url, route }) => 
     ...(keyed ? { headers: merged(headers, Keyed) } : {}),
     ...(config.scopes && route.method !== 'GET' && route.method !== 'HEAD' ? { querystring: merged(querystring, DryRun) } : {}),
     response: {
-      ...responses({}, ...(schema.body ? [413] : []), ...(keyed ? [400, 409, 422] : []), 500, 503),
+      ...responses({}, 400, ...(schema.body ? [413] : []), ...(keyed ? [409, 422] : []), 500, 503),
       ...response,
     },
     ...(config.scopes ? { security: [{ token: [] }, ...(config.api_key ? [{ api_key: [] }] : [])] } : {}),

@@ -73,7 +73,12 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
     '/v1/sessions/:sid/redirect/:operation_id',
     {
       config: open,
-      schema: { operationId: 'sessions_session_id_redirect_get', tags, summary: 'The customer comes back from the provider' },
+      schema: {
+        operationId: 'sessions_session_id_redirect_get',
+        tags,
+        summary: 'The customer comes back from the provider',
+        response: responses({ 302: Type.Null() }, 404),
+      },
     },
     async ({ params, headers }, reply) => {
       const paid = await readPayment(parts, params.sid, params.operation_id)

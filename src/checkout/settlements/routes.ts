@@ -92,7 +92,7 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
         tags,
         summary: 'The attachment itself; the signature is the credential',
         querystring: Type.Object({ expires: Type.String({ maxLength: 20 }), signature: Type.String({ maxLength: 100 }) }),
-        response: responses({ 200: Type.String({ description: 'CSV or PDF.' }) }, 400, 403, 404),
+        response: responses({ 200: Type.String({ description: 'CSV or PDF.' }) }, 400, 403),
       },
     },
     async ({ params: { aid, ...named }, query }, reply) => {
