@@ -54,6 +54,15 @@ test('session create: headers are shown on request only, in lower case', async (
   }
 })
 
+/** A session that nothing but one product may pay. */
+function only(provider: string, method: string, order: object = {}) {
+  return {
+    ...withOrder(order),
+    profile_id: 'vipps',
+    configuration: { vipps: { enabled: false }, [provider]: { [method]: { enabled: true } } },
+  }
+}
+
 // body of POST /v1/sessions-profile -> path and a part of the message of the 400
 const refused: [name: string, body: unknown, path: string, message: RegExp][] = [
   ['unknown profile', { ...walk, profile_id: 'nope' }, '/profile_id', /no profile nope/],
@@ -72,6 +81,10 @@ const refused: [name: string, body: unknown, path: string, message: RegExp][] = 
   ['expires_at', { ...walk, expires_at: 'soon' }, '/expires_at', /ISO 8601/],
   ['expires_at far ahead', { ...walk, expires_at: '2099-01-01T00:00:00Z' }, '/expires_at', /at most/],
   ['amount 0 without dintero.zero', { ...withOrder({ amount: 0 }), profile_id: 'vipps' }, '/order/amount', /dintero.zero/],
+  ['only a terminal, in a shop without one', only('seitatech', 'in_person'), '/order/store', /store with id and terminal_id/],
+  ['only an invoice, for too little', only('instabank', 'invoice', { amount: 50_000 }), '/order/amount', /above 50000/],
+  ['only an invoice, without lines', only('collector', 'invoice', { items: [] }), '/order/items', /each with a line_id/],
+  ['only a zero product, for an amount', only('dintero', 'zero'), '/order/amount', /dintero.zero needs an amount of 0/],
   [
     'gift cards beside Vipps',
     { ...walk, configuration: { dintero: { wallets: { enabled: true } } } },

@@ -189,6 +189,19 @@ export function payability(type: string, order: PayableOrder, product: PaymentPr
   return 'payable'
 }
 
+/** What this order lacks to be paid with a product that takes its currency: where, and in words. Call it when payability said no. */
+export function lacking(type: string, order: PayableOrder): { path: string; message: string } {
+  if (order.amount === 0) return { path: '/order/amount', message: 'an amount of 0 needs dintero.zero' }
+  if (type === 'dintero.zero') return { path: '/order/amount', message: `${type} needs an amount of 0` }
+  if (type === 'seitatech.in_person') {
+    return { path: '/order/store', message: `${type} needs a store with id and terminal_id` }
+  }
+  if (type === 'instabank.invoice' && order.amount <= instabank_invoice_above) {
+    return { path: '/order/amount', message: `${type} needs an amount above ${instabank_invoice_above}` }
+  }
+  return { path: '/order/items', message: `${type} needs items, each with a line_id of its own` }
+}
+
 /** Instabank and Collector bill by line: there must be lines, each with a `line_id` of its own (checkout-api §3.2.2). */
 function hasUniqueLines({ items = [] }: PayableOrder): boolean {
   const ids = new Set(items.map(({ line_id }) => line_id))

@@ -4,7 +4,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import { Currency, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
-import { payableProducts, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
+import { enabledProducts, lacking, payableProducts, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
 import { amountRefusal, Order, ShippingOption, type StoredOption, storedOption, storedOrder } from './order.ts'
 import type { Express, SessionData } from './session.ts'
@@ -186,10 +186,10 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   const payable = payableProducts(configuration, order, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.
   if (payable.length === 0 && !request.express) {
-    const why =
-      order.amount === 0 ? 'An amount of 0 needs dintero.zero.' : 'Some need items with a line_id each, or a larger amount.'
-    const message = `None of the enabled payment products can pay this order. ${why}`
-    return { refusal: { code: 'no_payment_product', path: '/order/amount', message } }
+    const lacks = enabledProducts(configuration).map((type) => lacking(type, order))
+    const why = [...new Set(lacks.map(({ message }) => message))].join('; ')
+    const message = `None of the enabled payment products can pay this order: ${why}.`
+    return { refusal: { code: 'no_payment_product', path: lacks[0]!.path, message } }
   }
   const { checkboxes, express, customer } = request
   const merchant = { ...basis.merchant, ...profile?.merchant, ...request.merchant }
