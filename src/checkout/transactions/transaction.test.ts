@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { now, operationRow, transactionRow } from '../../../test/rows.ts'
 import type { OperationOutcome } from '../../gateways/gateway.ts'
 import type { OperationKind, OperationRequest, OperationRow } from '../operations-log/operation.ts'
 import { reserve, settle } from './settlement.ts'
@@ -16,77 +17,18 @@ import {
   type TransactionStatus,
 } from './transaction.ts'
 
-const now = new Date('2026-11-23T10:00:00.000Z')
 let counter = 0
 const uuid = () => `00000000-0000-4000-8000-${String(++counter).padStart(12, '0')}`
 
-function row(changes: Partial<TransactionRow> = {}): TransactionRow {
-  const amount = changes.amount ?? 100
-  return {
-    account_id: 'T12345678',
-    id: 'T12345678.t',
-    session_id: 'T12345678.s',
-    version: 1,
-    event_count: 2,
-    hash: new Uint8Array(),
-    status: 'AUTHORIZED',
-    settlement_status: 'NOT_SETTLED',
-    gateway: 'fake',
-    gateway_reference: null,
-    payment_product_type: 'dintero_psp.creditcard',
-    payment_operation: 'unscheduled_purchase',
-    currency: 'NOK',
-    amount,
-    authorized: amount,
-    captured: 0,
-    refunded: 0,
-    voided: 0,
-    pending_capture: 0,
-    pending_refund: 0,
-    pending_void: 0,
-    merchant_reference: 'R',
-    merchant_reference_2: null,
-    customer_id: null,
-    store_id: null,
-    terminal_id: null,
-    payout_destination_id: null,
-    channel: 'ecommerce',
-    card_brand: null,
-    token_id: null,
-    auto_capture_at: null,
-    auto_capture_until: null,
-    final_authorization: true,
-    search_terms: [],
-    data: {},
-    authorized_at: now,
-    captured_at: null,
-    refunded_at: null,
-    created_at: now,
-    updated_at: now,
-    ...changes,
-  }
-}
+const row = transactionRow
 
 function operation(kind: OperationKind, reservation: Reservation, request: OperationRequest = {}): OperationRow {
-  return {
-    account_id: 'T12345678',
+  return operationRow({
     id: uuid(),
     kind,
-    session_id: 'T12345678.s',
-    transaction_id: 'T12345678.t',
-    gateway: 'fake',
-    payment_product_type: 'dintero_psp.creditcard',
     amount: reservation.amount,
-    currency: 'NOK',
-    state: 'pending',
-    attempts: 1,
-    next_attempt_at: now,
     request: { ...request, void_amount: reservation.void_amount },
-    outcome: null,
-    created_at: now,
-    created_by: null,
-    updated_at: now,
-  }
+  })
 }
 
 const succeeded: OperationOutcome = { outcome: 'succeeded', gateway_reference: 'r' }
