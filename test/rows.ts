@@ -1,7 +1,18 @@
-/** Rows of the checkout as the cores see them, for the tables of cases beside the cores. What a case is about, it says itself. */
+/** Rows of the checkout, and orders, as the cores see them, for the tables of cases beside the cores. What a case is about, it says itself. */
 import type { OperationRow } from '../src/checkout/operations-log/operation.ts'
 import type { SessionRow } from '../src/checkout/sessions/session.ts'
 import type { TransactionRow } from '../src/checkout/transactions/transaction.ts'
+import type { Item } from '../src/orders/items/item.ts'
+import {
+  type EventBase,
+  foldOrder,
+  type Order,
+  type OrderChange,
+  type PaymentRecord,
+  type RecordType,
+} from '../src/orders/orders/order.ts'
+
+type OrderCreated = Extract<OrderChange, { type: 'created' }>
 
 /** The present of those cases. */
 export const now = new Date('2026-11-23T10:00:00.000Z')
@@ -116,4 +127,41 @@ export function sessionRow(changes: Partial<SessionRow> = {}): SessionRow {
     cancelled_by: null,
     ...changes,
   }
+}
+
+/** A line of an order, without tax. */
+export function orderLine(line_id: number, gross_amount: number, more: Partial<Item> = {}): Item {
+  return { line_id, gross_amount, net_amount: gross_amount, tax_lines: [], ...more }
+}
+
+/** What every event of an order has. */
+export const eventBase = (version: number): EventBase => ({
+  id: `e${version}`,
+  version,
+  created_at: `2026-01-01T00:00:0${version}.000Z`,
+  created_by: `c${version}`,
+})
+
+/** Order `O` in NOK, with these lines and everything that happened to it since. */
+export function orderOf(items: Item[], changes: OrderChange[] = [], made: Partial<OrderCreated> = {}): Order {
+  const created = { order_uuid: 'u', order_id: 'O', currency: 'NOK', options: {}, content: {}, items, ...made }
+  const all: OrderChange[] = [{ ...created, type: 'created' }, ...changes]
+  return foldOrder(all.map((change, index) => ({ ...eventBase(index + 1), ...change })))!
+}
+
+/** A successful record of these amounts, by line. */
+export function recorded(
+  type: RecordType,
+  amounts: Record<number, number>,
+  more: Partial<PaymentRecord> = {},
+): OrderChange & { record: PaymentRecord } {
+  const items = Object.entries(amounts).map(([line_id, amount]) => ({ line_id: Number(line_id), amount }))
+  const amount = items.reduce((sum, item) => sum + item.amount, 0)
+  const base = { id: 'r', created_at: '2026-01-01T00:00:00.000Z', created_by: 'c' }
+  return { type, record: { ...base, items, amount, success: true, ...more } }
+}
+
+/** What differs between two rows. */
+export function changesOf<T extends object>(from: T, to: T): Partial<T> {
+  return Object.fromEntries(Object.entries(to).filter(([name, value]) => from[name as keyof T] !== value)) as Partial<T>
 }

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { before, chance, later, now, operationRow, transactionRow } from '../../../test/rows.ts'
+import { before, chance, changesOf, later, now, operationRow, transactionRow } from '../../../test/rows.ts'
 import type { OperationOutcome } from '../../gateways/gateway.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
-import { auto_capture_ms, reserve, settle } from './settlement.ts'
+import { reserve, settle } from './settlement.ts'
 import type { TransactionRow } from './transaction.ts'
 
 const succeeded: OperationOutcome = { outcome: 'succeeded', gateway_reference: 'r' }
 const failed: OperationOutcome = { outcome: 'failed', error: { message: 'no', code: 'c' } }
 const unknown: OperationOutcome = { outcome: 'unknown' }
 const pending: OperationOutcome = { outcome: 'pending' }
-
-/** What differs between two rows. */
-function changes<T extends object>(from: T, to: T): Partial<T> {
-  return Object.fromEntries(Object.entries(to).filter(([name, value]) => from[name as keyof T] !== value)) as Partial<T>
-}
 
 /** The columns of an event that every event of one operation has in common, for the operation `op` at its first attempt. */
 const first = { request_id: 'op', correlation_request_id: null, operation_id: 'op' }
@@ -340,181 +335,17 @@ const cases: Case[] = [
     ],
     done,
   ],
-  [
-    'a changed amount moves the authorization with it',
-    { data: { event_reference: 'kept' } },
-    { kind: 'update_authorization', request: { update: 'amount', new_amount: 70, new_items: [{ line_id: '1', amount: 70 }] } },
-    succeeded,
-    {
-      amount: 70,
-      authorized: 70,
-      data: { event_reference: 'kept', items: [{ line_id: '1', amount: 70 }] },
-      event_count: 3,
-      updated_at: now,
-    },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 70 },
-        data: { update: 'amount' },
-      },
-    ],
-    done,
-  ],
-  [
-    'a lower amount of a part-captured payment may be captured whole',
-    { captured: 60, status: 'PARTIALLY_CAPTURED' },
-    { kind: 'update_authorization', request: { update: 'amount', new_amount: 60 } },
-    succeeded,
-    { amount: 60, authorized: 60, status: 'CAPTURED', event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'CAPTURED', success: true, amount: 60 },
-        data: { update: 'amount' },
-      },
-    ],
-    done,
-  ],
-  [
-    'an authorization becomes final',
-    { final_authorization: false },
-    { kind: 'update_authorization', request: { update: 'pre_authorization', final_authorization: true } },
-    succeeded,
-    { final_authorization: true, event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 100 },
-        data: { update: 'pre_authorization' },
-      },
-    ],
-    done,
-  ],
-  [
-    'an authorization is extended, and is as final as it was',
-    { final_authorization: false },
-    { kind: 'update_authorization', request: { update: 'extend' } },
-    succeeded,
-    { event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 100 },
-        data: { update: 'extend' },
-      },
-    ],
-    done,
-  ],
-  [
-    'a change that is refused changes nothing',
-    { final_authorization: false },
-    { kind: 'update_authorization', request: { new_amount: 70, final_authorization: true, new_items: [] } },
-    { outcome: 'failed', error: { message: '' } },
-    { event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: false, amount: 100 },
-        data: { error: { message: 'The provider refused the update_authorization.' } },
-      },
-    ],
-    { ...refused, outcome: { error: { message: '' } } },
-  ],
-  [
-    'a change without an answer is not announced, so that its event has the id of the operation',
-    {},
-    { kind: 'update_authorization', request: { update: 'amount', new_amount: 70 } },
-    unknown,
-    {},
-    [],
-    { state: 'unknown', next_attempt_at: later(1_000), updated_at: now },
-  ],
-  [
-    'a late change',
-    {},
-    { kind: 'update_authorization', state: 'unknown', request: { update: 'extend' } },
-    succeeded,
-    { event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 100 },
-        data: { update: 'extend' },
-      },
-    ],
-    done,
-  ],
 ]
 for (const [title, state, intent, outcome, changed, events, operation_changed] of cases) {
   test(`settle: ${title}`, () => {
     const operation = operationRow(intent)
     const row = transactionRow(state)
     const change = settle(reserve(row, operation), operation, outcome, chance())
-    assert.deepEqual(changes(row, change.next), changed)
+    assert.deepEqual(changesOf(row, change.next), changed)
     assert.deepEqual(
       change.events,
       events.map((event) => ({ ...event, ...common })),
     )
-    assert.deepEqual(changes(operation, change.operation), operation_changed)
+    assert.deepEqual(changesOf(operation, change.operation), operation_changed)
   })
 }
-
-// kind | request | what is reserved
-const reservations: [Partial<OperationRow>, Partial<TransactionRow>][] = [
-  [{}, { pending_capture: 40, auto_capture_at: null }],
-  [{ request: { void_amount: 60 } }, { pending_capture: 40, pending_void: 60, auto_capture_at: null }],
-  [{ request: { automatic: true } }, { pending_capture: 40, auto_capture_at: before }],
-  [
-    { kind: 'void', amount: 0, request: { void_amount: 100 } },
-    { pending_void: 100, auto_capture_at: null },
-  ],
-  [{ kind: 'update_authorization' }, {}],
-  [{ kind: 'refund', amount: 0 }, {}],
-]
-for (const [intent, changed] of reservations) {
-  test(`reserve: ${JSON.stringify(intent)}`, () => {
-    const row = transactionRow({ auto_capture_at: now })
-    const operation = operationRow({ ...intent, updated_at: now })
-    assert.deepEqual(changes(row, reserve(row, operation)), { updated_at: now, ...changed })
-  })
-}
-test('reserve: of a transaction that can not give it, nothing', () => {
-  assert.throws(() => reserve(transactionRow(), operationRow({ amount: 101 })), /captured and voided more than authorized/)
-  assert.throws(() => reserve(transactionRow(), operationRow({ kind: 'refund' })), /refunded more than captured/)
-})
-test('settle: money that is not there is a fault, never a number', () => {
-  const reserved = transactionRow({ pending_refund: 40, captured: 30 })
-  assert.throws(() => settle(reserved, operationRow({ kind: 'refund' }), succeeded, chance()), /refunded more than captured/)
-  const update = operationRow({ kind: 'update_authorization', request: { new_amount: 70 } })
-  assert.throws(() => settle(transactionRow({ captured: 80 }), update, succeeded, chance()), /captured and voided more than/)
-})
-
-// tried for so long | tried again after
-const tries: [tried_ms: number, wait_ms: number | null][] = [
-  [0, 10_000],
-  [10_000, 10_000],
-  [10_001, 10_001],
-  [3_600_000, 3_600_000],
-  [3_600_001, 3_600_000],
-  [auto_capture_ms - 3_600_000, 3_600_000],
-  [auto_capture_ms - 3_599_999, null],
-]
-for (const [tried_ms, wait_ms] of tries) {
-  test(`automatic capture: refused after ${tried_ms} ms, tried again after ${wait_ms} ms`, () => {
-    const row = transactionRow({ auto_capture_until: later(auto_capture_ms - tried_ms) })
-    const operation = operationRow({ request: { automatic: true } })
-    const { next } = settle(reserve(row, operation), operation, failed, chance())
-    assert.deepEqual(next.auto_capture_at, wait_ms === null ? null : later(wait_ms))
-  })
-}
-test('automatic capture: 48 hours at most, done when it succeeded, and not touched by a capture by hand', () => {
-  assert.equal(auto_capture_ms, 172_800_000)
-  const row = transactionRow({ auto_capture_at: before, auto_capture_until: later(auto_capture_ms) })
-  const automatic = operationRow({ request: { automatic: true } })
-  assert.equal(settle(reserve(row, automatic), automatic, succeeded, chance()).next.auto_capture_at, null)
-  assert.equal(settle(reserve(transactionRow(), automatic), automatic, failed, chance()).next.auto_capture_at, null)
-  const refund = operationRow({ kind: 'refund' })
-  const captured = { ...row, captured: 100, pending_refund: 40 }
-  assert.equal(settle(captured, refund, failed, chance()).next.auto_capture_at, before)
-})

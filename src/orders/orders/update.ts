@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
+import { sameJson } from '../../lib/object.ts'
 import { LineIdIn } from '../../lib/schema.ts'
 import { contentMembers, contentOf } from '../drafts/draft.ts'
 import { DiscountLine, exchangeRate, type Item, parseLineId } from '../items/item.ts'
@@ -64,7 +65,7 @@ export function decideUpdate(order: Order, body: OrderUpdateIn): { change?: Orde
   const refusals: Refusal[] = []
   const content: Content = {}
   for (const [member, value] of Object.entries(contentOf(body))) {
-    if (member === 'options' || same(value, order.content[member])) continue
+    if (member === 'options' || sameJson(value, order.content[member])) continue
     if (member === 'order_id') {
       if (value !== order.order_id) refusals.push(notEditable('/order_id', 'The order_id of an order stays.'))
     } else if (order.status === 'closed' && !logistics.includes(member)) {
@@ -96,7 +97,7 @@ function updatedItems(order: Order, incoming: readonly Record<string, unknown>[]
       refusals.push({ code: 'unknown_line_id', path: `${path}/line_id`, message: `The order has no line ${line_id}.`, allowed })
       continue
     }
-    const different = Object.entries(members).filter(([member, value]) => !same(value, item[member]))
+    const different = Object.entries(members).filter(([member, value]) => !sameJson(value, item[member]))
     for (const [member, value] of different) {
       const stays = member === 'discount_lines' && discounts(value) === discounts(item.discount_lines)
       if (fixed.includes(member) || (member === 'discount_lines' && !stays)) {
@@ -116,14 +117,4 @@ function discounts(lines: unknown): number {
 
 function notEditable(path: string, message: string): Refusal {
   return { code: 'member_not_editable', path, message }
-}
-
-/** True when two JSON values say the same; the sequence of members does not matter. */
-export function same(one: unknown, other: unknown): boolean {
-  if (one === other) return true
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false
-  if (Array.isArray(one) !== Array.isArray(other)) return false
-  const names = Object.keys(one)
-  if (names.length !== Object.keys(other).length) return false
-  return names.every((name) => same((one as Content)[name], (other as Content)[name]))
 }
