@@ -35,7 +35,10 @@ const cases: Case[] = [
   [
     'a changed amount moves the authorization with it',
     { data: { event_reference: 'kept' } },
-    { kind: 'update_authorization', request: { update: 'amount', new_amount: 70, new_items: [{ line_id: '1', amount: 70 }] } },
+    {
+      kind: 'update_authorization',
+      request: { update: 'amount', new_amount: 70, void_amount: 30, new_items: [{ line_id: '1', amount: 70 }] },
+    },
     succeeded,
     {
       amount: 70,
@@ -56,7 +59,7 @@ const cases: Case[] = [
   [
     'a lower amount of a part-captured payment may be captured whole',
     { captured: 60, status: 'PARTIALLY_CAPTURED' },
-    { kind: 'update_authorization', request: { update: 'amount', new_amount: 60 } },
+    { kind: 'update_authorization', request: { update: 'amount', new_amount: 60, void_amount: 40 } },
     succeeded,
     { amount: 60, authorized: 60, status: 'CAPTURED', event_count: 3, updated_at: now },
     [
@@ -84,6 +87,21 @@ const cases: Case[] = [
     done,
   ],
   [
+    'a hold is released, and what is held stays held until the provider says so',
+    { status: 'ON_HOLD', authorized: 0 },
+    { kind: 'update_authorization', request: { update: 'release_hold', new_amount: 100 } },
+    succeeded,
+    { event_count: 3, updated_at: now },
+    [
+      {
+        ...first,
+        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'ON_HOLD', success: true, amount: 100 },
+        data: { update: 'release_hold' },
+      },
+    ],
+    done,
+  ],
+  [
     'an authorization is extended, and is as final as it was',
     { final_authorization: false },
     { kind: 'update_authorization', request: { update: 'extend' } },
@@ -101,7 +119,7 @@ const cases: Case[] = [
   [
     'a change that is refused changes nothing',
     { final_authorization: false },
-    { kind: 'update_authorization', request: { new_amount: 70, final_authorization: true, new_items: [] } },
+    { kind: 'update_authorization', request: { new_amount: 70, void_amount: 30, final_authorization: true, new_items: [] } },
     { outcome: 'failed', error: { message: '' } },
     { event_count: 3, updated_at: now },
     [

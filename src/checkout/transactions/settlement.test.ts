@@ -231,7 +231,7 @@ const cases: Case[] = [
     [{ ...first, sequence: 3, event: 'VOID', transaction_status: 'AUTHORIZATION_VOIDED', success: true, amount: 0, data: {} }],
     done,
   ],
-  ...(['ON_HOLD', 'UNKNOWN'] as const).map(
+  ...(['INITIATED', 'ON_HOLD', 'UNKNOWN'] as const).map(
     (status): Case => [
       `void of a payment that is ${status}, though some is authorized`,
       { status },

@@ -168,7 +168,7 @@ export function statusOf(totals: Pick<Totals, 'authorized' | 'captured' | 'refun
 export function settlementStatusOf(events: readonly Pick<EventRow, 'event' | 'success' | 'amount' | 'data'>[]): SettlementStatus {
   let status: SettlementStatus = 'NOT_SETTLED'
   for (const { event, success, amount, data } of events) {
-    if (event === 'SETTLEMENT') status = data.settlements?.settlement_status ?? status
+    status = data.settlements?.settlement_status ?? status
     const moved = success && (amount ?? 0) > 0 && (event === 'CAPTURE' || event === 'REFUND')
     if (moved && status === 'SETTLED') status = 'PARTIALLY_SETTLED'
   }

@@ -39,15 +39,8 @@ test('order: as it is created', () => {
 test('order: begins with its creation, once', () => {
   const closed: OrderEvent = { ...eventBase(1), type: 'closed' }
   assert.throws(() => foldOrder([closed]), /the first event of an order is closed/)
-  const created = {
-    order_uuid: 'u',
-    order_id: 'O',
-    currency: 'NOK',
-    options: {},
-    content: {},
-    items: [],
-    type: 'created',
-  } as const
+  const names = { order_uuid: 'u', order_id: 'O' }
+  const created: OrderChange = { ...names, currency: 'NOK', options: {}, content: {}, items: [], type: 'created' }
   assert.throws(() => applyEvent(orderOf([]), { ...eventBase(2), ...created }), /an order is created once/)
 })
 

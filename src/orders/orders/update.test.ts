@@ -31,7 +31,7 @@ const updates: [title: string, from: typeof order, body: OrderUpdateIn, content:
   [
     'a line, named as text',
     order,
-    { items: [{ line_id: '2', status: 'packed', version: 7 }, { line_id: 1 }] },
+    { items: [{ line_id: '2', status: 'packed', version: 7 }, { line_id: 1 }] } as never,
     {},
     [{ ...line(2, 100), version: 1, status: 'packed' }],
   ],
@@ -114,7 +114,7 @@ const refused: [title: string, from: typeof order, body: OrderUpdateIn, refusals
       },
     ],
   ],
-  ['an unknown line', order, { items: [{ line_id: 9, status: 'x' }] }, [unknown(9)]],
+  ['an unknown line', order, { items: [{ line_id: 9 }] }, [unknown(9)]],
   ['no line', order, { items: [{ line_id: 'x' }] }, [unknown('x')]],
   ...fixed.map((member): [string, typeof order, OrderUpdateIn, object[]] => [
     `${member} of a line`,

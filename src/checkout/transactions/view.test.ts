@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { before, later, now, transactionRow } from '../../../test/rows.ts'
+import { limits } from '../../lib/limits.ts'
+import { dateOf, filterOf, searchTerm } from './list.ts'
+import type { EventRow, Item } from './transaction.ts'
+import { asOf, eventView, transactionView } from './view.ts'
+
+const event: EventRow = {
+  ...{ sequence: 2, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, request_id: 'r', data: {} },
+  ...{ created_at: '2026-11-23 09:00:00+00', correlation_request_id: null, created_by: null, amount: null },
+}
+const shown_event = {
+  ...{ id: '2', event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, items: [], metadata: {}, request_id: 'r' },
+  created_at: before.toISOString(),
+}
+const shown = {
+  ...{ id: 'T12345678.t', account_id: 'T12345678', session_id: 'T12345678.s', payment_product: 'dintero_psp' },
+  ...{ payment_product_type: 'dintero_psp.creditcard', payment_operation: 'unscheduled_purchase', amount: 100, currency: 'NOK' },
+  ...{
+    status: 'AUTHORIZED',
+    settlement_status: 'NOT_SETTLED',
+    merchant_reference: 'R',
+    channel: 'ecommerce',
+    items: [],
+    url: {},
+  },
+  ...{ metadata: {}, version: 2, created_at: before.toISOString(), updated_at: before.toISOString() },
+}
+
+test('transaction: shown with no more than it has', () => {
+  assert.deepEqual(transactionView({ ...transactionRow(), events: [event] }), { ...shown, events: [shown_event] })
+})
+test('transaction: shown with everything', () => {
+  const data = {
+    items: [{ line_id: '1' }],
+    url: { return_url: 'https://r' },
+    platform_type: 'woo',
+    customer: { email: 'a' },
+    customer_ip: '::1',
+    user_agent: 'x',
+    shipping_address: { country: 'NO' },
+    billing_address: { country: 'SE' },
+    shipping_option: { id: 'o' },
+    store: { id: 's' },
+    gift_cards: [{}],
+    checkboxes: [{}],
+    metadata: { a: 1 },
+  }
+  const card = { brand: 'visa' }
+  const secret = { request_headers: { h: '1' }, tokens: { payment_token: 'p', recurrence_token: 'r' }, auto_capture: true }
+  const row = transactionRow({ merchant_reference_2: 'R2', payout_destination_id: 'P', data: { ...data, ...secret, card } })
+  const failed = { ...event, success: false }
+  const all = { ...shown, merchant_reference_2: 'R2', payout_destination_id: 'P', ...data }
+  const view = (includes?: string[]) => transactionView({ ...row, events: [event, failed] }, includes, { session: { id: 's' } })
+  const events = [shown_event, { ...shown_event, success: false }]
+  assert.deepEqual(view(), { ...all, session: { id: 's' }, events, card })
+  assert.deepEqual(view(['events.success.true']), { ...all, session: { id: 's' }, events: [shown_event], card })
+  assert.deepEqual(view(['initiating_system_request_headers', 'card.payment_token']), {
+    ...{ ...all, session: { id: 's' }, events, card: { ...card, payment_token: 'p' } },
+    initiating_system_request_headers: { h: '1' },
+  })
+  const untold = transactionView({ ...transactionRow({ data: { card } }), events: [] }, ['card.payment_token'])
+  assert.deepEqual(untold.card, card)
+})
+test('event: shown with everything', () => {
+  const data = {
+    ...{ items: [{ line_id: '1', amount: 125, vat: 25 }], error: { message: 'no' }, metadata: { a: 1 }, event_reference: 'E' },
+    ...{ reason: 'why', correction: { a: 1 }, request_headers: { h: '1' } },
+    settlements: { events: [], settlement_status: 'SETTLED' as const },
+  }
+  const columns = { amount: 0, correlation_request_id: 'c', created_by: 'me', operation_id: 'o' }
+  const { operation_id: _, ...told } = columns
+  const full = { ...shown_event, ...told, ...data, calculated_vat_amount: 25 }
+  assert.deepEqual(eventView({ ...event, ...columns, data: { ...data, update: 'extend' } }), full)
+})
+
+const vats: [items: Item[] | undefined, vat: number | undefined][] = [
+  [undefined, undefined],
+  [[], undefined],
+  [[{ amount: 100 }], undefined],
+  [[{ amount: 100 }, { amount: 125, vat: 25 }], 25],
+  [[{ amount: 125, vat: 25, vat_amount: 3.6 }, { amount: 112, vat: 12 }, { vat: 25 }], 16],
+  [[{ vat_amount: 2 }, { vat_amount: -1 }], 1],
+  [[{ amount: 100, vat: 25 }], 20],
+]
+for (const [items, vat] of vats) {
+  test(`event: VAT of ${JSON.stringify(items)} is ${vat}`, () => {
+    assert.equal(eventView({ ...event, data: items ? { items } : {} }).calculated_vat_amount, vat)
+  })
+}
+
+test('transaction: as it was after an event', () => {
+  const settlements = { events: [], settlement_status: 'SETTLED' as const }
+  const events: EventRow[] = [
+    { ...event, sequence: 1, transaction_status: 'INITIATED' },
+    { ...event, sequence: 2, event: 'SETTLEMENT', created_at: now.toISOString(), data: { settlements } },
+    { ...event, sequence: 3, event: 'REFUND', amount: 1, transaction_status: 'REFUNDED' },
+  ]
+  const row = { ...transactionRow({ event_count: 3, status: 'REFUNDED', updated_at: later(1) }), events }
+  assert.equal(asOf(row, 3), row)
+  assert.equal(asOf(row, 9), row)
+  assert.equal(asOf(row, 0), row)
+  assert.deepEqual(asOf(row, 2), {
+    ...row,
+    ...{ events: events.slice(0, 2), event_count: 2, status: 'AUTHORIZED', settlement_status: 'SETTLED', updated_at: now },
+  })
+})
+
+const day = 86_400_000
+const dates: [given: string | undefined, end: 'gte' | 'lte', expected: Date | null | undefined][] = [
+  [undefined, 'gte', null],
+  ['', 'lte', null],
+  ['yesterday', 'lte', undefined],
+  ['2026-11-23', 'gte', new Date('2026-11-23T00:00:00.000Z')],
+  ['2026-11-23', 'lte', new Date('2026-11-23T23:59:59.999Z')],
+  [' 2026-11-23 ', 'lte', new Date('2026-11-23T23:59:59.999Z')],
+  ['2026-11-23T10:00:00Z', 'lte', now],
+]
+for (const [given, end, expected] of dates) {
+  test(`list: ${end} ${given} is ${expected?.toISOString()}`, () => assert.deepEqual(dateOf(given, end), expected))
+}
+test('list: search terms stand under their account, whatever the case', () => {
+  assert.equal(searchTerm('T12345678', 'Ada'), 'T12345678/ada')
+})
+
+const empty = {
+  ...{ created_at_gte: null, created_at_lte: null, captured_at_gte: null, captured_at_lte: null, refunded_at_gte: null },
+  ...{ refunded_at_lte: null, limit: limits.page_size_default, starting_after: null, id: null, session_id: null },
+  ...{ merchant_reference: null, merchant_reference_2: null, status: null, payment_product: null, payment_product_type: null },
+  ...{ card_brand: null, store_id: null, payout_correlation_id: null, currency: null, token_id: null, customer_id: null },
+  ...{ payment_operation: null, payout_destination_id: null, terminal_id: null, channel: null, amount: null, amount_gte: null },
+  ...{ amount_lte: null, search_term: null },
+}
+test('list: the query as conditions', () => {
+  assert.deepEqual(filterOf({}, 'T1'), empty)
+  const texts = ['merchant_reference', 'merchant_reference_2', 'customer_id', 'payment_operation', 'payout_destination_id']
+  const same = Object.fromEntries([...texts, 'terminal_id', 'channel', 'starting_after'].map((name) => [name, `a ${name}`]))
+  const lists = ['id', 'session_id', 'payment_product', 'payment_product_type', 'store_id', 'payout_correlation_id', 'currency']
+  const several = Object.fromEntries([...lists, 'token_id'].map((name) => [name, [`a ${name}`, 'b']]))
+  const query = {
+    ...{ ...same, ...several, limit: 5, amount: 0, 'amount.gte': 1, 'amount.lte': 2, search: 'Ada' },
+    ...{
+      status: ['captured,Failed'],
+      card_brand: ['Visa', 'MC'],
+      'created_at.gte': '2026-11-23',
+      'created_at.lte': '2026-11-23',
+    },
+    ...{ 'captured_at.gte': '2026-11-24', 'captured_at.lte': '2026-11-25', 'refunded_at.gte': '2026-11-26' },
+    'refunded_at.lte': '2026-11-27',
+  }
+  const start = new Date('2026-11-23T00:00:00.000Z').getTime()
+  assert.deepEqual(filterOf(query, 'T1'), {
+    ...{ ...empty, ...same, ...several, limit: 5, amount: 0, amount_gte: 1, amount_lte: 2, search_term: 'T1/ada' },
+    ...{ status: ['CAPTURED', 'FAILED'], card_brand: ['visa', 'mc'] },
+    ...{ created_at_gte: new Date(start), created_at_lte: new Date(start + day - 1) },
+    ...{ captured_at_gte: new Date(start + day), captured_at_lte: new Date(start + 3 * day - 1) },
+    ...{ refunded_at_gte: new Date(start + 3 * day), refunded_at_lte: new Date(start + 5 * day - 1) },
+  })
+  assert.deepEqual(filterOf({ 'captured_at.lte': 'soon' }, 'T1'), {
+    ...{ code: 'invalid_request', path: '?captured_at.lte', message: 'captured_at.lte is not an ISO 8601 date: soon.' },
+  })
+})
