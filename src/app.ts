@@ -28,6 +28,7 @@ import type { Delivering } from './notifications/deliveries/operations.ts'
 import { createOutbound, type Outbound, openingsOf } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
 import { orderRoutes } from './orders/routes.ts'
+import { analyzeTables } from './worker/analyze-tables.ts'
 import { autoCapture } from './worker/auto-capture.ts'
 import { deliveryWork } from './worker/deliver.ts'
 import { expireOrders } from './worker/expire-orders.ts'
@@ -118,7 +119,7 @@ function backgroundWork(parts: Parts): Work[] {
     sources: payloadSources(parts),
     ...(parts.role === 'orders' ? {} : callbackRecorder(parts)),
   }
-  const work = [forgetIdempotencyKeys(parts), forgetNotifications(parts), deliveryWork(delivering)]
+  const work = [analyzeTables(parts), forgetIdempotencyKeys(parts), forgetNotifications(parts), deliveryWork(delivering)]
   if (parts.role !== 'orders') work.push(resolveOperations(parts), autoCapture(parts), settle(parts))
   if (parts.role !== 'checkout') work.push(expireOrders(parts))
   return work
