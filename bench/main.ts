@@ -34,6 +34,7 @@ makes one INSERT (the floor) between them, and ends with \`kvitt verify\`. bench
   --rate 60                Then, at 32 connections: as many requests a second as this percentage of what was reached, on a fixed
                            timetable; 0 leaves it out.
   --statements             Prints the costliest statements of each slice.
+  --profile DIR            Writes a CPU profile of the server there, to open in a browser's developer tools.
   --json FILE              Where the results go: bench/results/latest.json`
 
 const { values } = parseArgs({
@@ -46,6 +47,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     json: { type: 'string' },
     statements: { type: 'boolean', default: false },
+    profile: { type: 'string' },
   },
 })
 if (values.help) {
@@ -82,7 +84,7 @@ const credentials = { KVITT_ACCOUNT_ID: 'T11112222', KVITT_CLIENT_ID: 'bench', K
 const database = await startPostgres()
 const kvitt = await start(
   'kvitt',
-  ['bin/kvitt.mjs', 'start'],
+  [...(values.profile ? ['--cpu-prof', '--cpu-prof-dir', values.profile] : []), 'bin/kvitt.mjs', 'start'],
   { ...credentials, PORT: '0', DATABASE_URL: database.url, KVITT_LOG: 'warn' },
   /^kvitt ready (.*)$/,
 )
