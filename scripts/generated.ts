@@ -59,7 +59,8 @@ a query parameter; \`errors[].allowed\` is the largest amount, or the list of va
 \`\`\`
 
 Endpoints of the Orders API put the code of the table in \`error.code\`. Endpoints of the Checkout API put the published name there
-(\`INVALID_REQUEST_PARAMETER\`, \`CONFLICT\`, …) and the code of the table in \`error.errors[].code\`. A code is never given another meaning.
+(\`INVALID_REQUEST_PARAMETER\`, \`CONFLICT\`, …) and the code of the table in \`error.errors[].code\`; \`error.message\` stands a second time as \`message\` beside \`error\`. A code is never given
+another meaning.
 
 | Code | Status | Meaning |
 | --- | --- | --- |

@@ -167,7 +167,7 @@ function sendError(error: FastifyError | ApiError | Error, request: FastifyReque
 }
 
 /** The body of an error answer. The orders family names our code itself; the checkout family the published one. */
-function errorEnvelope(error: ApiError, url: string): { error: Record<string, unknown> } {
+function errorEnvelope(error: ApiError, url: string): { error: Record<string, unknown>; message?: string } {
   const orders = url.includes('/shopping/')
   const details: ErrorDetail[] =
     error.details.length > 0 || orders ? error.details : [{ code: error.code, message: error.message }]
@@ -184,6 +184,8 @@ function errorEnvelope(error: ApiError, url: string): { error: Record<string, un
       })),
       ...error.extra,
     },
+    // One plugin shows this and nothing else (clients §4.5).
+    ...(orders ? {} : { message: error.message }),
   }
 }
 

@@ -49,6 +49,7 @@ const ErrorEnvelope = Type.Object(
         ),
       ),
     }),
+    message: Type.Optional(Type.String({ description: 'The same as `error.message`; not in answers of the Orders API.' })),
   },
   { title: 'Error' },
 )
