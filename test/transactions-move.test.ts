@@ -98,6 +98,7 @@ for (const [title, operation, body, status] of bodies) {
   })
 }
 
+const final = { amount: 100, final_capture: true }
 const refusals: [
   title: string,
   operation: string,
@@ -116,6 +117,7 @@ const refusals: [
   ['another capture is not settled', 'capture', { pending_capture: 33_890 }, { amount: 1 }, 'operation_pending', 409, 0],
   ['a void is not settled', 'capture', { pending_void: 33_890 }, { amount: 1 }, 'operation_pending', 409],
   ['final on another gateway', 'capture', { payment_product_type: 'vipps' }, { final_capture: true }, 'operation_unsupported'],
+  ['final, and another capture is not settled', 'capture', { pending_capture: 1 }, final, 'operation_pending', 409],
   ['Instabank without items', 'capture', { payment_product_type: 'instabank.invoice' }, { amount: 100 }, 'items_invalid'],
   ['metadata without ext_', 'capture', {}, { amount: 1, metadata: { a: 'b' } }, 'metadata_invalid'],
   ['metadata too long', 'capture', {}, { amount: 1, metadata: { ext_a: 'b'.repeat(257) } }, 'metadata_invalid', 400, 256],

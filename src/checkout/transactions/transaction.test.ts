@@ -162,7 +162,10 @@ test('transaction: random captures, refunds, voids, time-outs and late outcomes 
           const back = model.captured - model.refunded - sum(model.waiting, 'refund')
           const possible =
             kind === 'capture'
-              ? held === 0 && rest > 0 && (amount === undefined || (amount > 0 && amount <= rest))
+              ? held === 0 &&
+                rest > 0 &&
+                (amount === undefined || (amount > 0 && amount <= rest)) &&
+                !(final && sum(model.waiting, 'capture') > 0)
               : kind === 'refund'
                 ? amount !== undefined && amount > 0 && amount <= back
                 : rest > 0 && held === 0 && sum(model.waiting, 'capture') === 0

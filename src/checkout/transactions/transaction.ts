@@ -197,7 +197,10 @@ export type CaptureRequest = { amount?: number; final_capture?: boolean; items?:
 /** What the operation will move: `amount`, and with `final_capture` also the voided rest. */
 export type Reservation = { amount: number; void_amount: number }
 
-/** Whether this may be captured now (checkout-api §4.5.4). Precedence: status, final authorization, product, amount, items. */
+/**
+ * Whether this may be captured now (checkout-api §4.5.4). Precedence: status, final authorization, product, operation under way,
+ * amount, items.
+ */
 export function mayCapture(
   row: TransactionRow,
   product: PaymentProduct | undefined,
@@ -212,6 +215,8 @@ export function mayCapture(
   if (request.final_capture && paymentProduct(row.payment_product_type) !== 'dintero_psp') {
     return refuse('operation_unsupported', `final_capture can't be used with ${row.payment_product_type}.`, '/final_capture')
   }
+  // It releases all the rest at the provider, also what a capture under way has reserved, if that arrives later.
+  if (request.final_capture && row.pending_capture > 0) return { ...pending('capture'), path: '/final_capture' }
   const amount = request.amount ?? rest
   const refused = refusedAmount(row, amount, rest, rest + row.pending_capture, 'authorized')
   if (refused) return refused
