@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { later, now } from '../../../test/rows.ts'
+import type { PaymentProduct } from '../../gateways/gateway.ts'
+import type { ProfileData } from '../profiles/profile.ts'
+import {
+  type Basis,
+  expiry,
+  givenTokens,
+  newSessionData,
+  newTokenSessionData,
+  parseTime,
+  type SessionRequest,
+  storedExpress,
+} from './create.ts'
+import { amountRefusal, type Order, storedItem, storedOption, storedOrder, sumOfLines } from './order.ts'
+
+const product = (payment_product_type: string, token_types: string[] = []) =>
+  ({ payment_product_type, currencies: 'any', token_types }) as unknown as PaymentProduct
+const products = [
+  product('payex.creditcard', ['payment_token', 'recurrence_token']),
+  product('vipps', ['payment_token']),
+  product('dintero.zero'),
+]
+const basis: Basis = { profile: undefined, merchant: undefined, products, toggles: new Set() }
+const url = { return_url: 'https://r' }
+const order = { amount: 100, currency: 'NOK', merchant_reference: 'R' }
+const configuration = { vipps: { enabled: true } }
+const shown = { vipps: { enabled: true, type: 'payment_product_type' } }
+const request: SessionRequest = { url, order, configuration }
+
+test('new session: of what was asked for', () => {
+  assert.deepEqual(newSessionData(request, basis), { data: { url, order, configuration: shown } })
+})
+test('new session: the request before the profile, and the profile before the account', () => {
+  const profile: ProfileData = {
+    configuration: { vipps: { enabled: false, a: 1 }, theme: 't' },
+    merchant: { name: 'profile', country: 'NO' },
+    url: { merchant_terms_url: 'https://t' },
+  }
+  const asked: SessionRequest = {
+    ...{ ...request, profile_id: 'p', merchant: { name: 'request' }, metadata: { ext_a: 1, 'session:profile_id': 'x' } },
+    ...{ checkboxes: [{ id: 'c' }], customer: { customer_id: 7, email: 'e' } },
+    express: { shipping_mode: 'shipping_required', shipping_options: [{ id: 1, line_id: 2, amount: 3 }] },
+    order: { ...order, items: [{ line_id: 1, amount: 100 }] },
+  }
+  const merchant = { name: 'account', country: 'SE', city: 'Oslo' }
+  assert.deepEqual(newSessionData(asked, { ...basis, profile, merchant }), {
+    data: {
+      url: { return_url: 'https://r', merchant_terms_url: 'https://t' },
+      order: { ...order, items: [{ line_id: '1', amount: 100 }] },
+      configuration: { vipps: { ...shown.vipps, a: 1 }, theme: 't' },
+      customer: { customer_id: '7', email: 'e' },
+      express: { shipping_mode: 'shipping_required', shipping_options: [{ id: '1', line_id: '2', amount: 3 }] },
+      merchant: { name: 'request', country: 'NO', city: 'Oslo' },
+      checkboxes: [{ id: 'c' }],
+      metadata: { ext_a: 1, 'session:profile_id': 'p' },
+    },
+  })
+  assert.deepEqual(newSessionData({ url, order }, { ...basis, profile: { configuration } }), {
+    data: { url, order, configuration: shown },
+  })
+})
+
+const mismatch = {
+  ...{ code: 'session_amount_mismatch', path: '/order/amount', allowed: 0 },
+  message: 'order.amount is 100, but it must be 0: the items and the shipping option added up.',
+}
+const none = (path: string, why: string) => ({
+  ...{ code: 'no_payment_product', path, message: `None of the enabled payment products can pay this order: ${why}.` },
+})
+const refusals: [title: string, SessionRequest, Partial<Basis>, refusal: object][] = [
+  ['lines that do not add up, when that matters', request, { toggles: new Set(['strict-session-amounts']) }, mismatch],
+  [
+    'no product',
+    { url, order },
+    {},
+    { code: 'no_payment_product', path: '/configuration', message: 'No payment product is enabled.' },
+  ],
+  [
+    'nothing that can pay nothing',
+    { ...request, order: { ...order, amount: 0 } },
+    {},
+    none('/order/amount', 'an amount of 0 needs dintero.zero'),
+  ],
+]
+for (const [title, asked, changes, refusal] of refusals) {
+  test(`new session: refused: ${title}`, () => assert.deepEqual(newSessionData(asked, { ...basis, ...changes }), { refusal }))
+}
+test('new session: an express order may grow, and lines that add up are fine', () => {
+  const express = newSessionData({ ...request, order: { ...order, amount: 0 }, express: {} }, basis)
+  assert.deepEqual('data' in express && express.data.express, { shipping_options: [] })
+  const strict = { ...basis, toggles: new Set(['strict-session-amounts']) }
+  assert.ok('data' in newSessionData({ ...request, order: { ...order, items: [{ amount: 100 }] } }, strict))
+})
+
+// to whom a link to the session could be sent | what became of it
+const customers: [customer: SessionRequest['customer'], status: string][] = [
+  [undefined, 'skipped'],
+  [{}, 'skipped'],
+  [{ phone_number: '1' }, 'failed'],
+  [{ email: 'e' }, 'failed'],
+]
+for (const [customer, status] of customers) {
+  test(`new session: publish, for ${JSON.stringify(customer)}: ${status}`, () => {
+    const publish = [{ type: 'sms' }, 'no object', { type: 'email', id: 'x' }]
+    const asked = { ...request, configuration: { ...configuration, publish }, ...(customer ? { customer } : {}) }
+    const made = newSessionData(asked, basis)
+    assert.deepEqual('data' in made && made.data.configuration, {
+      ...shown,
+      publish: [
+        { type: 'sms', id: '1', status },
+        { type: 'email', id: '2', status },
+      ],
+    })
+  })
+}
+test('new session: what is no list of messages stays as it is', () => {
+  const made = newSessionData({ ...request, configuration: { ...configuration, publish: 'no' } }, basis)
+  assert.deepEqual('data' in made && made.data.configuration, { ...shown, publish: 'no' })
+})
+
+const token_provider = { payment_product_type: 'payex.creditcard', token_types: ['payment_token' as const] }
+const token_order = { currency: 'NOK', merchant_reference: 'R' }
+test('token session: amount 0 and one product, with what the profile says of its looks', () => {
+  assert.deepEqual(newTokenSessionData({ session: { url, order: token_order }, token_provider }, basis), {
+    data: {
+      ...{ url, order: { amount: 0, ...token_order }, token_provider },
+      configuration: {
+        payex: {
+          type: 'payment_type',
+          creditcard: { enabled: true, type: 'payment_product_type', generate_payment_token: true },
+        },
+      },
+    },
+  })
+  const profile: ProfileData = {
+    configuration: { theme: 'p', vipps: { enabled: true } },
+    merchant: { name: 'n' },
+    url: { merchant_terms_url: 'https://t' },
+  }
+  const session = {
+    ...{
+      url,
+      profile_id: 'p',
+      customer: { customer_id: 7 },
+      metadata: { ext_a: 1 },
+      configuration: { channel: 'in_app', more: 1 },
+    },
+    order: { ...token_order, merchant_reference_2: 'R2', store: { id: 's' } },
+  }
+  const vipps = { payment_product_type: 'vipps', token_types: ['payment_token' as const] }
+  assert.deepEqual(
+    newTokenSessionData({ session, token_provider: vipps }, { ...basis, profile, merchant: { name: 'a', city: 'c' } }),
+    {
+      data: {
+        ...{ url: { ...url, merchant_terms_url: 'https://t' }, token_provider: vipps, customer: { customer_id: '7' } },
+        order: { amount: 0, ...token_order, merchant_reference_2: 'R2', store: { id: 's' } },
+        configuration: {
+          ...{ theme: 'p', channel: 'in_app' },
+          vipps: { enabled: true, type: 'payment_product_type', generate_payment_token: true },
+        },
+        ...{ merchant: { name: 'n', city: 'c' }, metadata: { ext_a: 1, 'session:profile_id': 'p' } },
+      },
+    },
+  )
+  const themed = newTokenSessionData(
+    { session: { ...session, configuration: { theme: 's' } }, token_provider },
+    { ...basis, profile },
+  )
+  assert.equal('data' in themed && themed.data.configuration.theme, 's')
+})
+const unsupported = (type: string, kind: string) => ({
+  ...{ code: 'token_not_supported', path: '/token_provider/payment_product_type', allowed: ['payex.creditcard', 'vipps'] },
+  message: `${type} can't make a ${kind} here; payex.creditcard, vipps make tokens.`,
+})
+for (const [payment_product_type, token_types, refusal] of [
+  ['x'.repeat(200), ['payment_token'], unsupported('x'.repeat(100), 'payment_token')],
+  ['vipps', ['payment_token', 'recurrence_token'], unsupported('vipps', 'recurrence_token')],
+  ['dintero.zero', ['payment_token'], unsupported('dintero.zero', 'payment_token')],
+] as const) {
+  test(`token session: refused: ${payment_product_type.slice(0, 20)} ${token_types}`, () => {
+    const asked = {
+      session: { url, order: token_order },
+      token_provider: { payment_product_type, token_types: [...token_types] },
+    }
+    assert.deepEqual(newTokenSessionData(asked, basis), { refusal })
+  })
+}
+
+const times: [text: string, expected: string | undefined][] = [
+  [' 2026-11-22T17:48:57,5z ', '2026-11-22T17:48:57.500Z'],
+  ['2026-11-22t17:48:57.5+01:30', '2026-11-22T16:18:57.500Z'],
+  ['2026-11-22T17:48:57 -0130', '2026-11-22T19:18:57.000Z'],
+  ['2026-11-22T17:48+01', '2026-11-22T16:48:00.000Z'],
+  ['2026-11-22Z', undefined],
+  ['x2026-11-22', undefined],
+  ['2026-11-22x', undefined],
+  ['2026-11-22T17', undefined],
+  ['2026-11-22T17:48:57.Z', undefined],
+]
+for (const [text, expected] of times) test(`time: ${text}`, () => assert.equal(parseTime(text)?.toISOString(), expected))
+
+const no_time = (message: string) => ({ refusal: { code: 'invalid_request', path: '/expires_at', message } })
+test('expiry: why not', () => {
+  const long = `x${'y'.repeat(100)}`
+  assert.deepEqual(expiry('', now), { expires_at: later(86_400_000) })
+  assert.deepEqual(expiry(long, now), no_time(`expires_at is not an ISO 8601 time: ${long.slice(0, 40)}.`))
+  assert.deepEqual(expiry(now.toISOString(), now), no_time('expires_at is in the past: 2026-11-23T10:00:00.000Z.'))
+  const far = '2026-12-23T10:00:00.001Z'
+  assert.deepEqual(expiry(far, now), no_time('expires_at is too far ahead; at most 2026-12-23T10:00:00.000Z.'))
+})
+
+test('tokens: those that were given, by product', () => {
+  const card = { payment_token: 'p', recurrence_token: 'r' }
+  const tokens = { card, other: { recurrence_token: 'r' }, none: {}, number: { payment_token: 7 }, word: 'p' }
+  assert.deepEqual(givenTokens({ tokens }), [
+    { type: 'card', token: card, value: 'p' },
+    { type: 'other', token: tokens.other, value: 'r' },
+  ])
+  for (const customer of [undefined, {}, { tokens: 'p' }, { tokens: [card] }]) assert.deepEqual(givenTokens(customer), [])
+})
+
+test('order: ids become text, and nothing that was not there', () => {
+  assert.deepEqual(storedItem({ id: 1, line_id: 2, amount: 3 }), { id: '1', line_id: '2', amount: 3 })
+  assert.deepEqual(storedItem({ amount: 3 }), { amount: 3 })
+  assert.deepEqual(storedOption({ id: 1, line_id: 2, amount: 3 }), { id: '1', line_id: '2', amount: 3 })
+  assert.deepEqual(storedOrder(order), order)
+  const full: Order = { ...order, items: [{ id: 1 }], shipping_option: { id: 1, line_id: 2, amount: 3 } }
+  assert.deepEqual(storedOrder(full), { ...order, items: [{ id: '1' }], shipping_option: { id: '1', line_id: '2', amount: 3 } })
+  assert.deepEqual(storedExpress({}), { shipping_options: [] })
+})
+test('order: the items and the shipping option, added up', () => {
+  const option = { id: 'o', line_id: 'o', amount: 7 }
+  assert.deepEqual([sumOfLines({}), sumOfLines({ items: [{ amount: 3 }, {}, { amount: 4 }], shipping_option: option })], [0, 14])
+  const of = (amount: number, partial_payment?: boolean) =>
+    amountRefusal({ ...order, amount, items: [{ amount: 100 }], ...(partial_payment ? { partial_payment } : {}) })
+  assert.deepEqual([of(100), of(100, true), of(99, true)], [undefined, undefined, undefined])
+  assert.equal(of(99)?.allowed, 100)
+  assert.deepEqual(of(101, true), {
+    ...{ code: 'session_amount_mismatch', path: '/order/amount', allowed: 100 },
+    message: 'order.amount is 101, but it may be at most 100: the items and the shipping option added up.',
+  })
+})
