@@ -1,3 +1,5 @@
+import { isObject } from '../../lib/object.ts'
+
 /** The members a subscriber wants to see: names to masks, an empty one meaning all of it. */
 export type Mask = Map<string, Mask>
 
@@ -100,8 +102,4 @@ function without<T>(value: T, [step = '', ...deeper]: readonly string[]): T {
   if (!isObject(value) || !(step in value)) return value
   const { [step]: found, ...others } = value
   return (deeper.length === 0 ? others : { ...others, [step]: without(found, deeper) }) as T
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -145,9 +145,9 @@ const refused: [title: string, Draft, Order, refusals: object[]][] = [
   ['deleted', draftOf([], { status: 'deleted' }), order, [finished]],
   ['empty', draftOf([]), order, [empty]],
   [
-    'a cancelled order',
+    'a cancelled order, though it has the line too',
     one,
-    orderOf([], [{ type: 'cancelled', reason: 'other' }]),
+    orderOf([line(3, 1)], [{ type: 'cancelled', reason: 'other' }]),
     [{ code: 'order_cancelled', message: 'Order O is cancelled.' }],
   ],
   [

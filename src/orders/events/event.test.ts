@@ -120,6 +120,10 @@ test('order: what lists filter by', () => {
       { line_id: 2, due: 25, ...none },
     ],
   })
+  const nothing = orderSummary(
+    orderOf([], [], { content: { itinerary: [null, { arrival_address: [null] }], external_ids: [null] } }),
+  )
+  assert.deepEqual(nothing.search, {})
   const single = orderSummary(orderOf([], [], { content: { itinerary: { travel_mode: 'car' }, external_ids: 'x' } }))
   assert.deepEqual(single.search, { external_ids: ['x'], travel_modes: ['car'] })
 })

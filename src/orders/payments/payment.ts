@@ -149,8 +149,7 @@ function shape(order: Order, { items }: RecordIn): { refusals: Refusal[]; lines:
   if (items.length === 0)
     refusals.push({ code: 'missing_field', path: '/items', message: 'Name at least one line of the order.' })
   for (const [index, { line_id, amount }] of items.entries()) {
-    const parsed = parseLineId(line_id)
-    const line = parsed === undefined ? undefined : known.get(parsed)
+    const line = known.get(parseLineId(line_id) ?? Number.NaN)
     const path = `/items/${index}`
     if (!line) {
       const allowed = [...known.keys()].slice(0, 100)

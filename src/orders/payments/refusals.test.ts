@@ -83,6 +83,18 @@ const cases: [title: string, from: typeof order, RecordType, RecordIn, refusals:
     ],
   ],
   [
+    'less than nothing, of a line that costs nothing',
+    order,
+    'authorization',
+    pay(3, -1),
+    [
+      {
+        ...{ code: 'amount_exceeds_authorizable', path: '/items/0/amount', allowed: 0 },
+        message: 'At most 0 of line 3 can be authorized, not -1.',
+      },
+    ],
+  ],
+  [
     'uncaptured',
     order,
     'refund',

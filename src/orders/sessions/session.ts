@@ -135,14 +135,13 @@ function checkoutItem(
   { fee_split }: SessionIn,
 ): Record<string, unknown> {
   const tax = line.tax_lines.reduce((sum, tax) => sum + (tax.amount ?? 0), 0)
-  const due = dueOf(line)
   return without({
     id: String(line.id ?? line.line_id),
     line_id: String(line.line_id),
     description: line.description ?? line.description_alias,
     quantity: line.quantity ?? 1,
     amount,
-    vat_amount: due === 0 ? 0 : Math.round((tax * amount) / due),
+    vat_amount: Math.round((tax * amount) / dueOf(line)),
     vat: line.tax_lines.length === 1 ? line.tax_lines[0]!.percentage : undefined,
     splits,
     fee_split: splits === undefined ? undefined : fee_split,

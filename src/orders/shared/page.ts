@@ -26,13 +26,13 @@ function cursorOf({ created_at, id }: After): string {
   return Buffer.from(`${created_at} ${id}`).toString('base64url')
 }
 
+const cursor = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+
 /** Reads a cursor; a text that is none of ours is refused. */
 export function parseCursor(text: string | undefined): After | undefined | { refusal: Refusal } {
   if (text === undefined) return undefined
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/.exec(Buffer.from(text, 'base64url').toString())
-  if (match && Date.parse(match[1]!) >= 0 && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(match[2]!)) {
-    return { created_at: match[1]!, id: match[2]! }
-  }
+  const [, created_at = '', id = ''] = cursor.exec(Buffer.from(text, 'base64url').toString()) ?? []
+  if (Date.parse(created_at) >= 0) return { created_at, id }
   return {
     refusal: { code: 'invalid_request', path: '?starting_after', message: 'Pass starting_after as the page before returned it.' },
   }
