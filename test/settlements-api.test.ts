@@ -210,6 +210,8 @@ test('attachment: a settlement without end fits in a PDF of many pages', async (
   server.to('2026-11-20T10:00:00.000Z')
   const id = await server.pay({ amount: 60, reference: 'Ærlig 漢字 '.repeat(20) })
   for (let part = 0; part < 60; part++) await server.move(id, 'capture', 1)
+  const large = await server.pay({ amount: 912_345_678_901, reference: 'Łódź–2026-'.repeat(4) })
+  await server.move(large, 'capture', 912_345_678_901)
   server.to('2026-11-21T09:00:00.000Z')
   await server.settle()
   const pdf = Buffer.from(await (await fetch(await attachment('dintero_psp-NOK-2026-11-20', 'pdf'))).arrayBuffer())
@@ -218,7 +220,14 @@ test('attachment: a settlement without end fits in a PDF of many pages', async (
   assert.match(text, /Page 2/)
   assert.equal(text.match(/^0\.01$/gm)?.length, 120)
   const csv = await (await fetch(await attachment('dintero_psp-NOK-2026-11-20', 'csv'))).text()
-  assert.equal(csv.trimEnd().split('\r\n').length, 62)
+  assert.equal(csv.trimEnd().split('\r\n').length, 63)
+  assert.match(text, /^9 123 456 789\.01$/m, 'an amount is never cut')
+  assert.match(text, /^9 123 456 789\.61$/m)
+  const reference = 'Lódz\x962026-'.repeat(4)
+  assert.ok(
+    !text.includes(reference) && text.replaceAll('\n', '').includes(reference),
+    'two lines, without accents the font lacks',
+  )
   assert.match(csv, /漢字/)
 })
 

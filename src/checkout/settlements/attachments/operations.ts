@@ -7,7 +7,7 @@ import { ApiError } from '../../../lib/errors.ts'
 import type { Clock } from '../../../lib/ids.ts'
 import { attachmentName, attachmentTypes, extensionOf, type SettlementRow } from '../settlement.ts'
 import { findAccount, findSettlement, type ItemRow, listItems } from '../store.ts'
-import { csvHead, csvItem, csvTotal, pdfCells, pdfColumns, pdfFacts, pdfTotals } from './report.ts'
+import { csvHead, csvItem, csvTotal, pdfCells, pdfColumns, pdfFacts, pdfTotals, printable } from './report.ts'
 
 type Named = { account_id: string; settlement_id: string; attachment_id: string }
 type Pdf = InstanceType<typeof PDFDocument>
@@ -87,7 +87,7 @@ async function* csv(sql: Sql, settlement: SettlementRow): AsyncGenerator<string>
 /** Starts the PDF; the rest is written as it is read. The library is large, so it is loaded when the first PDF is asked for. */
 async function pdf(sql: Sql, settlement: SettlementRow): Promise<Readable> {
   const { default: Document } = await import('pdfkit')
-  const title = `Settlement ${settlement.provider_reference}`
+  const title = `Settlement ${printable(settlement.provider_reference)}`
   const info = { Title: title, Author: 'Kvitt', Producer: 'Kvitt', Creator: 'Kvitt', CreationDate: settlement.settled_at }
   const document = new Document({ size: 'A4', margin: 0, lang: 'en', info })
   write(document, sql, settlement).catch((error) => document.destroy(error))
@@ -95,6 +95,8 @@ async function pdf(sql: Sql, settlement: SettlementRow): Promise<Readable> {
 }
 
 const left = 36
+const text_size = 7
+const line_height = 9
 const row_height = 15
 const ink = '#1d2330'
 const grey = '#667085'
@@ -105,7 +107,7 @@ async function write(document: Pdf, sql: Sql, settlement: SettlementRow): Promis
   y = tableHead(document, y)
   let written = 0
   const room = () => {
-    if (y + row_height <= document.page.height - 60) return
+    if (y + row_height + line_height <= document.page.height - 60) return
     foot(document, settlement, page)
     document.addPage()
     page += 1
@@ -128,7 +130,8 @@ async function write(document: Pdf, sql: Sql, settlement: SettlementRow): Promis
     room()
   }
   const sums = pdfTotals(settlement).map(([, value]) => value)
-  row(document, y + 2, ['Total', '', '', ...sums], 'Helvetica-Bold')
+  rule(document, y - 3, left, document.page.width - left)
+  row(document, y + 3, ['Total', '', '', ...sums], 'Helvetica-Bold')
   foot(document, settlement, page)
   document.end()
 }
@@ -145,7 +148,7 @@ function head(document: Pdf, settlement: SettlementRow): number {
   }
   let x_y = 82
   for (const [name, value] of pdfTotals(settlement)) {
-    const last = name === 'Amount' || name.startsWith('Owed')
+    const last = name === 'Amount'
     document.font('Helvetica').fontSize(9).fillColor(grey)
     document.text(name, right - 165, x_y + (last ? 5 : 0), { lineBreak: false })
     if (last) rule(document, x_y, right - 165, right)
@@ -160,6 +163,11 @@ function head(document: Pdf, settlement: SettlementRow): number {
     })
     x_y += 15
   }
+  if (settlement.amount < 0) {
+    const text = 'Owed to the provider: nothing is paid out.'
+    document.font('Helvetica').fontSize(7.5).fillColor(grey)
+    document.text(text, right - document.widthOfString(text), x_y + 8, { lineBreak: false })
+  }
   return y + 18
 }
 
@@ -170,29 +178,53 @@ function tableHead(document: Pdf, y: number): number {
   return next + 2
 }
 
+/** Draws a row; a long reference takes a second line. Returns where the next one begins. */
 function row(document: Pdf, y: number, cells: readonly string[], font: string): number {
   let x = left
-  document.font(font).fontSize(7).fillColor(ink)
+  let lines = 1
+  document.font(font).fontSize(text_size).fillColor(ink)
   for (const [index, { width, align }] of pdfColumns.entries()) {
-    const text = fitting(document, cells[index] ?? '', width - 4)
-    const at = align === 'right' ? x + width - document.widthOfString(text) : x
-    if (text !== '') document.text(text, at, y, { lineBreak: false })
+    const text = cells[index] ?? ''
+    if (align === 'right') amountCell(document, text, { x, y, width })
+    else {
+      const wrapped = wrap(document, text, width - 6)
+      for (const [line, part] of wrapped.entries()) document.text(part, x, y + line * line_height, { lineBreak: false })
+      lines = Math.max(lines, wrapped.length)
+    }
     x += width
   }
-  return y + row_height
+  return y + row_height + (lines - 1) * line_height
 }
 
-/** As much of the text as there is room for. */
-function fitting(document: Pdf, text: string, width: number): string {
+/** An amount is never cut: a long one is written smaller. */
+function amountCell(document: Pdf, text: string, { x, y, width }: { x: number; y: number; width: number }): void {
+  if (text === '') return
+  const size = Math.min(text_size, (text_size * (width - 4)) / document.widthOfString(text))
+  document.fontSize(size)
+  document.text(text, x + width - document.widthOfString(text), y + (text_size - size) * 0.75, { lineBreak: false })
+  document.fontSize(text_size)
+}
+
+/** The text on at most two lines, broken anywhere, since references have no words. */
+function wrap(document: Pdf, text: string, width: number): string[] {
+  if (document.widthOfString(text) <= width) return [text]
+  const first = fitting(document, text, width, '')
+  return [first, fitting(document, text.slice(first.length), width, '…')]
+}
+
+/** As much of the text as there is room for, and then `mark`. */
+function fitting(document: Pdf, text: string, width: number, mark: string): string {
   if (document.widthOfString(text) <= width) return text
-  let kept = text.slice(0, 120)
-  while (kept !== '' && document.widthOfString(`${kept}…`) > width) kept = kept.slice(0, -1)
-  return `${kept}…`
+  let kept = text.slice(0, 200)
+  while (kept !== '' && document.widthOfString(kept + mark) > width) kept = kept.slice(0, -1)
+  return kept + mark
 }
 
 function foot(document: Pdf, { provider_reference }: SettlementRow, page: number): void {
   const y = document.page.height - 40
-  document.font('Helvetica').fontSize(7.5).fillColor(grey).text(provider_reference, left, y, { lineBreak: false })
+  const room = document.page.width - 2 * left - 60
+  document.font('Helvetica').fontSize(7.5).fillColor(grey)
+  document.text(fitting(document, printable(provider_reference), room, '…'), left, y, { lineBreak: false })
   const text = `Page ${page}`
   document.text(text, document.page.width - left - document.widthOfString(text), y, { lineBreak: false })
 }

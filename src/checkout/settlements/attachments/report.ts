@@ -80,9 +80,9 @@ export function pdfFacts(settlement: SettlementRow): [name: string, value: strin
     ['Provider', provider],
     ['Period (UTC)', `${minute(settlement.start_at)} to ${minute(settlement.end_at)}`],
     ['Settled', minute(settlement.settled_at)],
-    ['Reference', provider_reference],
+    ['Reference', printable(provider_reference)],
     ['Settlement', id],
-    ...(payout_destination_id === '' ? [] : [['Payout destination', payout_destination_id] as [string, string]]),
+    ...(payout_destination_id === '' ? [] : [['Payout destination', printable(payout_destination_id)] as [string, string]]),
     ['Currency', currency],
   ]
 }
@@ -93,19 +93,19 @@ export function pdfTotals({ capture, refund, fee, amount, currency }: Settlement
     ['Captured', decimal(capture, currency)],
     ['Refunded', decimal(-refund, currency)],
     ['Fees', decimal(-fee, currency)],
-    [amount < 0 ? 'Owed to the provider' : 'Amount', decimal(amount, currency)],
+    ['Amount', decimal(amount, currency)],
   ]
 }
 
 /** The table's columns: what stands above them, how wide they are in points, and on which side the text stands. */
 export const pdfColumns: readonly { name: string; width: number; align: 'left' | 'right' }[] = [
-  { name: 'Time (UTC)', width: 62, align: 'left' },
-  { name: 'Merchant reference', width: 90, align: 'left' },
-  { name: 'Transaction', width: 165, align: 'left' },
-  { name: 'Captured', width: 53, align: 'right' },
-  { name: 'Refunded', width: 53, align: 'right' },
-  { name: 'Fee', width: 42, align: 'right' },
-  { name: 'Amount', width: 58, align: 'right' },
+  { name: 'Time (UTC)', width: 64, align: 'left' },
+  { name: 'Merchant reference', width: 98, align: 'left' },
+  { name: 'Transaction', width: 160, align: 'left' },
+  { name: 'Captured', width: 52, align: 'right' },
+  { name: 'Refunded', width: 52, align: 'right' },
+  { name: 'Fee', width: 40, align: 'right' },
+  { name: 'Amount', width: 57, align: 'right' },
 ]
 
 /** An item as the cells of a row of the PDF. */
@@ -120,7 +120,32 @@ function minute(at: Date): string {
   return at.toISOString().slice(0, 16).replace('T', ' ')
 }
 
-/** The font of the PDF has the letters of Western Europe; others become question marks. The CSV has them all. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\xa0-\xff]/g, '?')
+/** Letters that lose no accent when decomposed. */
+const plainLetters: Record<string, string> = {
+  Ł: 'L',
+  ł: 'l',
+  Đ: 'D',
+  đ: 'd',
+  Ħ: 'H',
+  ħ: 'h',
+  ı: 'i',
+  Ŋ: 'N',
+  ŋ: 'n',
+  Ŧ: 'T',
+  ŧ: 't',
+}
+/** What the font of the PDF has (Windows-1252). */
+const inFont = /[\x20-\x7e\xa0-\xff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]/
+
+/**
+ * A text as the PDF can show it. Its font has the letters of Western Europe; other Latin letters lose their accents, and everything else
+ * becomes a question mark. The CSV has them all.
+ */
+export function printable(text: string): string {
+  return Array.from(text.normalize('NFC'), (letter) => {
+    if (inFont.test(letter)) return letter
+    if (/\s/.test(letter)) return ' '
+    const bare = plainLetters[letter] ?? letter.normalize('NFKD').replace(/\p{Mn}/gu, '')
+    return bare !== '' && Array.from(bare).every((part) => inFont.test(part)) ? bare : '?'
+  }).join('')
 }
