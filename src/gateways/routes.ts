@@ -17,7 +17,23 @@ const PaymentProductOut = Type.Object(
     token_types: Type.Array(Type.Enum(['payment_token', 'recurrence_token'])),
     currencies: Type.Union([Type.Array(Type.String()), Type.Literal('any')]),
   },
-  { title: 'PaymentProduct' },
+  {
+    title: 'PaymentProduct',
+    examples: [
+      {
+        payment_product_type: 'klarna.klarna',
+        direct_capture: false,
+        partial_capture: true,
+        partial_refund: true,
+        void_remainder: true,
+        may_hold: false,
+        refund_later: false,
+        authorization_update: ['extend', 'amount'],
+        token_types: [],
+        currencies: 'any',
+      },
+    ],
+  },
 )
 
 /** What every gateway can do (ours), and the simulator's own endpoints. */

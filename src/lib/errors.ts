@@ -130,6 +130,19 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors
 
+/** `error.code` as the checkout family publishes it (checkout-api §1.8, clients §6.8); ours stands in `errors[]`. */
+export const publishedCodes: Readonly<Record<number, string>> = {
+  400: 'INVALID_REQUEST_PARAMETER',
+  401: 'UNAUTHORIZED',
+  403: 'FORBIDDEN',
+  404: 'NOT FOUND',
+  409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
+  429: 'TOO_MANY_REQUESTS',
+  500: 'INTERNAL_SERVER_ERROR',
+  503: 'SERVICE_UNAVAILABLE',
+}
+
 /** One entry of `error.errors[]`: where the fault is (a JSON pointer into the request) and what would be allowed. */
 export type ErrorDetail = {
   path?: string

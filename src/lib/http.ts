@@ -6,7 +6,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import { ApiError, type ErrorCode, type ErrorDetail } from './errors.ts'
+import { ApiError, type ErrorCode, type ErrorDetail, publishedCodes } from './errors.ts'
 import { limits } from './limits.ts'
 import { validatorCompiler } from './schema.ts'
 
@@ -146,19 +146,6 @@ function refusedText(path: string): ApiError {
   return new ApiError('invalid_request', message, { details: [{ path: path || '/', message }] })
 }
 
-/** `error.code` as the checkout family publishes it (checkout-api §1.8, clients §6.8); ours stands in `errors[]`. */
-const published: Record<number, string> = {
-  400: 'INVALID_REQUEST_PARAMETER',
-  401: 'UNAUTHORIZED',
-  403: 'FORBIDDEN',
-  404: 'NOT FOUND',
-  409: 'CONFLICT',
-  412: 'PRECONDITION_FAILED',
-  429: 'TOO_MANY_REQUESTS',
-  500: 'INTERNAL_SERVER_ERROR',
-  503: 'SERVICE_UNAVAILABLE',
-}
-
 function sendError(error: FastifyError | ApiError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const known = asApiError(error)
   if (known.status >= 500) request.log.error({ err: error, request_id: request.id }, 'request failed')
@@ -173,7 +160,7 @@ function errorEnvelope(error: ApiError, url: string): { error: Record<string, un
     error.details.length > 0 || orders ? error.details : [{ code: error.code, message: error.message }]
   return {
     error: {
-      code: orders ? error.code : (published[error.status] ?? error.code.toUpperCase()),
+      code: orders ? error.code : (publishedCodes[error.status] ?? error.code.toUpperCase()),
       message: error.message,
       errors: details.map(({ path, message, code, allowed }) => ({
         path,

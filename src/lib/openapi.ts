@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { addExamples } from './openapi-examples.ts'
 import { openApiPage } from './openapi-page.ts'
 import { statusMeanings } from './openapi-shared.ts'
 
@@ -17,6 +18,7 @@ export function openApiDocument(app: FastifyInstance): OpenApi {
   const whole = app.swagger() as unknown as OpenApi
   const schemas: Record<string, unknown> = {}
   const paths = withMeanings(hoist(whole.paths, schemas) as OpenApi['paths'])
+  addExamples(paths, schemas)
   const sorted = Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)))
   return { ...whole, paths: sorted, components: { ...whole.components, schemas } }
 }

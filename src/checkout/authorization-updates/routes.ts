@@ -1,8 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Parts } from '../../app.ts'
 import { responses } from '../../lib/schema.ts'
+import { TransactionAnswer } from '../transactions/answer.ts'
 import { answer, commandOf, recordOf } from '../transactions/routes.ts'
-import { bodyOf, TransactionAnswer } from '../transactions/schemas.ts'
+import { bodyOf } from '../transactions/schemas.ts'
 import { AuthorizationBody, type AuthorizationRequest } from './authorization-update.ts'
 import { updateAuthorization } from './operations.ts'
 

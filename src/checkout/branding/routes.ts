@@ -17,7 +17,7 @@ type Look = { variant: string; color: string; width: string; template: string }
 const tail = 'variant/:variant/color/:color/width/:width/:template'
 const config = { access: 'public' } as const
 const tags = ['branding']
-const Svg = Type.String({ description: 'image/svg+xml' })
+const Svg = { description: 'The image.', content: { 'image/svg+xml': { schema: Type.String() } } } as never
 
 /** Images of how one can pay, for shops to show; names in badges, no provider's logo (checkout-api §10.5). */
 export const brandingRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {

@@ -33,7 +33,28 @@ const CardToken = Type.Object(
     deleted_at: Type.Optional(DateTime),
     deleted_by: Type.Optional(Type.String()),
   },
-  { title: 'CardToken' },
+  {
+    title: 'CardToken',
+    examples: [
+      {
+        id: '2134a260d196b1d65e59b259dc43f619d7f0f3c6',
+        token: 'pt_4f3c9c1a',
+        type: 'payment_token',
+        status: 'ACTIVE',
+        card_brand: 'visa',
+        masked_pan: '400000******0002',
+        pan_expiry_date: '12/2030',
+        account_id: 'T12345678',
+        payment_product_type: 'dintero_psp.creditcard',
+        customer_id: 'c-17',
+        transaction_id: 'T12345678.5GD3ZZNzsXn5FpukqUxHWw',
+        external_token_references: [],
+        links: [],
+        created_at: '2026-11-23T10:00:00.000Z',
+        updated_at: '2026-11-23T10:00:00.000Z',
+      },
+    ],
+  },
 )
 
 /** `/v1/card-tokens` (checkout-api §8.4). */

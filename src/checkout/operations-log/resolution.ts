@@ -51,7 +51,29 @@ export const OperationAnswer = Type.Object(
     created_by: Type.Optional(Type.String()),
     updated_at: DateTime,
   },
-  { title: 'Operation' },
+  {
+    title: 'Operation',
+    examples: [
+      {
+        id: '0f8fad5b-d9cb-469f-a165-70867728950e',
+        kind: 'capture' as const,
+        state: 'unknown' as const,
+        transaction_id: 'T12345678.5GD3ZZNzsXn5FpukqUxHWw',
+        session_id: 'T12345678.5cyWnV68vzJ1kYjZPrKWWm',
+        gateway: 'simulator',
+        payment_product_type: 'dintero_psp.creditcard',
+        amount: 29990,
+        currency: 'NOK',
+        intent: { event_reference: 'C-1' },
+        attempts: 2,
+        next_attempt_at: '2026-11-23T10:00:12.000Z',
+        next: 'The provider is asked again, with the same key, at next_attempt_at; or a person resolves it.',
+        created_at: '2026-11-23T10:00:00.000Z',
+        created_by: 'shop',
+        updated_at: '2026-11-23T10:00:10.000Z',
+      },
+    ],
+  },
 )
 
 /** The operation as it is shown: no hash of a request, no token, no redirect that belongs to the customer. */

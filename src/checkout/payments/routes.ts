@@ -31,12 +31,41 @@ const PayAnswer = Type.Object(
     error: Type.Optional(Type.String()),
     error_details: Type.Optional(FreeObject),
   },
-  { title: 'SessionPayResult' },
+  {
+    title: 'SessionPayResult',
+    examples: [
+      {
+        success: true,
+        actions: [{ source: 'DINTERO_PSP', code: 'AUTHORIZED', type: 'success' }],
+        redirect_url: 'https://shop.example/done?transaction_id=T12345678.5GD3ZZNzsXn5FpukqUxHWw&merchant_reference=ORD-1',
+      },
+      {
+        success: false,
+        actions: [{ source: 'DINTERO_PSP', code: 'REJECTED', type: 'error' }],
+        error: 'Rejected',
+        error_details: { message: 'Insufficient funds', type: ['INSUFFICIENT_FUNDS'] },
+      },
+    ],
+  },
 )
-const PollAnswer = Type.Object({
+const poll = {
   redirect_url: Type.Optional(Type.String()),
   keep_polling: Type.Optional(Type.Boolean()),
   poll_url: Type.Optional(Type.String()),
+}
+const Ended = Type.Object(poll, {
+  examples: [
+    { redirect_url: 'https://shop.example/done?transaction_id=T12345678.5GD3ZZNzsXn5FpukqUxHWw&merchant_reference=ORD-1' },
+  ],
+})
+const Waiting = Type.Object(poll, {
+  examples: [
+    {
+      keep_polling: true,
+      poll_url:
+        'http://localhost:8080/v1/view/T12345678.5cyWnV68vzJ1kYjZPrKWWm/payments/0f8fad5b-d9cb-469f-a165-70867728950e/status',
+    },
+  ],
 })
 
 /** The customer's side of paying (checkout-api §3.10.6, §3.10.8): no credential, knowing the session's id is the capability. */
@@ -94,7 +123,7 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         operationId: 'view_session_id_payments_status_get',
         tags,
         summary: 'Whether a payment in an app has ended',
-        response: responses({ 200: PollAnswer, 202: PollAnswer }, 404),
+        response: responses({ 200: Ended, 202: Waiting }, 404),
       },
     },
     async ({ params }, reply) => {

@@ -54,7 +54,23 @@ export const Profile = Type.Object(
     deleted_at: Type.Optional(DateTime),
     deleted_by: Type.Optional(Type.String()),
   },
-  { title: 'Profile' },
+  {
+    title: 'Profile',
+    examples: [
+      {
+        id: 'T12345678.5FkqXn2vKyJ4pW8RuZbA1c',
+        profile_id: 'cards',
+        configuration: {
+          dintero_psp: { type: 'payment_type', creditcard: { type: 'payment_product_type', enabled: true } },
+          vipps: { type: 'payment_product_type', enabled: true },
+        },
+        merchant: { name: 'Møbelbutikken', logo_url: 'https://shop.example/logo.svg' },
+        created_at: '2026-11-23T10:00:00.000Z',
+        created_by: 'shop',
+        updated_at: '2026-11-23T10:00:00.000Z',
+      },
+    ],
+  },
 )
 
 const PaymentOption = Type.Object({
@@ -74,7 +90,10 @@ export const AccountConfigurationIn = Type.Object(
 /** The account's checkout configuration as it is shown. */
 export const AccountConfiguration = Type.Object(
   { configuration: Type.Object({ payment_options: Type.Array(PaymentOption), ...accountMembers }) },
-  { title: 'CheckoutConfiguration' },
+  {
+    title: 'CheckoutConfiguration',
+    examples: [{ configuration: { payment_options: [{ type: 'vipps', currencies: ['NOK', 'SEK', 'DKK', 'EUR'] }] } }],
+  },
 )
 
 /** What a profile's row keeps as `data`. */

@@ -20,6 +20,7 @@ import {
   sessionUrl,
   showSession,
 } from './operations.ts'
+import { Session } from './schemas.ts'
 import { featureToggles, systemHeaders } from './session.ts'
 import type { SessionFilter } from './store.ts'
 import { updateSession } from './update/operations.ts'
@@ -29,7 +30,6 @@ const tags = ['sessions']
 const write = { scopes: ['write:checkout'] }
 const read = { scopes: ['read:checkout'] }
 const Id = Type.Object({ id: Type.String() })
-const Session = Type.Object({ id: Type.String(), order: FreeObject, events: Type.Array(FreeObject) }, { title: 'Session' })
 const Created = Type.Object(
   {
     id: Type.String(),
@@ -42,6 +42,17 @@ const Created = Type.Object(
   },
 )
 const IncludeSession = Type.Object({ include_session: Type.Optional(Type.Boolean()) })
+const QrIn = Type.Object(
+  {
+    format: Type.Optional(Type.Enum(['png'])),
+    size: Type.Integer({ minimum: 300, maximum: 1024, description: 'Pixels.' }),
+  },
+  { examples: [{ format: 'png', size: 300 }] },
+)
+const Qr = Type.Object(
+  { qr: Type.String({ description: 'PNG, base64.' }) },
+  { examples: [{ qr: 'iVBORw0KGgoAAAANSUhEUgAAASwAAAEs…' }] },
+)
 /** Arrays may be sent as repeated keys or as a comma list. */
 const List = Type.Optional(Type.Array(Type.String()))
 
@@ -230,11 +241,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         tags,
         summary: 'A QR code that opens the payment page',
         params: Id,
-        body: Type.Object({
-          format: Type.Optional(Type.Enum(['png'])),
-          size: Type.Integer({ minimum: 300, maximum: 1024, description: 'Pixels.' }),
-        }),
-        response: responses({ 200: Type.Object({ qr: Type.String({ description: 'PNG, base64.' }) }) }, 400, 401, 403, 404),
+        body: QrIn,
+        response: responses({ 200: Qr }, 400, 401, 403, 404),
       },
     },
     async ({ auth, params, body }) => {

@@ -22,6 +22,19 @@ import { settlementView } from './settlement.ts'
 import { listFees, listSettlements, replaceFees, type SettlementFilter } from './store.ts'
 
 const tags = ['settlements']
+const SignedUrl = Type.String({
+  description: 'A signed URL, as JSON text.',
+  examples: [
+    'http://localhost:8080/v1/accounts/T12345678/settlements/1/attachments/1-csv/download?expires=1795428000&signature=x',
+  ],
+})
+const file = { schema: Type.String() }
+const File = { description: 'The file.', content: { 'text/csv': file, 'application/pdf': file } }
+const message = { message: Type.String() }
+const Nothing = Type.Object(message, {
+  examples: [{ message: 'There is nothing to report: no money moved that is not settled.' }],
+})
+const Made = Type.Object(message, { examples: [{ message: '1 settlement was created.' }] })
 const path = '/v1/accounts/:aid/settlements'
 type Attachment = { aid: string; settlement_id: string; attachment_id: string }
 
@@ -73,7 +86,7 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
         operationId: 'aid_settlements_sid_attachments_id_get',
         tags,
         summary: 'A URL by which the attachment can be downloaded for 15 minutes',
-        response: responses({ 200: Type.String({ description: 'A signed URL, as JSON text.' }) }, 401, 403, 404),
+        response: responses({ 200: SignedUrl }, 401, 403, 404),
       },
     },
     async ({ auth, params }, reply) => {
@@ -92,7 +105,7 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
         tags,
         summary: 'The attachment itself; the signature is the credential',
         querystring: Type.Object({ expires: Type.String({ maxLength: 20 }), signature: Type.String({ maxLength: 100 }) }),
-        response: responses({ 200: Type.String({ description: 'CSV or PDF.' }) }, 400, 403),
+        response: responses({ 200: File as never }, 400, 403),
       },
     },
     async ({ params: { aid, ...named }, query }, reply) => {
@@ -111,10 +124,7 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
         tags,
         summary: 'Settle now what was captured and refunded; test accounts only',
         body: TestReportBody,
-        response: responses(
-          { 200: Type.Object({ message: Type.String() }), 201: Type.Object({ message: Type.String() }) },
-          ...[400, 401, 403],
-        ),
+        response: responses({ 200: Nothing, 201: Made }, ...[400, 401, 403]),
       },
     },
     async ({ auth, body }, reply) => {

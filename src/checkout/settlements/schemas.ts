@@ -139,7 +139,33 @@ export const Settlement = Type.Object(
     payment_status: Type.Enum(['paid', 'postponed']),
     payout_destination_id: Type.Optional(Type.String()),
   },
-  { title: 'Settlement' },
+  {
+    title: 'Settlement',
+    examples: [
+      {
+        id: '0f8fad5b-d9cb-469f-a165-70867728950e',
+        account_id: 'T12345678',
+        start_at: '2026-11-22T00:00:00.000Z',
+        end_at: '2026-11-23T00:00:00.000Z',
+        created_at: '2026-11-23T04:00:00.000Z',
+        updated_at: '2026-11-23T04:00:00.000Z',
+        settled_at: '2026-11-23T04:00:00.000Z',
+        provider: 'vipps',
+        provider_reference: 'vipps-NOK-2026-11-22',
+        attachments: [
+          {
+            id: '0f8fad5b-d9cb-469f-a165-70867728950e-csv',
+            key: 'vipps-NOK-2026-11-22.csv',
+            content_type: 'text/csv',
+            extension: 'csv',
+            created_by: 'kvitt',
+          },
+        ],
+        amounts: [{ amount: 9715, capture: 10000, refund: 0, fee: 285, currency: 'NOK' }],
+        payment_status: 'paid' as const,
+      },
+    ],
+  },
 )
 
 export const Settlements = Type.Object(

@@ -6,6 +6,7 @@ import { operationIdOf } from '../../lib/idempotency.ts'
 import { responses } from '../../lib/schema.ts'
 import { showSession } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
+import { TransactionAnswer } from './answer.ts'
 import { filterOf, TransactionsQuery } from './list.ts'
 import { capture, changeReference, type Moved, type Payments, readTransaction, refund, voidAuthorization } from './operations.ts'
 import {
@@ -18,7 +19,6 @@ import {
   ReferenceBody,
   RefundBody,
   systemHeaders,
-  TransactionAnswer,
   VoidBody,
 } from './schemas.ts'
 import { listTransactions, type Transaction, type TransactionFilter } from './store.ts'

@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
-import { Amount, AmountIn, Currency, DateTime, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
+import { AmountIn, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
 import type { Item } from './transaction.ts'
 
 /** `includes` and other lists: repeated, or one text with commas (checkout-api §1.9). */
@@ -48,45 +48,9 @@ export const ReferenceBody = lenient(
   ),
 )
 /** The published void has no body; what comes is ignored. */
-export const VoidBody = Type.Unsafe<unknown>({})
+export const VoidBody = Type.Unsafe<unknown>({ examples: [{}] })
 
 export const IncludesQuery = Type.Object({ includes: Type.Optional(TextList) })
-
-/** The transaction as it is answered; see `transactionView`. */
-export const TransactionAnswer = Type.Object(
-  {
-    id: Type.String(),
-    account_id: Type.String(),
-    session_id: Type.String(),
-    payment_product: Type.String(),
-    payment_product_type: Type.String(),
-    payment_operation: Type.String(),
-    amount: Amount,
-    currency: Currency,
-    status: Type.String(),
-    settlement_status: Type.String(),
-    merchant_reference: Type.String(),
-    merchant_reference_2: Type.Optional(Type.String()),
-    items: Type.Array(FreeObject),
-    events: Type.Array(
-      Type.Object({
-        id: Type.String(),
-        event: Type.String(),
-        transaction_status: Type.String(),
-        success: Type.Boolean(),
-        amount: Type.Optional(Amount),
-        metadata: FreeObject,
-        created_at: DateTime,
-      }),
-    ),
-    card: Type.Optional(FreeObject),
-    metadata: FreeObject,
-    version: Type.Integer(),
-    created_at: DateTime,
-    updated_at: DateTime,
-  },
-  { title: 'Transaction' },
-)
 
 /** A body that clients send as an object, or as nothing in one of its spellings. */
 export function bodyOf<T>(body: T | undefined | null): Partial<T> {

@@ -13,20 +13,24 @@ import {
 } from '../sessions/session.ts'
 
 /** The body of `PUT …/order/addresses` (checkout-api §3.10.4). */
-export const AddressesIn = Type.Object({
-  shipping_address: Type.Optional(Address),
-  billing_address: Type.Optional(Address),
-  my_dintero: Type.Optional(FreeObject),
-})
+export const AddressesIn = Type.Object(
+  {
+    shipping_address: Type.Optional(Address),
+    billing_address: Type.Optional(Address),
+    my_dintero: Type.Optional(FreeObject),
+  },
+  { examples: [{ shipping_address: { first_name: 'Kari', last_name: 'Nordmann', postal_code: '0155', country: 'NO' } }] },
+)
 export type Addresses = Static<typeof AddressesIn>
 
 /** The body of `PUT …/order/shipping_option`: one of those offered, named by its `line_id`; our copy of it counts. */
-export const OptionIn = Type.Object({ line_id: LineIdIn })
+export const OptionIn = Type.Object({ line_id: LineIdIn }, { examples: [{ id: 'post', line_id: 'post', amount: 3900 }] })
 
 /** The body of `PUT …/order/discount_codes`. */
-export const CodesIn = Type.Object({
-  discount_codes: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 }),
-})
+export const CodesIn = Type.Object(
+  { discount_codes: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 }) },
+  { examples: [{ discount_codes: ['SPRING'] }] },
+)
 
 /** The data with the customer's addresses. */
 export function withAddresses(data: SessionData, { shipping_address, billing_address, my_dintero }: Addresses): SessionData {

@@ -4,13 +4,34 @@ import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
+import { SessionView as View } from '../sessions/schemas.ts'
 import { AddressesIn, CodesIn, OptionIn } from './express.ts'
 import * as operations from './operations.ts'
 
 const tags = ['customer side']
 const config = { access: 'public' } as const
 const Sid = Type.Object({ sid: Type.String() })
-const View = Type.Object({ id: Type.String(), order: FreeObject, operations: Type.Array(FreeObject) }, { title: 'SessionView' })
+const PayLock = Type.Object(
+  { pay_lock: Type.Object({ pay_lock_id: Type.String() }) },
+  { examples: [{ pay_lock: { pay_lock_id: '0f8fad5b-d9cb-469f-a165-70867728950e' } }] },
+)
+const Operations = Type.Object(
+  { operations: Type.Array(FreeObject) },
+  {
+    examples: [
+      {
+        operations: [
+          {
+            rel: 'pay-vipps',
+            method: 'POST',
+            href: 'http://localhost:8080/v1/sessions/T12345678.5cyWnV68vzJ1kYjZPrKWWm/pay',
+            content_type: 'application/json',
+          },
+        ],
+      },
+    ],
+  },
+)
 const AskedInPage = Type.Object({
   client_side_address_callback: Type.Optional(Type.Boolean({ description: 'The page has asked the merchant’s site already.' })),
 })
@@ -62,7 +83,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'Lock the session while the shop changes it',
         params: Sid,
-        response: responses({ 200: Type.Object({ pay_lock: Type.Object({ pay_lock_id: Type.String() }) }) }, 404, 412),
+        response: responses({ 200: PayLock }, 404, 412),
       },
     },
     async (request) => ({ pay_lock: { pay_lock_id: await operations.lockSession(parts, customerOf(request)) } }),
@@ -168,7 +189,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'How to pay with this product',
         params: Type.Object({ sid: Type.String(), payment_product_type: Type.String() }),
-        response: responses({ 200: Type.Object({ operations: Type.Array(FreeObject) }) }, 400, 404),
+        response: responses({ 200: Operations }, 400, 404),
       },
     },
     async (request) => {

@@ -14,6 +14,11 @@ import * as store from './store.ts'
 const tags = ['simulator']
 const scopes = ['admin:checkout']
 
+const scriptExample = {
+  seed: 'monday',
+  rules: [{ when: { operation: 'capture' as const }, do: 'timeout_after' as const, after_s: 60 }],
+}
+const ScriptIn = Type.Object(Script.properties, { additionalProperties: false, examples: [scriptExample] })
 const ScriptOut = Type.Object(
   {
     ...Script.properties,
@@ -22,7 +27,7 @@ const ScriptOut = Type.Object(
       description: 'How often each rule with `nth` was met, by its place in the list.',
     }),
   },
-  { title: 'SimulatorScript' },
+  { title: 'SimulatorScript', examples: [{ ...scriptExample, counters: {} }] },
 )
 
 const Totals = { authorized: Amount, captured: Amount, refunded: Amount, voided: Amount }
@@ -62,7 +67,43 @@ const BookOut = Type.Object(
       }),
     ),
   },
-  { title: 'SimulatorBook' },
+  {
+    title: 'SimulatorBook',
+    examples: [
+      {
+        movements: [
+          {
+            id: '17',
+            kind: 'capture' as const,
+            transaction_id: 'T12345678.5GD3ZZNzsXn5FpukqUxHWw',
+            payment_id: '6a1f9f0e-51de-4c5a-b1cb-0a8f4d1f7e55',
+            merchant_reference: 'ORD-1',
+            idempotency_key: '0f8fad5b-d9cb-469f-a165-70867728950e',
+            amount: 29990,
+            released: 0,
+            currency: 'NOK',
+            state: 'succeeded',
+            answered: 'unknown',
+            calls: 2,
+            created_at: '2026-11-23T10:05:00.000Z',
+          },
+        ],
+        payments: [
+          {
+            id: '6a1f9f0e-51de-4c5a-b1cb-0a8f4d1f7e55',
+            transaction_id: 'T12345678.5GD3ZZNzsXn5FpukqUxHWw',
+            state: 'authorized',
+            currency: 'NOK',
+            amount: 33890,
+            authorized: 33890,
+            captured: 29990,
+            refunded: 0,
+            voided: 0,
+          },
+        ],
+      },
+    ],
+  },
 )
 
 const Params = Type.Object({ account_id: Type.String(), payment_id: Type.String() })
@@ -108,7 +149,7 @@ export const simulatorRoutes: FastifyPluginAsync<Parts> = async (app, parts) => 
         description: Object.entries(faults)
           .map(([name, meaning]) => `- \`${name}\`: ${meaning}`)
           .join('\n'),
-        body: Script,
+        body: ScriptIn,
         response: responses({ 200: ScriptOut }, 400, 401, 403),
       },
     },

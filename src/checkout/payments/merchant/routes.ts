@@ -4,14 +4,25 @@ import type { Parts } from '../../../app.ts'
 import { operationIdOf } from '../../../lib/idempotency.ts'
 import { FreeObject, responses } from '../../../lib/schema.ts'
 import { featureToggles, systemHeaders } from '../../sessions/session.ts'
-import { TransactionAnswer } from '../../transactions/schemas.ts'
+import { TransactionAnswer } from '../../transactions/answer.ts'
 import { transactionView } from '../../transactions/view.ts'
 import { MerchantPayment } from './merchant-payment.ts'
 import { payAsMerchant } from './operations.ts'
 
 const Answer = Type.Intersect([
   TransactionAnswer,
-  Type.Object({ session_id: Type.String(), success: Type.Boolean(), actions: Type.Array(FreeObject) }),
+  Type.Object(
+    { session_id: Type.String(), success: Type.Boolean(), actions: Type.Array(FreeObject) },
+    {
+      examples: [
+        {
+          session_id: 'T12345678.5cyWnV68vzJ1kYjZPrKWWm',
+          success: true,
+          actions: [{ source: 'DINTERO_PSP', code: 'AUTHORIZED', type: 'success' }],
+        },
+      ],
+    },
+  ),
 ])
 
 /** Payments that the merchant starts (checkout-api §3.9). */

@@ -49,7 +49,21 @@ export const ReportConfiguration = Type.Object(
     created_at: DateTime,
     updated_at: DateTime,
   },
-  { title: 'ReportConfiguration' },
+  {
+    title: 'ReportConfiguration',
+    examples: [
+      {
+        id: '0f8fad5b-d9cb-469f-a165-70867728950e',
+        account_id: 'T12345678',
+        filetypes: ['pdf', 'csv'],
+        destinations: [{ id: '1', destination_type: 'email' as const, destination_value: 'a@shop.example' }],
+        providers: [],
+        last_modified_at: '2026-11-23T10:00:00.000Z',
+        created_at: '2026-11-23T10:00:00.000Z',
+        updated_at: '2026-11-23T10:00:00.000Z',
+      },
+    ],
+  },
 )
 
 /** A row of `checkout.report_configurations`. */
