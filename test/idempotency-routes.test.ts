@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { after, before, test } from 'node:test'
 import type { FastifyContextConfig, FastifyInstance } from 'fastify'
 import { createClient } from '../src/accounts/operations.ts'
+import { armFailpoints } from '../src/lib/failpoints.ts'
 import { createTestAccount, fetchToken, send, type TestAccount, testScopes } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 import { type Call, nothing, type Story, walk } from './walk.ts'
@@ -76,6 +77,10 @@ async function klarna(): Promise<string> {
   return `/v1/transactions/${(await must('GET', `/v1/sessions/${id}`)).transaction_id}`
 }
 
+let profiles = 0
+/** `one`, then others. */
+const nextProfile = () => (++profiles === 1 ? 'one' : `one-${profiles}`)
+
 /** How each route is called so that it succeeds: the path, and the body. */
 const calls: Record<string, () => Promise<[path: string, body?: unknown]> | [path: string, body?: unknown]> = {
   'POST /v1/accounts/:aid/shopping/draft_orders': () => [`${shopping}/draft_orders`, content],
@@ -110,7 +115,7 @@ const calls: Record<string, () => Promise<[path: string, body?: unknown]> | [pat
     await must('POST', '/v1/admin/session/profiles', { profile_id: 'shop', ...profile }).catch(() => {})
     return [`${await order()}/sessions`, { items: [{ line_id: '1' }], profile_id: 'shop', url: session.url }]
   },
-  'POST /v1/admin/session/profiles': () => ['/v1/admin/session/profiles', { profile_id: 'one', ...profile }],
+  'POST /v1/admin/session/profiles': () => ['/v1/admin/session/profiles', { profile_id: nextProfile(), ...profile }],
   'PUT /v1/admin/session/profiles/:profile_id': () => ['/v1/admin/session/profiles/one', { profile_id: 'one', ...profile }],
   'PUT /v1/admin/checkout': () => ['/v1/admin/checkout', { configuration: {} }],
   'POST /v1/sessions-profile': () => ['/v1/sessions-profile', { ...session, profile_id: 'one', configuration: undefined }],
@@ -209,6 +214,25 @@ for (const [name, make] of Object.entries(calls)) {
     assert.equal(dry.status, real.status, JSON.stringify(dry.body))
     if (typeof real.body === 'object') assert.deepEqual(Object.keys(dry.body), Object.keys(real.body))
     assert.deepEqual([dry.body?.status, dry.body?.amount], [real.body?.status, real.body?.amount])
+  })
+}
+
+for (const [name, make] of Object.entries(calls)) {
+  test(`${name}: what breaks before the answer is stored has not happened; the same key then does it, once`, async () => {
+    if (routes.some((route) => route.name === name && route.mode === 'operation')) return // The operation is the record.
+    const method = name.split(' ')[0]!
+    const [path, body] = await make()
+    const key = { 'idempotency-key': `broken ${name}` }
+    const before = await stored()
+    armFailpoints('idempotency.before_commit=throw')
+    const broken = await shop.call(method, path, body, key)
+    armFailpoints(undefined)
+    assert.equal(broken.status, 500, JSON.stringify(broken.body))
+    assert.equal(await stored(), before, 'something was written')
+    const again = await shop.call(method, path, body, key)
+    assert.ok(again.status < 300, JSON.stringify(again.body))
+    assert.equal(again.headers.get('idempotent-replayed'), null)
+    assert.equal((await shop.call(method, path, body, key)).headers.get('idempotent-replayed'), 'true')
   })
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { armFailpoints } from '../src/lib/failpoints.ts'
 import type { Difference } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
 import { createTestAccount, send, type TestAccount } from './client.ts'
@@ -89,6 +90,44 @@ for (const outcome of ['succeeded', 'failed'] as const) {
     assert.deepEqual(wrong, outcome === 'succeeded' ? [] : ["captured in the simulator's book"])
   })
 }
+
+test('resolve: a crash before the answer is stored leaves the operation open; the same key then settles it, and replays', async () => {
+  const { id } = await lostCapture(100_000)
+  pass(5)
+  const path = `/v1/operations/${id}/resolve`
+  const ask = () =>
+    shop.call('POST', path, { outcome: 'failed', evidence: 'Statement line 18' }, { 'idempotency-key': 'resolve' })
+  armFailpoints('idempotency.before_commit=throw')
+  assert.equal((await ask()).status, 500)
+  armFailpoints(undefined)
+  assert.equal((await shop.call('GET', `/v1/operations/${id}`)).body.state, 'unknown')
+  const settled = await ask()
+  assert.deepEqual([settled.status, settled.body.state], [200, 'failed'])
+  const again = await ask()
+  assert.deepEqual([again.body, again.headers.get('idempotent-replayed')], [settled.body, 'true'])
+})
+
+test('resolve: of people with keys and the resolver at once, one settles it; nobody gets a 500', async () => {
+  const { id } = await lostCapture(100_000)
+  pass(5)
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, index) =>
+      shop.call(
+        'POST',
+        `/v1/operations/${id}/resolve`,
+        { outcome: index % 2 === 0 ? 'failed' : 'succeeded', evidence: `Person ${index}` },
+        index < 6 ? { 'idempotency-key': `person-${index}` } : {},
+      ),
+    ),
+  )
+  const { state } = (await shop.call('GET', `/v1/operations/${id}`)).body
+  assert.ok(state === 'succeeded' || state === 'failed')
+  assert.deepEqual(
+    answers.filter(({ status }) => status !== 200 && status !== 409).map(({ body }) => body),
+    [],
+  )
+  for (const { status, body } of answers) if (status === 200) assert.equal(body.state, state)
+})
 
 test('resolve: refused when the provider can tell, without evidence, of another account, and with less than admin:checkout', async () => {
   const { id } = await lostCapture(0)

@@ -13,15 +13,20 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set when the request carries an `Idempotency-Key` on a route that honours it. */
     idempotency: IdempotencyKey | undefined
+    /**
+     * On a route of the kind `late`: runs `work`, and what it writes is committed together with the stored answer. Once in a request, as
+     * the last thing that it writes.
+     */
+    effect<T>(work: () => Promise<T>): Promise<T>
   }
   interface FastifyContextConfig {
     /**
      * How the route honours `Idempotency-Key`. By default the handler runs in one database transaction with the stored answer.
      * `operation`: it calls a gateway, so no transaction may stay open; the operation itself is the record (see docs/decisions).
-     * `after`: it asks a merchant's server in between; the answer is stored once the effect is committed, and repeating the effect does
-     * no harm. `none`: nothing is stored, for repeating it does no harm, or the answer is a secret.
+     * `late`: somebody else is asked before anything is written; the transaction begins with `request.effect`.
+     * `none`: nothing is stored, for repeating it does no harm, or the answer is a secret.
      */
-    idempotency?: 'operation' | 'after' | 'none'
+    idempotency?: 'operation' | 'late' | 'none'
   }
 }
 
@@ -65,6 +70,23 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
     }
   }
   repeatWhenTakenBack(app, open, again)
+  app.decorateRequest('effect', function <T>(this: FastifyRequest, work: () => Promise<T>): Promise<T> {
+    const { idempotency } = this
+    if (!idempotency || running.getStore()) return work()
+    return repeat(async () => {
+      const { transaction, stored } = await begin(sql, idempotency)
+      // The same request, sent twice at once, was the first to end: the answer is there when it is asked again.
+      if (stored) throw keyInFlight()
+      try {
+        const result = await Promise.race([running.run({ tx: transaction.tx, dry_run: false }, work), lost(transaction)])
+        open.set(this, transaction)
+        return result
+      } catch (error) {
+        await transaction.rollback()
+        throw error
+      }
+    })
+  })
 
   app.addHook('preHandler', (request, reply, done) => {
     const key = request.headers['idempotency-key']
@@ -83,7 +105,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       .digest()
     request.idempotency = { account_id, client_id: subject, key, hash }
     if (idempotency === 'operation') return done()
-    if (idempotency === 'after') {
+    if (idempotency === 'late') {
       findStored(sql, request.idempotency).then(
         (stored) => (stored ? replay(reply, stored) : done()),
         (error: Error) => done(error),
@@ -103,9 +125,6 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
 
   app.addHook('onSend', async (request, reply, payload) => {
     const transaction = open.get(request)
-    const after = request.routeOptions.config.idempotency === 'after' && request.idempotency
-    if (after && reply.statusCode < 300 && !reply.hasHeader('idempotent-replayed'))
-      await store(sql, after, reply.statusCode, payload)
     if (!transaction) return payload
     open.delete(request)
     if (reply.statusCode >= 300) {
@@ -156,14 +175,18 @@ export function repeatWhenTakenBack(
 
 /** Runs the handler of a request in this transaction, and returns the text of its answer. */
 export async function handleIn(
-  { tx, broken }: OpenTransaction,
+  transaction: OpenTransaction,
   { dry_run }: { dry_run: boolean },
   [request, reply]: [FastifyRequest, FastifyReply],
 ): Promise<string> {
   const { handler } = request.routeOptions
-  const answer = running.run({ tx, dry_run }, () => Reflect.apply(handler, request.server, [request, reply]))
-  const lost = broken.then((error) => Promise.reject(error))
-  return JSON.stringify(await Promise.race([answer, lost]))
+  const answer = running.run({ tx: transaction.tx, dry_run }, () => Reflect.apply(handler, request.server, [request, reply]))
+  return JSON.stringify(await Promise.race([answer, lost(transaction)]))
+}
+
+/** Rejects when the connection of the transaction breaks: its statements get no answer then. */
+async function lost({ broken }: OpenTransaction): Promise<never> {
+  throw await broken
 }
 
 /** Tries again what PostgreSQL took back. */

@@ -1,6 +1,7 @@
 import type { Failed, FoundOutcome, Succeeded } from '../../gateways/gateway.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { answerOf, type Payments, recordPayment } from '../payments/operations.ts'
+import { type Effect, plainly } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
 import { settleOperation } from '../transactions/operations.ts'
 import { findTransaction } from '../transactions/store.ts'
@@ -23,6 +24,7 @@ export async function resolveByHand(
   payments: Payments,
   { account_id, id, subject }: { account_id: string; id: string; subject: string },
   resolution: Resolution,
+  effect: Effect = plainly,
 ): Promise<OperationRow> {
   const { clock } = payments
   const operation = await readOperation(payments, account_id, id)
@@ -34,7 +36,7 @@ export async function resolveByHand(
   const refusal = mayResolve(operation, resolution, known, clock.now())
   if (refusal?.code === 'operation_known') await hastenOperation(payments.sql, operation, clock.now())
   throwRefusal(refusal)
-  const settled = await record(payments, operation, resolution, subject)
+  const settled = await effect(() => record(payments, operation, resolution, subject))
   if (settled.state !== resolution.outcome) {
     throw new ApiError('operation_settled', `Operation ${id} was settled by the provider meanwhile: it ${settled.state}.`)
   }
@@ -42,22 +44,24 @@ export async function resolveByHand(
   return settled
 }
 
+/** The operation is read last: when somebody settles it after that, the version of what was read before is no longer the newest. */
 async function record(
   payments: Payments,
-  operation: OperationRow,
+  { account_id, id, session_id, transaction_id }: OperationRow,
   resolution: Resolution,
   subject: string,
 ): Promise<OperationRow> {
-  const { account_id, session_id, transaction_id } = operation
+  const transaction = await findTransaction(payments.sql, account_id, transaction_id)
+  const session = await findSession(payments.sql, account_id, session_id)
+  const operation = await readOperation(payments, account_id, id)
+  if (isSettled(operation)) return operation
   const { evidence, gateway_reference } = resolution
   const metadata = { resolved_by: subject, resolution_evidence: evidence }
   const outcome: Succeeded | Failed =
     resolution.outcome === 'succeeded'
       ? { outcome: 'succeeded', gateway_reference: gateway_reference ?? operation.request.gateway_reference ?? '', metadata }
       : { outcome: 'failed', error: { code: 'resolved_by_person', message: `${subject}: ${evidence}` }, reason: 'failed' }
-  const transaction = await findTransaction(payments.sql, account_id, transaction_id)
   if (operation.kind === 'authorize') {
-    const session = await findSession(payments.sql, account_id, session_id)
     if (!session) throw new Error(`Operation ${operation.id} has lost its session.`)
     return (await recordPayment(payments, { session, operation, transaction }, outcome)).operation
   }

@@ -54,8 +54,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, par
   app.post(
     '/v1/operations/:id/resolve',
     {
-      // The provider is asked first; and settling is once, by a unique index.
-      config: { scopes: ['admin:checkout'], idempotency: 'after' },
+      // The provider is asked first.
+      config: { scopes: ['admin:checkout'], idempotency: 'late' },
       schema: {
         operationId: 'operations_id_resolve_post',
         tags,
@@ -65,9 +65,10 @@ export const operationRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, par
         response: responses({ 200: OperationAnswer }, 400, 401, 403, 404, 409, 422),
       },
     },
-    async ({ auth, params, body }) => {
-      const { account_id, subject } = auth
-      return operationView(await resolveByHand(parts, { account_id, id: params.id, subject }, body)) as never
+    async (request) => {
+      const { account_id, subject } = request.auth
+      const by = { account_id, id: request.params.id, subject }
+      return operationView(await resolveByHand(parts, by, request.body, (work) => request.effect(work))) as never
     },
   )
 }

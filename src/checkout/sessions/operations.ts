@@ -197,6 +197,11 @@ export function showSession(
   return sessionView(session, { products, events: session.events, includes, now: clock.now() })
 }
 
+/** Runs the last write of a request; `request.effect` commits it together with the answer to an `Idempotency-Key`. */
+export type Effect = <T>(work: () => Promise<T>) => Promise<T>
+/** Nothing is to be committed with it. */
+export const plainly: Effect = (work) => work()
+
 /** What is written to a session that was read: changed columns, events, and what the merchant is told. */
 export type Change = { change: store.SessionChange; events: SessionEvent[]; notifications?: Notification[] }
 
@@ -260,7 +265,7 @@ export async function cancelSession(
   caller: Caller,
   id: string,
   voidTransaction: VoidTransaction,
-  options: { tell?: boolean } = {},
+  options: { tell?: boolean; effect?: Effect } = {},
 ): Promise<store.FoundSession> {
   const { account_id, subject = null } = caller
   const mark = (session: store.FoundSession, voided: boolean): Change | undefined => {
@@ -282,7 +287,8 @@ export async function cancelSession(
   const { transaction_id } = session
   const toVoid = transaction_id !== null && session.outcome !== 'CANCELLED'
   const voided = toVoid && (await voidTransaction(transaction_id))
-  return changeSession(parts, { account_id, id }, (current) => mark(current, voided))
+  const { effect = plainly } = options
+  return effect(() => changeSession(parts, { account_id, id }, (current) => mark(current, voided)))
 }
 
 /** A page of sessions, newest first (checkout-api §3.4). */

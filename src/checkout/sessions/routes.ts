@@ -15,6 +15,7 @@ import {
   cancelSession,
   createSession,
   createTokenSession,
+  type Effect,
   listSessions,
   readSession,
   sessionUrl,
@@ -137,7 +138,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions/:id',
     {
       // Published as readable with `read:checkout` too (checkout-api §1.6).
-      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'after' },
+      config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'late' },
       preValidation: async (request) => {
         request.body = dropNulls(request.body ?? {}, nullsThatCount) as never
       },
@@ -159,7 +160,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     async (request) => {
       const { params, query, body } = request
       const toggles = featureToggles(request.headers['dintero-feature-toggles'])
-      const session = await updateSession(parts, callerOf(request), { id: params.id, body, ...query, toggles })
+      const session = await updateSession(parts, callerOf(request), { id: params.id, body, ...query, toggles }, effectOf(request))
       return showSession(parts, session) as never
     },
   )
@@ -167,7 +168,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
   app.post(
     '/v1/sessions/:id/cancel',
     {
-      config: { ...write, idempotency: 'after' },
+      config: { ...write, idempotency: 'late' },
       schema: {
         operationId: 'checkout_session_cancel_post',
         tags,
@@ -178,11 +179,12 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async (request) => {
       const caller = callerOf(request)
-      const session = await cancelSession(parts, caller, request.params.id, (id) => {
+      const voidTransaction = (id: string) => {
         const { account_id, subject, request_headers } = caller
         const command = { account_id, id, created_by: subject, request: request_headers ? { request_headers } : {} }
         return voidForCancel(parts, command)
-      })
+      }
+      const session = await cancelSession(parts, caller, request.params.id, voidTransaction, { effect: effectOf(request) })
       return showSession(parts, session) as never
     },
   )
@@ -251,6 +253,11 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
       return { qr: png.toString('base64') }
     },
   )
+}
+
+/** How the last write of a request is committed: with its answer. */
+function effectOf(request: FastifyRequest): Effect {
+  return (work) => request.effect(work)
 }
 
 type ListQuery = {

@@ -5,7 +5,9 @@ import {
   type Caller,
   type Change,
   changeSession,
+  type Effect,
   newEvent,
+  plainly,
   readSession,
   released,
   type SessionParts,
@@ -41,6 +43,7 @@ export async function updateSession(
   parts: SessionParts & AskMerchant,
   caller: Caller,
   request: UpdateRequest,
+  effect: Effect = plainly,
 ): Promise<FoundSession> {
   const { id, body, toggles = new Set() } = request
   const { account_id } = caller
@@ -59,10 +62,10 @@ export async function updateSession(
   const session = await readSession(parts, account_id, id)
   const asked = updatedData(session.data, body)
   const url = callbackUrl(session.data, asked, body, request.force_shipping_address_callback === true)
-  if (url === undefined) return changeSession(parts, { account_id, id }, decide)
+  if (url === undefined) return effect(() => changeSession(parts, { account_id, id }, decide))
   decide(session)
   const answer = await askMerchant(parts, session, asked, url)
-  return writeAnswered(parts, session, (current) => decide(current, answer))
+  return effect(() => writeAnswered(parts, session, (current) => decide(current, answer)))
 }
 
 /** Where the options are to be fetched, if they are: always when the update does not bring its own (checkout-api §3.6). */
