@@ -11,7 +11,6 @@ export default {
     'src/accounts/{cache,scope,secret}.ts',
     'src/accounts/tokens/audience.ts',
     'src/lib/object.ts',
-    'src/verify/!(operations|store).ts',
   ],
   plugins: ['./scripts/mutation/runner.mjs', './scripts/mutation/ignore-schemas.mjs'],
   ignorers: ['schemas'],
