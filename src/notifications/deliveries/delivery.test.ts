@@ -12,12 +12,16 @@ const cases: [what: string, changes: Partial<Attempt>, result: CallResult, state
   ['callback 204', {}, answer(204), 'delivered', true],
   ['callback 299', {}, answer(299), 'delivered', true],
   ['callback 101', {}, answer(101), 'pending', true],
+  ['callback 300', {}, answer(300), 'dead', true],
   ['callback 301', {}, answer(301), 'dead', true],
   ['callback 400', {}, answer(400), 'dead', true],
   ['callback 499', {}, answer(499), 'dead', true],
   ['callback 500', {}, answer(500), 'pending', true],
   ['callback 502', {}, answer(502), 'pending', false],
   ['callback 503', {}, answer(503), 'pending', false],
+  ['callback 504', {}, answer(504), 'pending', false],
+  ['callback 505', {}, answer(505), 'pending', true],
+  ['webhook 300', { kind: 'webhook' }, answer(300), 'pending', true],
   ['callback 599', {}, answer(599), 'pending', true],
   ['callback time-out', {}, silence('timeout'), 'pending', false],
   ['callback reset', {}, silence('connection'), 'pending', false],
@@ -34,6 +38,13 @@ const cases: [what: string, changes: Partial<Attempt>, result: CallResult, state
     false,
   ],
   ['callback time-out, a probe', { failures: 20, endpoint_failures: 9 }, silence('timeout'), 'pending', false],
+  [
+    'callback time-out, as old as it may be',
+    { age_s: limits.delivery_age_max_s, endpoint_failures: 9 },
+    silence('timeout'),
+    'pending',
+    false,
+  ],
   [
     'callback time-out, too old',
     { age_s: limits.delivery_age_max_s + 1, endpoint_failures: 9 },
@@ -61,4 +72,11 @@ test('settle: waits as published, plus up to a tenth; a probe is not counted', (
   }
   assert.equal(settle({ ...first, failures: 3, endpoint_failures: 5 }, silence('timeout')).failures, 3)
   assert.equal(settle({ ...first, failures: 3, endpoint_failures: 4 }, silence('timeout')).failures, 4)
+})
+
+test('settle: counts what was refused, and waits differ from delivery to delivery and attempt to attempt', () => {
+  for (const result of [silence('address'), answer(400)]) assert.equal(settle({ ...first, failures: 3 }, result).failures, 4)
+  const wait = (id: string, attempts: number) => settle({ ...first, id, attempts }, answer(500)).wait_s
+  assert.equal(new Set([wait('a', 1), wait('a', 2), wait('b', 1), wait('b', 2)]).size, 4)
+  assert.equal(wait('a', 1), wait('a', 1))
 })

@@ -33,3 +33,15 @@ test('kvitt-signature: the vector published with Standard Webhooks', () => {
 test('sortedQuery: by name, equal names by value, however the verifier sorts', () => {
   assert.equal(sortedQuery(new URLSearchParams('b=2&a=z&a=b&B=1')), 'B=1&a=b&a=z&b=2')
 })
+
+test('sortedQuery: many names, in whatever order they came', () => {
+  const sorted = 'a=1&a=2&a=3&b=1&c=1&c=2&d=1'
+  for (const given of ['d=1&c=2&c=1&b=1&a=3&a=2&a=1', 'a=2&c=1&b=1&a=1&d=1&c=2&a=3', sorted]) {
+    assert.equal(sortedQuery(new URLSearchParams(given)), sorted)
+  }
+})
+test('kvitt-signature: only a secret that begins with whsec_ is base64', () => {
+  const of = (secret: string | Buffer) => `v1,${createHmac('sha256', secret).update('i.7.{}').digest('base64')}`
+  assert.equal(kvittSignature('abcdefYWJj', 'i', 7, '{}'), of('abcdefYWJj'))
+  assert.equal(kvittSignature('whsec_YWJj', 'i', 7, '{}'), of('abc'))
+})
