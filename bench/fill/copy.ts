@@ -69,10 +69,9 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
   await sql.unsafe(`
     create function fill.link(bytea, bytea) returns bytea language sql immutable parallel safe as 'select sha256($1 || $2)';
     create aggregate fill.chain(bytea) (sfunc = fill.link, stype = bytea, initcond = '');
-    create table fill.templates (template int, old jsonb);
+    create table fill.templates (template int, old jsonb, weight float8);
     create table fill.ids (template int, id text);
     create unlogged table fill.batch (n bigint, template int, shift interval, at timestamptz, position bigint, new text[])`)
-  const loaded: Loaded[] = []
   for (const [number, walk] of walks.entries()) {
     const old = {
       ...walk.old,
@@ -80,16 +79,12 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
       second: walk.second,
       tomorrow: tomorrow(walk.second),
     }
-    await sql`insert into fill.templates values (${number}, ${json(sql, old)})`
+    await sql`insert into fill.templates values (${number}, ${json(sql, old)}, ${walk.weight})`
     const ids = Object.entries(old).flatMap(([name, id]) =>
       /^(draft|order_uuid|session|transaction|token|token_id)$/.test(name) ? [id] : [],
     )
     await sql`insert into fill.ids select ${number}, unnest(${ids}::text[])`
-    loaded.push({ ...walk, old, number, told: 0 })
   }
-  const swaps = [...new Set(loaded.flatMap(({ old }) => Object.keys(old)))]
-  await sql.unsafe(`create table fill.olds as select template, array[${swaps.map((name) => `coalesce(old->>'${name}', '')`).join(', ')}] as old
-    from fill.templates`)
   for (const { name, key } of tables) {
     await sql.unsafe(`create table ${templateTable(name)} as select i.template, x.* from ${name} x join fill.ids i on i.id = x.${key}::text
       where x.account_id = '${account_id}'`)
@@ -102,6 +97,17 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
     update ${templateTable('notifications.outbox')} o set position = r.rank
     from (select template, position, rank() over (partition by template order by position) as rank from ${templateTable('notifications.outbox')}) r
     where r.template = o.template and r.position = o.position`)
+  return statementsFor(sql, account_id)
+}
+
+/** The statements that copy the templates that are kept in the database. */
+export async function statementsFor(sql: Sql, account_id: string): Promise<Copier> {
+  const kept = await sql<{ template: number; old: Record<string, string>; weight: number }[]>`
+    select template, old, weight from fill.templates order by template`
+  const loaded: Loaded[] = kept.map(({ template, old, weight }) => ({ old, weight, number: template, told: 0, second: old.second! }))
+  const swaps = [...new Set(loaded.flatMap(({ old }) => Object.keys(old)))]
+  const olds = swaps.map((name) => `coalesce(old->>'${name}', '')`)
+  await sql.unsafe(`drop table if exists fill.olds; create table fill.olds as select template, array[${olds}] as old from fill.templates`)
   const told = await sql.unsafe<{ template: number; count: number }[]>(
     `select template, count(*)::int as count from ${templateTable('notifications.outbox')} group by 1`,
   )
