@@ -172,7 +172,7 @@ export async function authorized(server: TransactionsServer, changes: Record<str
     merchant_reference: 'ORD-1',
     channel: 'ecommerce',
     final_authorization: true,
-    search_terms: [],
+    search_terms: [`${account_id}/${String(changes.merchant_reference ?? 'ORD-1').toLowerCase()}`],
     data: {
       items: [
         { id: 'chair-1', line_id: '1', description: 'Stol', quantity: 1, amount: 29_990, vat: 25 },

@@ -39,6 +39,11 @@ test('session list: a bare array, newest first, ten at a time, with events', asy
 test('session list: every filter', async () => {
   const created = await Promise.all(ids.map(async (id) => (await shop.read(id)).created_at as string))
   await shop.pretend(ids[2]!, { outcome: 'AUTHORIZED', transaction_id: 'T1.t' })
+  await shop.server.sql`
+    insert into checkout.transactions (account_id, id, session_id, event_count, hash, status, gateway, payment_product_type,
+      payment_operation, currency, amount, merchant_reference, data, created_at, updated_at)
+    select account_id, 'T1.t', id, 0, '', 'INITIATED', 'g', 'p', 'o', currency, amount, merchant_reference, '{}', created_at, created_at
+    from checkout.sessions where id = ${ids[2]!}`
   const cases: [query: string, expected: string[]][] = [
     [`?id=${ids[1]}&id=${ids[4]}`, [ids[1]!, ids[4]!]],
     [`?id=${ids[1]},${ids[4]}`, [ids[1]!, ids[4]!]],
@@ -50,6 +55,8 @@ test('session list: every filter', async () => {
     [`?created_at.gte=${created[1]}`, ids.slice(0, 2)],
     [`?created_at.lte=${created[10]}`, ids.slice(10)],
     [`?created_at.lte=${created[0]!.slice(0, 10)}&limit=1`, [ids[0]!]],
+    ['?store_id=0&store_id=1&limit=1', [ids[0]!]],
+    ['?store_id=nobody', []],
     ['?search=nothing', []],
   ]
   for (const [query, expected] of cases) assert.deepEqual(await list(query), expected, query)

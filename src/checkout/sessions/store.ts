@@ -89,38 +89,98 @@ export type SessionFilter = {
   created_at_lte: Date | null
 }
 
-/** A page of sessions with their events, newest first, after the one named by `starting_after`. */
-export function listSessions(db: Db, account_id: string, filter: SessionFilter): Promise<FoundSession[]> {
-  const { limit, starting_after, id, transaction_id, store_id, created_at_gte, created_at_lte } = filter
+/** Sessions looked at, for each one wanted, before the index of terms is asked for those of a store. */
+const window_per_row = 50
+const window_min = 1_000
+
+/**
+ * A page of sessions with their events, newest first, after the one named by `starting_after`. Those of a store are looked for among the
+ * newest, and only when these don't fill the page in the index of terms: neither a store with many nor one with none reads them all.
+ */
+export async function listSessions(db: Db, account_id: string, filter: SessionFilter): Promise<FoundSession[]> {
+  const { limit, id, transaction_id, search, store_id } = filter
+  if (id || transaction_id || search !== null || store_id === null) {
+    const narrowed = narrow(db, account_id, filter)
+    return narrowed ? findSessions(db, account_id, filter, narrowed) : walkSessions(db, account_id, filter, db`checkout.sessions`)
+  }
+  const count = Math.max(limit * window_per_row, window_min)
+  const window: Fragment = db`(
+    select * from checkout.sessions s where ${page(db, account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
+  const newest = await walkSessions(db, account_id, filter, window)
+  if (newest.length === limit) return newest
+  const terms = store_id.map((store) => `${account_id}|store_id:${store}`)
+  return findSessions(db, account_id, filter, hasTerm(db, terms))
+}
+
+type Fragment = postgres.PendingQuery<never[]>
+
+/** Along the index of time, from where the page starts. */
+function walkSessions(db: Db, account_id: string, filter: SessionFilter, source: Fragment) {
   return db<FoundSession[]>`
     with page as (
-      select * from checkout.sessions s
-      where s.account_id = ${account_id} and ${narrow(db, account_id, filter)} and ${after(db, account_id, starting_after)}
-        and (${id}::text[] is null or s.id = any(${id}))
-        and (${transaction_id}::text[] is null or s.transaction_id = any(${transaction_id}))
-        and (${store_id}::text[] is null or s.store_id = any(${store_id}))
-        and (${created_at_gte}::timestamptz is null or s.created_at >= ${created_at_gte})
-        and (${created_at_lte}::timestamptz is null or s.created_at <= ${created_at_lte})
+      select * from ${source} s where ${page(db, account_id, filter)} and ${matches(db, filter)}
       order by s.account_id, s.created_at desc, s.id desc
-      limit ${limit})
+      limit ${filter.limit})
+    ${shown(db)}`
+}
+
+/**
+ * Through the index of what narrows it: reads all of these. `offset 0` and `materialized` keep the planner from walking the index of time
+ * instead, where it hopes to meet enough of them early.
+ */
+function findSessions(db: Db, account_id: string, filter: SessionFilter, narrowed: Fragment) {
+  return db<FoundSession[]>`
+    with found as materialized (
+      select s.id, s.created_at
+      from (select * from checkout.sessions s where s.account_id = ${account_id} and ${narrowed} offset 0) s
+      where ${page(db, account_id, filter)} and ${matches(db, filter)}),
+    page as (
+      select s.* from (select id from found order by created_at desc, id desc limit ${filter.limit}) wanted
+      join checkout.sessions s on s.account_id = ${account_id} and s.id = wanted.id)
+    ${shown(db)}`
+}
+
+function shown(db: Db) {
+  return db`
     select p.account_id, p.id, p.version, p.event_count, p.profile_id, p.payment_operation, p.data, p.operation_id, p.transaction_id,
            p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at, p.created_by,
            p.updated_at, p.cancelled_at, p.cancelled_by,
-           (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+           (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
             where e.account_id = p.account_id and e.session_id = p.id) as events
     from page p
     order by p.created_at desc, p.id desc`
 }
 
+function matches(db: Db, { id, transaction_id, store_id }: SessionFilter) {
+  return db`
+    (${id}::text[] is null or s.id = any(${id}))
+    and (${transaction_id}::text[] is null or s.transaction_id = any(${transaction_id}))
+    and (${store_id}::text[] is null or s.store_id = any(${store_id}))`
+}
+
+/** Whose, from when until when, and after which. */
+function page(db: Db, account_id: string, { starting_after, created_at_gte, created_at_lte }: SessionFilter) {
+  return db`
+    s.account_id = ${account_id} and ${after(db, account_id, starting_after)}
+    and s.created_at >= coalesce(${created_at_gte}::timestamptz, '-infinity')
+    and s.created_at <= coalesce(${created_at_lte}::timestamptz, 'infinity')`
+}
+
+/** True of a session `s` that has one of these terms, by the index `sessions_by_term`. */
+function hasTerm(db: Db, terms: string[]): Fragment {
+  return db`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}::text[]`
+}
+
 /** The most telling condition, written so that its index is used; a fixed handful of statements. */
-function narrow(db: Db, account_id: string, { id, transaction_id, search }: SessionFilter): postgres.PendingQuery<never[]> {
+function narrow(db: Db, account_id: string, { id, transaction_id, search }: SessionFilter): Fragment | undefined {
   if (id) return db`s.id = any(${id})`
-  if (transaction_id) return db`s.transaction_id = any(${transaction_id})`
-  if (search === null) return db`true`
-  return db`s.id in (
-    select f.id from checkout.sessions f where f.account_id = ${account_id} and f.merchant_reference = ${search}
-    union select f.id from checkout.sessions f where f.account_id = ${account_id} and f.merchant_reference_2 = ${search}
-    union select f.id from checkout.sessions f where f.account_id = ${account_id} and checkout.customer_name(f.data) = ${search})`
+  // The transaction names its session, so that sessions need no index for this one.
+  if (transaction_id) {
+    return db`s.id in (
+      select t.session_id from checkout.transactions t where t.account_id = ${account_id} and t.id = any(${transaction_id}))`
+  }
+  if (search === null) return undefined
+  return db`(s.merchant_reference = ${search} or ${hasTerm(db, [`${account_id}/${search}`])})`
 }
 
 /** After the last session of the page before; from the newest when there is none. */

@@ -1,4 +1,6 @@
 import { type Db, json } from '../../lib/db.ts'
+import { searchTerm } from '../transactions/list.ts'
+import { hasTerm } from '../transactions/listing/store.ts'
 import type { Group, SettlementEvent, SettlementRow, Untold } from './settlement.ts'
 
 export type SettlementAccount = { account_id: string; settled_until: Date; url_key: string }
@@ -291,7 +293,8 @@ function found(db: Db, account_id: string, search: string) {
     select i.settlement_id from checkout.settlement_items i
     where i.account_id = ${account_id} and i.transaction_id in (
       select t.id from checkout.transactions t
-      where t.account_id = ${account_id} and (t.id = ${search} or t.merchant_reference = ${search}))`
+      where t.account_id = ${account_id} and ${hasTerm(db, [searchTerm(account_id, search)])}
+        and (t.id = ${search} or t.merchant_reference = ${search}))`
 }
 
 export async function findSettlement(db: Db, account_id: string, id: string): Promise<SettlementRow | undefined> {

@@ -3,7 +3,6 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { parseTime } from '../sessions/create.ts'
 import { listOf, TextList } from './schemas.ts'
-import type { TransactionFilter } from './store.ts'
 
 const texts = Type.Optional(TextList)
 const text = Type.Optional(Type.String({ maxLength: limits.text_length_max }))
@@ -44,6 +43,44 @@ export const TransactionsQuery = Type.Object({
 })
 export type TransactionsQuery = Static<typeof TransactionsQuery>
 
+/** What the list can be narrowed by; `null` is no condition (checkout-api §4.5.1). */
+export type TransactionFilter = {
+  limit: number
+  starting_after: string | null
+  id: string[] | null
+  session_id: string[] | null
+  merchant_reference: string | null
+  merchant_reference_2: string | null
+  status: string[] | null
+  payment_product: string[] | null
+  payment_product_type: string[] | null
+  card_brand: string[] | null
+  store_id: string[] | null
+  payout_correlation_id: string[] | null
+  currency: string[] | null
+  token_id: string[] | null
+  customer_id: string | null
+  payment_operation: string | null
+  payout_destination_id: string | null
+  terminal_id: string | null
+  channel: string | null
+  amount: number | null
+  amount_gte: number | null
+  amount_lte: number | null
+  created_at_gte: Date | null
+  created_at_lte: Date | null
+  captured_at_gte: Date | null
+  captured_at_lte: Date | null
+  refunded_at_gte: Date | null
+  refunded_at_lte: Date | null
+  /** Of `search`. */
+  search_terms: string[] | null
+  /** Those of the most telling filter that the index of terms knows: whatever matches has one of them. */
+  terms: string[] | null
+  /** Few transactions have them in common. */
+  telling: boolean
+}
+
 type DateName = 'created_at' | 'captured_at' | 'refunded_at'
 
 /** The query as conditions; or which date can't be read. An end date without a time means the whole day (checkout-api §1.9). */
@@ -60,7 +97,7 @@ export function filterOf(query: TransactionsQuery, account_id: string): Transact
     }
   }
   const list = (values: string[] | undefined) => (values === undefined ? null : listOf(values))
-  return {
+  const filter = {
     ...(dates as Required<typeof dates>),
     limit: query.limit ?? limits.page_size_default,
     starting_after: query.starting_after ?? null,
@@ -84,8 +121,33 @@ export function filterOf(query: TransactionsQuery, account_id: string): Transact
     amount: query.amount ?? null,
     amount_gte: query['amount.gte'] ?? null,
     amount_lte: query['amount.lte'] ?? null,
-    search_term: query.search ? searchTerm(account_id, query.search) : null,
+    search_terms: query.search ? [searchTerm(account_id, query.search)] : null,
   }
+  return { ...filter, ...termsOf(account_id, filter) }
+}
+
+/** Columns that the index of terms knows, the most telling first. */
+const few = ['token_id', 'customer_id'] as const
+const many = ['terminal_id', 'store_id', 'amount', 'card_brand', 'payment_product_type', 'payment_product', 'channel'] as const
+const most = ['payment_operation', 'currency'] as const
+
+type Columns = Omit<TransactionFilter, 'terms' | 'telling'>
+
+function termsOf(account_id: string, filter: Columns): Pick<TransactionFilter, 'terms' | 'telling'> {
+  // These have indexes of their own.
+  if (filter.id || filter.session_id) return { terms: null, telling: true }
+  const reference = filter.merchant_reference ?? filter.merchant_reference_2
+  const terms = filter.search_terms ?? (reference === null ? null : [searchTerm(account_id, reference)])
+  if (terms) return { terms, telling: true }
+  const column = [...few, ...many, ...most].find((name) => filter[name] !== null)
+  if (!column) return { terms: null, telling: false }
+  const telling = (few as readonly string[]).includes(column)
+  return { terms: [filter[column]!].flat().map((value) => columnTerm(account_id, column, value)), telling }
+}
+
+/** A value of a column as the index of terms has it (`checkout.transaction_terms`). */
+function columnTerm(account_id: string, column: string, value: string | number): string {
+  return `${account_id}|${column}:${value}`
 }
 
 /** A text as it stands in `search_terms`: after the account's id, since that index is not divided by account. */

@@ -7,7 +7,8 @@ import { responses } from '../../lib/schema.ts'
 import { showSession } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
 import { TransactionAnswer } from './answer.ts'
-import { filterOf, TransactionsQuery } from './list.ts'
+import { filterOf, type TransactionFilter, TransactionsQuery } from './list.ts'
+import { listTransactions } from './listing/store.ts'
 import { capture, changeReference, type Moved, type Payments, readTransaction, refund, voidAuthorization } from './operations.ts'
 import {
   bodyOf,
@@ -21,7 +22,7 @@ import {
   systemHeaders,
   VoidBody,
 } from './schemas.ts'
-import { listTransactions, type Transaction, type TransactionFilter } from './store.ts'
+import type { Transaction } from './store.ts'
 import { asOf, transactionView } from './view.ts'
 
 const write = ['admin:checkout', 'write:checkout']

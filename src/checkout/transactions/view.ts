@@ -1,3 +1,4 @@
+import type { ListedTransaction } from './listing/store.ts'
 import { type EventRow, type Item, paymentProduct, settlementStatusOf, type TransactionRow } from './transaction.ts'
 
 /** What the `includes` parameter may add (checkout-api §4.5.2). The session comes from elsewhere and is passed in. */
@@ -7,7 +8,7 @@ export type Extras = {
 
 /** The transaction as the API shows it (checkout-api §4.2). Absent members stay absent; `metadata` is always an object (clients §4.5). */
 export function transactionView(
-  row: TransactionRow & { events: readonly EventRow[] },
+  row: Omit<ListedTransaction, 'events'> & { events: readonly EventRow[] },
   includes: readonly string[] = [],
   extras: Extras = {},
 ): Record<string, unknown> {
@@ -91,7 +92,7 @@ export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, 
   }
 }
 
-function tokensOf({ data: { tokens = {} } }: TransactionRow, includes: readonly string[]): Record<string, string> {
+function tokensOf({ data: { tokens = {} } }: Pick<TransactionRow, 'data'>, includes: readonly string[]): Record<string, string> {
   const asked = Object.entries(tokens).filter(([name]) => includes.includes(`card.${name}`))
   return Object.fromEntries(asked)
 }
@@ -109,5 +110,7 @@ function vatOf(items: readonly Item[] | undefined): number | undefined {
 
 /** Without the members that say nothing: clients read an explicit null as a value (clients §4.5). */
 function present<T extends Record<string, unknown>>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined && value !== null)) as T
+  const kept: Record<string, unknown> = {}
+  for (const name in object) if (object[name] !== undefined && object[name] !== null) kept[name] = object[name]
+  return kept as T
 }
