@@ -104,10 +104,18 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
 export async function statementsFor(sql: Sql, account_id: string): Promise<Copier> {
   const kept = await sql<{ template: number; old: Record<string, string>; weight: number }[]>`
     select template, old, weight from fill.templates order by template`
-  const loaded: Loaded[] = kept.map(({ template, old, weight }) => ({ old, weight, number: template, told: 0, second: old.second! }))
+  const loaded: Loaded[] = kept.map(({ template, old, weight }) => ({
+    old,
+    weight,
+    number: template,
+    told: 0,
+    second: old.second!,
+  }))
   const swaps = [...new Set(loaded.flatMap(({ old }) => Object.keys(old)))]
   const olds = swaps.map((name) => `coalesce(old->>'${name}', '')`)
-  await sql.unsafe(`drop table if exists fill.olds; create table fill.olds as select template, array[${olds}] as old from fill.templates`)
+  await sql.unsafe(
+    `drop table if exists fill.olds; create table fill.olds as select template, array[${olds}] as old from fill.templates`,
+  )
   const told = await sql.unsafe<{ template: number; count: number }[]>(
     `select template, count(*)::int as count from ${templateTable('notifications.outbox')} group by 1`,
   )

@@ -130,7 +130,7 @@ const empty = {
   ...{ merchant_reference: null, merchant_reference_2: null, status: null, payment_product: null, payment_product_type: null },
   ...{ card_brand: null, store_id: null, payout_correlation_id: null, currency: null, token_id: null, customer_id: null },
   ...{ payment_operation: null, payout_destination_id: null, terminal_id: null, channel: null, amount: null, amount_gte: null },
-  ...{ amount_lte: null, search_term: null },
+  ...{ amount_lte: null, search_terms: null, terms: null, telling: false },
 }
 test('list: the query as conditions', () => {
   assert.deepEqual(filterOf({}, 'T1'), empty)
@@ -151,7 +151,17 @@ test('list: the query as conditions', () => {
   }
   const start = new Date('2026-11-23T00:00:00.000Z').getTime()
   assert.deepEqual(filterOf(query, 'T1'), {
-    ...{ ...empty, ...same, ...several, limit: 5, amount: 0, amount_gte: 1, amount_lte: 2, search_term: 'T1/ada' },
+    ...{
+      ...empty,
+      ...same,
+      ...several,
+      limit: 5,
+      amount: 0,
+      amount_gte: 1,
+      amount_lte: 2,
+      search_terms: ['T1/ada'],
+      telling: true,
+    },
     ...{ status: ['CAPTURED', 'FAILED'], card_brand: ['visa', 'mc'] },
     ...{ created_at_gte: new Date(start), created_at_lte: new Date(start + day - 1) },
     ...{ captured_at_gte: new Date(start + day), captured_at_lte: new Date(start + 3 * day - 1) },
@@ -160,4 +170,25 @@ test('list: the query as conditions', () => {
   assert.deepEqual(filterOf({ 'captured_at.lte': 'soon' }, 'T1'), {
     ...{ code: 'invalid_request', path: '?captured_at.lte', message: 'captured_at.lte is not an ISO 8601 date: soon.' },
   })
+})
+
+test('list: what the index of terms is asked for is the most telling filter it knows', () => {
+  const cases: [query: Parameters<typeof filterOf>[0], terms: string[] | null, telling: boolean][] = [
+    [{ status: ['CAPTURED'], 'amount.gte': 5 }, null, false],
+    [{ id: ['t'], customer_id: 'c' }, null, true],
+    [{ session_id: ['s'] }, null, true],
+    [{ search: 'Ada', merchant_reference: 'R' }, ['T1/ada'], true],
+    [{ merchant_reference: 'R', customer_id: 'c' }, ['T1/r'], true],
+    [{ merchant_reference_2: 'R2' }, ['T1/r2'], true],
+    [{ customer_id: 'C', store_id: ['s'] }, ['T1|customer_id:C'], true],
+    [{ token_id: ['a,b'], customer_id: 'C' }, ['T1|token_id:a', 'T1|token_id:b'], true],
+    [{ currency: ['NOK'], store_id: ['s', 'S'] }, ['T1|store_id:s', 'T1|store_id:S'], false],
+    [{ card_brand: ['Visa'], channel: 'in_store' }, ['T1|card_brand:visa'], false],
+    [{ amount: 100, currency: ['NOK'] }, ['T1|amount:100'], false],
+    [{ payment_operation: 'recurring_purchase' }, ['T1|payment_operation:recurring_purchase'], false],
+  ]
+  for (const [query, terms, telling] of cases) {
+    const filter = filterOf(query, 'T1')
+    assert.deepEqual('terms' in filter && [filter.terms, filter.telling], [terms, telling], JSON.stringify(query))
+  }
 })
