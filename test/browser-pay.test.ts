@@ -87,6 +87,28 @@ test('payment page: a declined card is told, and another card pays', { skip: ski
   await page.context().close()
 })
 
+test('payment page: a gift card without enough on it is refused, and one that covers the amount pays', {
+  skip: skipBrowser,
+}, async () => {
+  const { id } = (
+    await checkout.account.call('POST', '/v1/sessions', {
+      url: { return_url: `${shop.url}/accept` },
+      order: { amount: 20_000, currency: 'NOK', merchant_reference: 'gift', items: [{ id: '1', line_id: '1', amount: 20_000 }] },
+      configuration: { dintero: { type: 'payment_type', wallets: { type: 'payment_product_type', enabled: true } } },
+    })
+  ).body
+  const page = await open(`/?sid=${id}`)
+  await page.getByTestId('gift_card-number').fill('6000 0000 0000 0015')
+  await page.getByTestId('pay').click()
+  await page.getByTestId('message').getByText('The payment was not approved').waitFor()
+  await page.getByTestId('test-card').click()
+  await page.getByTestId('pay').click()
+  await page.waitForURL(`${shop.url}/accept?transaction_id=**`)
+  const { transaction_id } = await checkout.readSession(id)
+  assert.equal((await checkout.readTransaction(transaction_id)).payment_product_type, 'dintero.wallets')
+  await page.context().close()
+})
+
 test('payment page: faults are told beside their fields and nothing is sent', { skip: skipBrowser }, async () => {
   const { url } = await session()
   const page = await open(url)

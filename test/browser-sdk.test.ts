@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { send } from './client.ts'
 import { type Event, embed, payByCard } from './embed.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
 
@@ -112,6 +113,88 @@ test('embed: lock, update, refresh; an unchanged refresh is told once in five se
   await page.evaluate('window.checkout.refreshSession()')
   assert.ok((await count()) <= before + 2, 'the unchanged refreshes were not announced')
   await page.context().close()
+})
+
+test('embed: onSessionLockFailed when the customer is paying already, and the page shows that', {
+  skip: skipBrowser,
+}, async () => {
+  const handlers = ['onSession', 'onSessionLocked', 'onSessionLockFailed']
+  const { id, page, frame, event, events } = await embed(stage(), { handlers })
+  await event('onSession')
+  // In another window the customer has gone to the wallet.
+  const payment = { payment_product_type: 'vipps', phone_number: '+4740230256' }
+  const paying = await send(checkout.url, 'POST', `/v1/sessions/${id}/pay`, { body: payment })
+  assert.equal(paying.body.success, true)
+  const refusal = await page.evaluate(
+    'window.checkout.lockSession().then(() => "locked", (error) => String(error.message ?? error))',
+  )
+  assert.match(String(refusal), /SessionLockFailed/)
+  const told = await event('onSessionLockFailed')
+  assert.deepEqual([told.type, told.sid], ['SessionLockFailed', id])
+  assert.equal((await events()).filter(({ handler }) => handler === 'onSessionLocked').length, 0)
+  await frame.getByText('Your payment is being processed').waitFor()
+  await page.context().close()
+})
+
+test('embed: a payment held for review is onPayment with SessionPaymentOnHold', { skip: skipBrowser }, async () => {
+  const { id, page, frame, event } = await embed(stage())
+  await frame.getByTestId('product-dintero_psp.creditcard').waitFor()
+  const rules = [{ when: { operation: 'authorize', merchant_reference: 'order_id' }, do: 'hold_then_approve', after_s: 3_600 }]
+  assert.equal((await checkout.account.call('PUT', '/v1/simulator/script', { rules })).status, 200)
+  await payByCard(frame)
+  const held = await event('onPayment')
+  await checkout.account.call('DELETE', '/v1/simulator/script')
+  const { transaction_id } = await checkout.readSession(id)
+  assert.deepEqual(
+    [held.type, held.transaction_id, held.merchant_reference],
+    ['SessionPaymentOnHold', transaction_id, 'order_id'],
+  )
+  assert.equal(new URL(String(held.href)).searchParams.get('transaction_id'), transaction_id)
+  assert.equal((await checkout.readTransaction(transaction_id)).status, 'ON_HOLD')
+  await page.context().close()
+})
+
+test('embed: the deprecated onPaymentAuthorized is still called, in place of onPayment', { skip: skipBrowser }, async () => {
+  const { page, frame, event } = await embed(stage(), { handlers: ['onSession', 'onPaymentAuthorized'] })
+  await payByCard(frame)
+  const paid = await event('onPaymentAuthorized')
+  assert.deepEqual([paid.type, paid.merchant_reference], ['SessionPaymentAuthorized', 'order_id'])
+  await page.context().close()
+})
+
+// The SDK on npm is older than TopLevelNavigation (0.11), so a page of the test speaks as a newer one does.
+test('embed: TopLevelNavigation asks the merchant’s page to leave for the wallet; acknowledged, ours does not leave by itself', {
+  skip: skipBrowser,
+}, async () => {
+  const { id } = await checkout.createSession({ url: { return_url: `${shop.url}/accept` } })
+  shop.use(`
+    window.events = []
+    const frame = document.createElement('iframe')
+    frame.src = '${checkout.url}/?sdk=0.11.0&ui=inline&language=en&sid=${id}'; frame.width = 500; frame.height = 1400
+    window.addEventListener('message', ({ data, origin, source }) => {
+      if (data.mid) source.postMessage({ ack: data.mid }, '*')
+      window.events.push({ ...data, origin })
+    })
+    document.getElementById('checkout').append(frame)`)
+  const context = await browser.newContext({ locale: 'en-GB' })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  await page.goto(`${shop.url}/shop`)
+  const frame = page.frameLocator('#checkout iframe')
+  const wallet = 'https://wallet.example/landing?token=1'
+  await page.route('**/v1/sessions/*/pay?**', (route) =>
+    route.fulfill({ json: { success: true, actions: [], redirect_url: wallet } }),
+  )
+  await frame.getByTestId('product-vipps').check()
+  await frame.getByTestId('phone_number').fill('+4740230256')
+  await frame.getByTestId('pay').click()
+  await page.waitForFunction("window.events.some(({ type }) => type === 'TopLevelNavigation')")
+  const asked = (await page.evaluate("window.events.filter(({ type }) => type === 'TopLevelNavigation')")) as Event[]
+  assert.equal(asked.length, 1)
+  assert.deepEqual([asked[0]!.sid, asked[0]!.href, asked[0]!.origin], [id, wallet, checkout.url])
+  await frame.locator('[data-testid=pay]:not([disabled])').waitFor()
+  assert.equal(page.url(), `${shop.url}/shop`)
+  await context.close()
 })
 
 test('embed: validation is asked for at pay; a refusal is shown, the next press asks again', { skip: skipBrowser }, async () => {

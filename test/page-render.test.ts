@@ -141,3 +141,20 @@ test('theme: only colours and lengths get through, and text on them can be read'
     assert.equal(themeCss(readTheme({ primary: value, cardRadius: value === 7 ? 'x' : value, buttonRadius: '1px;}' })), own)
   }
 })
+
+test('page: in test mode the banner says with what to pay, while there is something to pay, in every language', () => {
+  for (const language of Object.keys(languages)) {
+    const banner = (name: string, query = {}) => {
+      const { fragment } = render(samples[name]!.view, { language, ...query })
+      return /<p class="test-banner"[^>]*>([^<]*)</.exec(fragment.markup)?.[1]?.replaceAll('\u00a0', ' ')
+    }
+    assert.match(banner('open')!, /\. .*4000 0000 0000 0002/, language)
+    assert.doesNotMatch(banner('paid')!, /4000/, language)
+    assert.equal(banner('open', { hide_test_message: 'true' }), undefined)
+  }
+})
+
+test('page: plans of instalments are months in the language of the page', () => {
+  const { fragment } = render(samples['collector.installment']!.view, { language: 'de', product: 'collector.installment' })
+  assert.match(fragment.markup, /<option value="6">6\sMonate<\/option>/)
+})

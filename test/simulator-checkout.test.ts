@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
-import { type Outcome, testCards } from '../src/gateways/simulator/cards.ts'
+import { type Outcome, testCards, testGiftCards } from '../src/gateways/simulator/cards.ts'
 import { createTestAccount, send, type TestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -182,7 +182,26 @@ test('cards: the table has the published numbers, each with its published outcom
   for (const [outcome, numbers] of published) for (const number of numbers) assert.equal(testCards[number], outcome, number)
   const text = await readFile('docs/gateways.md', 'utf8')
   const named = (text.match(/\b\d{4} \d{4,6} \d{4,5}(?: \d{4})?\b/g) ?? []).map((number) => number.replaceAll(' ', ''))
-  assert.deepEqual([...new Set(named)].sort(), Object.keys(testCards).sort())
+  assert.deepEqual([...new Set(named)].sort(), [...Object.keys(testCards), ...Object.keys(testGiftCards)].sort())
+})
+
+test('gift card: pays the amount, or is refused with what is wrong and the session stays open', async () => {
+  const wallets = { dintero: { type: 'payment_type', wallets: enabled }, dintero_psp: {}, vipps: { enabled: false } }
+  const withGiftCard = (number: string) => ({ payment_product_type: 'dintero.wallets', gift_card: { number } })
+  for (const [number, code] of [
+    ['6000 0000 0000 0015', 'gift_card_insufficient'],
+    ['6000000000000023', 'gift_card_expired'],
+    ['1234', 'gift_card_unknown'],
+  ] as const) {
+    const { sid, answer } = await pay(withGiftCard(number), { enabled: false }, wallets)
+    assert.deepEqual([answer.success, answer.error, (answer.error_details as { code: string }).code], [false, 'Rejected', code])
+    await paySession(sid, withGiftCard('6000 0000 0000 0007'))
+    assert.equal((await transactionOf(sid))?.status, 'AUTHORIZED')
+  }
+  const [found] = await server.sql`
+    select from checkout.operations where request::text ~ '6000' or outcome::text ~ '60000' union all
+    select from simulator.movements where detail::text ~ '60000' limit 1`
+  assert.equal(found, undefined, 'the number is kept nowhere')
 })
 
 for (const [decision, status, parameter] of [

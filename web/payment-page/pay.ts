@@ -189,7 +189,7 @@ export async function cancel(): Promise<void> {
   if (!answer) say(text('offline'), 'error', true)
 }
 
-/** One click fills in the test card that always succeeds. */
+/** One click fills in the test card, or gift card, that always succeeds. */
 export function fillTestCard(): void {
   const set = (name: string, value: string) => {
     const input = find<HTMLInputElement>(`[name="${name}"]`)
@@ -200,5 +200,6 @@ export function fillTestCard(): void {
   set('card.number', '4000000000000002')
   set('card.expiry', `12/${(Number(state.now.slice(2, 4)) + 3) % 100}`)
   set('card.cvc', '123')
+  set('gift_card.number', '6000 0000 0000 0007')
   find('[data-testid=pay]')?.focus()
 }

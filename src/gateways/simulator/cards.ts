@@ -59,6 +59,15 @@ export const testCards: Readonly<Record<string, Outcome>> = {
   378282246310005: 'success',
 }
 
+/** What becomes of a gift card with this number. */
+type GiftCardOutcome = 'success' | 'insufficient' | 'expired'
+/** Every test gift card by its number. */
+export const testGiftCards: Readonly<Record<string, GiftCardOutcome>> = {
+  6000000000000007: 'success',
+  6000000000000015: 'insufficient',
+  6000000000000023: 'expired',
+}
+
 /** Visa's and Mastercard's response codes that mean something particular (checkout-api §4.3); any other code is `DECLINED`. */
 const codes: Record<string, [type: string, message: string]> = {
   '03': ['INVALID_MERCHANT', 'The merchant is not valid.'],
@@ -113,6 +122,28 @@ export function judgeCard(fields: Readonly<Record<string, unknown>>, now: Date):
   const code = /^RC-([0-9A-Z]{2})$/i.exec(String(fields.cardholder_name ?? '').trim())?.[1]
   if (code) return { verdict: 'refuse', error: refusalOf(code.toUpperCase(), now), card }
   return judge(outcome, card, now)
+}
+
+/** Judges the number of a gift card: it pays all of the amount, or is refused. */
+export function judgeGiftCard(number: unknown): GatewayError | undefined {
+  switch (testGiftCards[String(number ?? '').replace(/[\s-]/g, '')]) {
+    case 'success':
+      return undefined
+    case 'insufficient':
+      return {
+        code: 'gift_card_insufficient',
+        message: 'There is not enough left on the gift card.',
+        type: ['INSUFFICIENT_FUNDS'],
+      }
+    case 'expired':
+      return { code: 'gift_card_expired', message: 'The gift card has expired.', type: ['EXPIRED_CARD'] }
+    case undefined:
+      return {
+        code: 'gift_card_unknown',
+        message: 'This is not a test gift card. docs/gateways.md lists them.',
+        type: ['DECLINED'],
+      }
+  }
 }
 
 function judge(outcome: Outcome | undefined, card: CardDetails, now: Date): CardVerdict {

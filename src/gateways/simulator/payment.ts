@@ -1,5 +1,6 @@
+import { isObject } from '../../lib/object.ts'
 import type { AuthorizeCall, CardDetails, FoundOutcome, GatewayError, UpdateAuthorizationCall } from '../gateway.ts'
-import { type CardVerdict, defaultCard, type Habit, refusalOf } from './cards.ts'
+import { type CardVerdict, defaultCard, type Habit, judgeGiftCard, refusalOf } from './cards.ts'
 import type { Kind, Rule } from './faults.ts'
 import { findProduct } from './products.ts'
 
@@ -117,6 +118,10 @@ export function judgeAuthorization(call: AuthorizeCall, card: CardVerdict | unde
   if (card) return judgeByCard(call, card, reason)
   if (call.operation === 'unscheduled_purchase' || call.operation === 'recurring_purchase') {
     return refused('token_required', `A ${call.operation} needs a token.`)
+  }
+  if (type === 'dintero.wallets' && isObject(call.payment.gift_card)) {
+    const error = judgeGiftCard(call.payment.gift_card.number)
+    return error ? { is: 'refused', reason, error } : { is: 'approved' }
   }
   if (type === 'dintero.zero') return { is: 'approved' }
   if (type === 'dintero.external') return { is: 'held' }

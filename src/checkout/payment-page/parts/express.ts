@@ -109,7 +109,8 @@ function discountCodes(context: Context): Html | false {
   const most = session.express?.discount_codes?.max_count ?? 1
   return html`<section class="card" id="express-discounts"><form data-form="discount" novalidate>
 ${codes.map(
-  (code) => html`<p class="code"><span data-testid="discount-applied">${code}</span>
+  (code) => html`<p class="code"><span><span class="hint">${t.discount_code}</span>
+<strong data-testid="discount-applied">${code}</strong></span>
 <button type="button" class="plain" data-action="remove-code" data-code="${code}" aria-label="${t.remove} ${code}">
 ${t.remove}</button></p>`,
 )}

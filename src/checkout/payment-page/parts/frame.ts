@@ -28,9 +28,10 @@ function flags({ query }: Context) {
   return { client_side_validation, client_side_address_callback, hide_test_message, sdk_not_top_level, product }
 }
 
-/** Test accounts say so, unless the merchant's page hides it. */
-function testBanner({ t, test, query }: Context): Html | false {
-  return test && query.hide_test_message !== 'true' && html`<p class="test-banner" data-testid="test-banner">${t.test_banner}</p>`
+/** Test accounts say so, and with what to pay, unless the merchant's page hides it. */
+function testBanner({ t, test, query, stage }: Context): Html | false {
+  if (!test || query.hide_test_message === 'true') return false
+  return html`<p class="test-banner" data-testid="test-banner">${t.test_banner} ${stage === 'open' && t.test_data}</p>`
 }
 
 /** The one place for messages; announced by screen readers when its text changes. */

@@ -1,5 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
-import { fill } from '../language.ts'
+import { fill, languages } from '../language.ts'
 import type { Product, ProductGroup } from '../products.ts'
 import { type Context, pageQuery } from './context.ts'
 import { addressFields, textField } from './fields.ts'
@@ -63,7 +63,7 @@ function productFields(context: Context, product: Product): Html {
     case 'installment':
       return html`${plans(context, product)}${identityField(context)}${invoiceAddress(context, false)}`
     case 'gift_card':
-      return textField(context, { name: 'gift_card.number', label: t.gift_card, inputmode: 'numeric' })
+      return html`${textField(context, { name: 'gift_card.number', label: t.gift_card, inputmode: 'numeric' })}${testFill(context)}`
     case 'external':
       return externalFields(context, product)
     case 'terminal':
@@ -74,7 +74,7 @@ function productFields(context: Context, product: Product): Html {
 }
 
 function cardFields(context: Context, product: Product): Html {
-  const { t, test, session } = context
+  const { t, session } = context
   const saved = session.customer?.tokens?.[product.payment_product_type]?.payment_token_id
   const config = product.options.generate_payment_token_config as { save_card_checkbox?: string } | undefined
   const consent = config?.save_card_checkbox
@@ -115,11 +115,16 @@ ${
   html`<label class="choice"><input type="checkbox" name="generate_payment_token" value="true" data-testid="save-card"${
     consent === 'opt_out' ? html` checked` : ''
   }><span>${t.save_card}</span></label>`
-}${
-  test &&
-  html`<button type="button" class="plain script-only" data-action="test-card" data-testid="test-card">
+}${testFill(context)}</div>`
+}
+
+/** In test mode, one click fills in a number that pays. */
+function testFill({ t, test }: Context): Html | false {
+  return (
+    test &&
+    html`<button type="button" class="plain script-only" data-action="test-card" data-testid="test-card">
 ${t.test_fill}</button>`
-}</div>`
+  )
 }
 
 function phoneField(context: Context): Html {
@@ -160,18 +165,17 @@ function invoiceAddress(context: Context, company: boolean): Html {
 
 function plans(context: Context, product: Product): Html | '' {
   const offered = (product.options.products ?? []) as { id?: string; title?: string; name?: string }[]
-  const known =
-    Array.isArray(offered) && offered.length > 0
-      ? offered
-      : [
-          { id: '3', title: '3' },
-          { id: '6', title: '6' },
-          { id: '12', title: '12' },
-        ]
+  const known = Array.isArray(offered) && offered.length > 0 ? offered : usualPlans(context)
   return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id"
  data-testid="plan">${known.map(
    ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
  )}</select></div>`
+}
+
+/** Numbers of months, when the provider's plans are not in the configuration. */
+function usualPlans({ language }: Context): { id: string; title: string; name?: string }[] {
+  const format = new Intl.NumberFormat(languages[language].locale, { style: 'unit', unit: 'month', unitDisplay: 'long' })
+  return [3, 6, 12].map((months) => ({ id: String(months), title: format.format(months) }))
 }
 
 function externalFields(_context: Context, product: Product): Html {

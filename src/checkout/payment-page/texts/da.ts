@@ -89,6 +89,7 @@ export const da: Texts = {
   terms: 'Når du betaler, accepterer du butikkens vilkår.',
   terms_link: 'Læs vilkårene',
   test_banner: 'Testtilstand: der flyttes ingen rigtige penge.',
+  test_data: 'Betal med kort 4000\u00a00000\u00a00000\u00a00002, en udløbsdato i fremtiden og en hvilken som helst CVC.',
   test_fill: 'Udfyld et testkort',
   test_redirect: 'På næste side vælger du, hvordan betalingen ender.',
 

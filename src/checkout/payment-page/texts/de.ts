@@ -89,6 +89,8 @@ export const de: Texts = {
   terms: 'Mit der Zahlung stimmen Sie den Bedingungen des Shops zu.',
   terms_link: 'Bedingungen lesen',
   test_banner: 'Testmodus: Es wird kein echtes Geld bewegt.',
+  test_data:
+    'Zahlen Sie mit der Karte 4000\u00a00000\u00a00000\u00a00002, einem Ablaufdatum in der Zukunft und einer beliebigen Prüfziffer.',
   test_fill: 'Testkarte ausfüllen',
   test_redirect: 'Auf der nächsten Seite wählen Sie, wie die Zahlung ausgeht.',
 

@@ -87,6 +87,7 @@ export const en = {
   terms: 'By paying you accept the terms of the shop.',
   terms_link: 'Read the terms',
   test_banner: 'Test mode: no real money is moved.',
+  test_data: 'Pay with card 4000\u00a00000\u00a00000\u00a00002, any future expiry date and any CVC.',
   test_fill: 'Fill in a test card',
   test_redirect: 'The next page lets you choose how the payment ends.',
 

@@ -89,6 +89,7 @@ export const fi: Texts = {
   terms: 'Maksamalla hyväksyt kaupan ehdot.',
   terms_link: 'Lue ehdot',
   test_banner: 'Testitila: oikeaa rahaa ei siirry.',
+  test_data: 'Maksa kortilla 4000\u00a00000\u00a00000\u00a00002, millä tahansa tulevalla voimassaoloajalla ja CVC-koodilla.',
   test_fill: 'Täytä testikortti',
   test_redirect: 'Seuraavalla sivulla valitset, miten maksu päättyy.',
 

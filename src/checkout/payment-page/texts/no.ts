@@ -89,6 +89,7 @@ export const no: Texts = {
   terms: 'Når du betaler, godtar du butikkens vilkår.',
   terms_link: 'Les vilkårene',
   test_banner: 'Testmodus: ingen ekte penger flyttes.',
+  test_data: 'Betal med kort 4000\u00a00000\u00a00000\u00a00002, en utløpsdato i fremtiden og en hvilken som helst CVC.',
   test_fill: 'Fyll ut et testkort',
   test_redirect: 'På neste side velger du hvordan betalingen ender.',
 

@@ -89,6 +89,7 @@ export const sv: Texts = {
   terms: 'När du betalar godkänner du butikens villkor.',
   terms_link: 'Läs villkoren',
   test_banner: 'Testläge: inga riktiga pengar flyttas.',
+  test_data: 'Betala med kort 4000\u00a00000\u00a00000\u00a00002, ett framtida utgångsdatum och valfri CVC.',
   test_fill: 'Fyll i ett testkort',
   test_redirect: 'På nästa sida väljer du hur betalningen slutar.',
 
