@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { covers, isScope, mayCall, stillGranted, verbs } from './scope.ts'
+import { allGranted, covers, isScope, mayCall, stillGranted, verbs } from './scope.ts'
 
 const cases: [granted: string, wanted: string, does: boolean][] = [
   ['write:checkout', 'write:checkout', true],
@@ -94,4 +94,13 @@ test('scope: what is still granted is never more than the token or the grants', 
       if (mayCall(left, [wanted])) assert.ok(mayCall(issued, [wanted]) && mayCall(current, [wanted]))
     }),
   )
+})
+
+test('scope: any of the wanted ones does; all that were issued must be granted', () => {
+  assert.equal(mayCall(['read:a', 'read:b'], ['read:c', 'read:b']), true)
+  assert.equal(mayCall(['read:a'], ['read:b', 'read:c']), false)
+  assert.equal(mayCall(['read:a'], []), false)
+  assert.equal(allGranted(['read:a', 'read:b'], ['read:b', 'admin:a']), true)
+  assert.equal(allGranted(['read:a', 'read:c'], ['read:b', 'admin:a']), false)
+  assert.equal(allGranted(['read:a'], ['read:a', 'read:b']), true)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { createHash, scryptSync } from 'node:crypto'
 import { test } from 'node:test'
-import { hashSecret, nobodysHash, secretMatches } from './secret.ts'
+import { hashSecret, nobodysHash, secretMatches, sha256 } from './secret.ts'
 
 test('secret: matches its own hash and no other, whatever characters it has', async () => {
   for (const secret of ['a', 'with:colon and $', 'æøå 🔑', 'x'.repeat(1_000)]) {
@@ -19,7 +20,24 @@ test('secret: nobody has nobodys hash, and comparing with it costs the same', as
 })
 
 test('secret: an unreadable hash matches nothing', async () => {
-  for (const stored of ['', 'plain', 'scrypt$16384$8$1$salt$', 'bcrypt$16384$8$1$salt$AAAA']) {
+  for (const stored of [
+    '',
+    'plain',
+    'scrypt$16384$8$1$salt$',
+    'bcrypt$16384$8$1$salt$AAAA',
+    'scrypt$16384$8$1$salt$AAAA',
+    'scrypt$16384$8$1',
+  ]) {
     assert.equal(await secretMatches('', stored), false, stored)
   }
+})
+
+test('secret: a hash says what it cost, so that those made at another cost still match', async () => {
+  const hash = scryptSync('x', 'salt', 32, { N: 1_024, r: 4, p: 2 }).toString('base64url')
+  assert.equal(await secretMatches('x', `scrypt$1024$4$2$salt$${hash}`), true)
+  assert.equal(await secretMatches('x', `bcrypt$1024$4$2$salt$${hash}`), false)
+})
+
+test('secret: SHA-256 of what is random already', () => {
+  assert.deepEqual(sha256('x'), createHash('sha256').update('x').digest())
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { audienceAccount } from './audience.ts'
+import { audienceAccount, defaultAudience } from './audience.ts'
 
 const cases: [audience: string, account: string | undefined][] = [
   ['https://api.dintero.com/v1/accounts/T12345678', 'T12345678'],
@@ -13,6 +13,8 @@ const cases: [audience: string, account: string | undefined][] = [
   ['https://T12345678@api.dintero.com/v1/accounts/T87654321', undefined],
   ['https://api.dintero.com/v1/accounts/T1234567', undefined],
   ['https://api.dintero.com/v1/accounts/X12345678', undefined],
+  ['https://api.dintero.com/v1/accounts/XT12345678', undefined],
+  ['https://api.dintero.com/v1/accounts/T123456789', undefined],
   ['https://api.dintero.com/v1/accounts/T12345678/auth', undefined],
   ['https://api.dintero.com/v1', undefined],
   ['https://api.dintero.com', undefined],
@@ -23,3 +25,8 @@ for (const [audience, account] of cases) {
   test(`audience: ${audience || 'nothing'} names ${account ?? 'no account'}`, () =>
     assert.equal(audienceAccount(audience), account))
 }
+
+test('audience: of an account, when none is given', () => {
+  assert.equal(defaultAudience('T12345678'), 'https://api.dintero.com/v1/accounts/T12345678')
+  assert.equal(audienceAccount(defaultAudience('P001')), 'P001')
+})

@@ -1,7 +1,7 @@
 /** Account ids: `T` (test) or `P` (production), and eight digits; partners have three (checkout-api §1.3). */
 export const accountIdPattern = '^[PT]([0-9]{8}|[0-9]{3})$'
 
-const account = /^[PT](\d{8}|\d{3})$/
+const account = new RegExp(accountIdPattern)
 
 /**
  * The account that an audience names: `https://any.host/v1/accounts/T12345678`, with or without a trailing slash, a path before it,
