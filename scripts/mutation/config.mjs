@@ -10,7 +10,7 @@ export default {
     'src/notifications/address.ts',
     'src/accounts/{cache,scope,secret}.ts',
     'src/accounts/tokens/audience.ts',
-    'src/lib/object.ts',
+    'src/lib/{ids,object,schema}.ts',
   ],
   plugins: ['./scripts/mutation/runner.mjs', './scripts/mutation/ignore-schemas.mjs'],
   ignorers: ['schemas'],
@@ -19,7 +19,7 @@ export default {
     '--alias:node:test=./scripts/mutation/node-test.mjs',
   testRunner: 'cores',
   coverageAnalysis: 'perTest',
-  timeoutMS: 3_000,
+  timeoutMS: 10_000,
   concurrency: 1,
   tsconfigFile: 'none',
   ignorePatterns: [
