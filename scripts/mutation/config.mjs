@@ -11,6 +11,7 @@ export default {
     'src/accounts/{cache,scope,secret}.ts',
     'src/accounts/tokens/audience.ts',
     'src/lib/{ids,object,schema}.ts',
+    'src/verify/!(operations|store|*.test).ts',
   ],
   plugins: ['./scripts/mutation/runner.mjs', './scripts/mutation/ignore-schemas.mjs'],
   ignorers: ['schemas'],

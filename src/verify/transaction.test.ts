@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { before, later, now, operationRow, sessionRow, transactionRow } from '../../test/rows.ts'
+import type { OperationRow } from '../checkout/operations-log/operation.ts'
+import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
+import type { SessionRead, TransactionRead } from './store.ts'
+import { verifySession, verifyTransaction } from './transaction.ts'
+
+type Event = TransactionRead['events'][number]
+const event = (sequence: number, name: EventRow['event'], more: Partial<Event> = {}): Event => ({
+  ...{ sequence, event: name, transaction_status: 'AUTHORIZED', success: true, request_id: 'r', data: {}, operation_id: null },
+  ...{ created_at: now.toISOString(), hash: `h${sequence}`, linked: true, ...more },
+})
+const operation = (id: string, changes: Partial<OperationRow>) =>
+  operationRow({ id, state: 'succeeded', outcome: {}, ...changes })
+const paid = operation('op1', { kind: 'authorize', amount: 100 })
+const first = [event(1, 'INITIALIZE'), event(2, 'AUTHORIZE', { amount: 100, operation_id: 'op1' })]
+
+type Given = { row?: Partial<TransactionRow>; events?: Event[]; operations?: OperationRow[]; rest?: Partial<TransactionRead> }
+/** Everything about a transaction, as it must be: with its notifications, its chain and its session. */
+function read({ row = {}, events = [], operations = [], rest = {} }: Given): TransactionRead {
+  const all = [...first, ...events]
+  const told = all.flatMap(({ sequence, event, data, success }): [number, string][] => [
+    [sequence, 'checkout_transaction'],
+    ...(event === 'AUTHORIZE' && !data.update && success ? [[sequence, 'checkout_authorization'] as [number, string]] : []),
+  ])
+  return {
+    ...{ account_id: 'T12345678', id: 'T12345678.t', row: transactionRow({ event_count: all.length, ...row }) },
+    ...{ hash: `h${all.length}`, events: all, operations: [paid, ...operations], session: { transaction_id: 'T12345678.t' } },
+    ...{ told, told_since: before, simulator: null, ...rest },
+  }
+}
+const capture = operation('op2', { kind: 'capture', amount: 40 })
+const captured = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', transaction_status: 'PARTIALLY_CAPTURED' })
+const part = { captured: 40, status: 'PARTIALLY_CAPTURED' } as const
+const whole: Given = { row: part, events: [captured], operations: [capture] }
+const open = (kind: OperationRow['kind'], changes: Partial<OperationRow> = {}) =>
+  operation('op2', { kind, state: 'unknown', ...changes })
+const refused = operation('op2', { kind: 'capture', state: 'failed', outcome: { error: { message: 'no' } } })
+const failed = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', success: false })
+const book = { authorized: 100, captured: 40, refunded: 0, voided: 0 }
+const simulated: Given = { ...whole, row: { ...part, gateway: 'simulator' } }
+const settles = (kind: string, state: string) => `operation op2 (${kind}, ${state}): events that settle it`
+
+const cases: [title: string, given: Given, differences: unknown[][]][] = [
+  ['authorized', {}, []],
+  ['captured in part', whole, []],
+  ['another total', { ...whole, row: { ...part, captured: 41 } }, [['captured', 40, 41]]],
+  ['another status', { ...whole, row: { captured: 40 } }, [['status', 'PARTIALLY_CAPTURED', 'AUTHORIZED']]],
+  [
+    'captured, refunded, and the rest voided',
+    {
+      row: { captured: 40, refunded: 10, voided: 60, status: 'PARTIALLY_REFUNDED' },
+      events: [
+        captured,
+        event(4, 'VOID', { amount: 60, operation_id: 'op3' }),
+        event(5, 'REFUND', { amount: 10, operation_id: 'op4' }),
+      ],
+      operations: [capture, operation('op3', { kind: 'void', amount: 0 }), operation('op4', { kind: 'refund', amount: 10 })],
+    },
+    [],
+  ],
+  ['what failed moved nothing', { events: [failed], operations: [refused] }, []],
+  [
+    'settled, and moved again',
+    {
+      ...whole,
+      row: { ...part, settlement_status: 'PARTIALLY_SETTLED', event_count: 4 },
+      events: [
+        event(3, 'SETTLEMENT', { data: { settlements: { events: [], settlement_status: 'SETTLED' } } }),
+        { ...captured, sequence: 4, hash: 'h4' },
+      ],
+    },
+    [],
+  ],
+  [
+    'a larger amount, a smaller one, one that was refused',
+    {
+      row: { amount: 70, authorized: 70 },
+      events: [
+        event(3, 'AUTHORIZE', { amount: 130, operation_id: 'op2', data: { update: 'amount' } }),
+        event(4, 'AUTHORIZE', { amount: 70, operation_id: 'op3', data: { update: 'pre_authorization' } }),
+        event(5, 'AUTHORIZE', { amount: 70, operation_id: 'op4', data: { update: 'amount' }, success: false }),
+      ],
+      operations: [
+        operation('op2', { kind: 'update_authorization' }),
+        operation('op3', { kind: 'update_authorization' }),
+        operation('op4', { kind: 'update_authorization', state: 'failed', outcome: { error: { message: 'no' } } }),
+      ],
+    },
+    [],
+  ],
+  [
+    'a hold that was released authorizes the whole amount',
+    {
+      events: [event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', data: { update: 'release_hold' } })],
+      operations: [operation('op2', { kind: 'update_authorization' })],
+    },
+    [],
+  ],
+  [
+    'of an amount of 0, the events say the status',
+    {
+      row: { amount: 0, authorized: 0, status: 'CAPTURED', event_count: 3 },
+      rest: {
+        events: [
+          first[0]!,
+          event(2, 'AUTHORIZE', { amount: 0, operation_id: 'op1' }),
+          event(3, 'CAPTURE', { amount: 0, operation_id: 'op2', transaction_status: 'CAPTURED' }),
+        ],
+        operations: [
+          { ...paid, amount: 0 },
+          { ...capture, amount: 0 },
+        ],
+        hash: 'h3',
+        told: [1, 2, 3].flatMap((sequence): [number, string][] => [
+          [sequence, 'checkout_transaction'],
+          [sequence, 'checkout_authorization'],
+        ]),
+      },
+    },
+    [],
+  ],
+  [
+    'a capture under way',
+    { row: { pending_capture: 40, pending_void: 60 }, operations: [open('capture', { request: { void_amount: 60 } })] },
+    [],
+  ],
+  [
+    'a refund under way',
+    {
+      ...whole,
+      row: { ...part, pending_refund: 5 },
+      operations: [capture, operation('op3', { kind: 'refund', amount: 5, state: 'pending' })],
+    },
+    [],
+  ],
+  [
+    'nothing under way',
+    { row: { pending_capture: 1, pending_refund: 2, pending_void: 3 } },
+    [
+      ['pending_capture', 0, 1],
+      ['pending_refund', 0, 2],
+      ['pending_void', 0, 3],
+    ],
+  ],
+  ['an operation without its event', { operations: [capture] }, [[settles('capture', 'succeeded'), 1, 0]]],
+  [
+    'an operation with two events',
+    {
+      row: { captured: 80, status: 'PARTIALLY_CAPTURED' },
+      events: [captured, { ...captured, sequence: 4, hash: 'h4' }],
+      operations: [capture],
+    },
+    [[settles('capture', 'succeeded'), 1, 2]],
+  ],
+  [
+    'an open operation with its event',
+    { ...whole, row: { ...part, pending_capture: 40 }, operations: [open('capture')] },
+    [[settles('capture', 'unknown'), 0, 1]],
+  ],
+  [
+    'an announcement settles nothing',
+    {
+      row: { pending_capture: 40 },
+      events: [event(3, 'INITIATE_CAPTURE', { amount: 40, operation_id: 'op2' })],
+      operations: [open('capture')],
+    },
+    [],
+  ],
+  [
+    'another amount than the operation',
+    { ...whole, operations: [{ ...capture, amount: 41 }] },
+    [['operation op2: amount', 41, 40]],
+  ],
+  ['another outcome than the operation', { events: [failed], operations: [capture] }, [['operation op2: success', true, false]]],
+  [
+    'a failure without a reason',
+    { events: [failed], operations: [{ ...refused, outcome: null }] },
+    [['operation op2: outcome', 'why it failed', null]],
+  ],
+  [
+    'an event of another kind',
+    { ...whole, operations: [operation('op2', { kind: 'void' })] },
+    [['operation op2: event', 'VOID', 'CAPTURE']],
+  ],
+  [
+    'an authorization that another event settles',
+    { ...whole, operations: [operation('op2', { kind: 'update_authorization' })] },
+    [['operation op2: event', 'AUTHORIZE', 'CAPTURE']],
+  ],
+  [
+    'a payment that was refused before anything was published',
+    { operations: [operation('op2', { kind: 'authorize', state: 'failed' })] },
+    [],
+  ],
+  ['an event of no operation', { ...whole, operations: [] }, [['event 3 operation_id', 'an operation', 'op2']]],
+  ['no session', { rest: { session: null } }, [['session_id', 'a session', 'T12345678.s']]],
+  [
+    'the session of another',
+    { rest: { session: { transaction_id: 'x' } } },
+    [['transaction_id of the session', 'T12345678.t', 'x']],
+  ],
+  ['a broken chain', { rest: { hash: 'x' } }, [['hash', 'h2', 'x']]],
+  ['an event too few', { row: { event_count: 3 } }, [['number of events', 3, 2]]],
+  [
+    'not told',
+    {
+      rest: {
+        told: [
+          [1, 'checkout_transaction'],
+          [2, 'checkout_transaction'],
+        ],
+      },
+    },
+    [['notification 2 checkout_authorization', 'a row of the outbox', null]],
+  ],
+  ['told so long ago that it is forgotten', { rest: { told: [], told_since: later(1) } }, []],
+  ['the same in the book of the simulator', { ...simulated, rest: { simulator: book } }, []],
+  [
+    'something else there',
+    { ...simulated, rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4 } } },
+    [
+      ["authorized in the simulator's book", 100, 1],
+      ["captured in the simulator's book", 40, 2],
+      ["refunded in the simulator's book", 0, 3],
+      ["voided in the simulator's book", 0, 4],
+    ],
+  ],
+  ['something else there, of another gateway', { ...whole, rest: { simulator: { ...book, captured: 2 } } }, []],
+  [
+    'something else there, while an operation is open',
+    { row: { gateway: 'simulator', pending_capture: 40 }, operations: [open('capture')], rest: { simulator: book } },
+    [],
+  ],
+  ['not in the book at all', simulated, []],
+]
+for (const [title, given, differences] of cases) {
+  test(`verify a transaction: ${title}`, () => {
+    const list = verifyTransaction(read(given))
+    assert.deepEqual(
+      list.map(({ what, expected, found }) => [what, expected, found]),
+      differences,
+    )
+    for (const { account_id, aggregate_type, aggregate_id } of list) {
+      assert.deepEqual([account_id, aggregate_type, aggregate_id], ['T12345678', 'transaction', 'T12345678.t'])
+    }
+  })
+}
+
+const session = (changes: Partial<SessionRead['row']> = {}, rest: Partial<SessionRead> = {}): SessionRead => ({
+  ...{
+    account_id: 'T12345678',
+    id: 'T12345678.s',
+    row: sessionRow(changes),
+    hash: 'h1',
+    events: [{ sequence: 1, hash: 'h1', linked: true }],
+  },
+  ...{ transaction: null, operations: [], ...rest },
+})
+const done = { outcome: 'AUTHORIZED', transaction_id: 't' } as const
+const transaction = { session_id: 'T12345678.s', authorized_at: now }
+const sessions: [title: string, read: SessionRead, differences: unknown[][]][] = [
+  ['open', session(), []],
+  ['paid', session(done, { transaction, operations: [paid] }), []],
+  ['paid, cancelled then', session({ ...done, outcome: 'CANCELLED' }, { transaction, operations: [paid] }), []],
+  ['without its transaction', session({ ...done, outcome: 'FAILED' }), [['transaction_id', 'a transaction', 't']]],
+  [
+    'with the transaction of another',
+    session({ ...done, outcome: 'FAILED' }, { transaction: { ...transaction, session_id: 'x' } }),
+    [['session_id of the transaction', 'T12345678.s', 'x']],
+  ],
+  ['paid twice', session(done, { transaction, operations: [paid, { ...paid, id: 'op2' }] }), [['successful payments', 1, 2]]],
+  [
+    'tried twice, paid once',
+    session(done, { transaction, operations: [{ ...paid, id: 'op0', state: 'failed' }, paid, capture] }),
+    [],
+  ],
+  [
+    'paid, but not authorized',
+    session(done, { transaction: { ...transaction, authorized_at: null } }),
+    [['outcome', 'an authorized transaction', 'AUTHORIZED']],
+  ],
+  ['paid, by nothing', session({ outcome: 'AUTHORIZED' }), [['outcome', 'an authorized transaction', 'AUTHORIZED']]],
+  [
+    'paid, but it does not know',
+    session({ transaction_id: 't' }, { transaction, operations: [paid] }),
+    [['outcome', 'AUTHORIZED', null]],
+  ],
+  ['being paid', session({ operation_id: 'op1' }, { operations: [{ ...paid, state: 'pending' }] }), []],
+  [
+    'being paid, but it does not know',
+    session({}, { operations: [{ ...paid, state: 'unknown' }, open('capture')] }),
+    [['operation_id', 'op1', null]],
+  ],
+  ['being paid by nothing', session({ operation_id: 'op1' }), [['operation_id', 'an operation', 'op1']]],
+  ['with a broken chain', session({ event_count: 2 }), [['number of events', 2, 1]]],
+]
+for (const [title, given, differences] of sessions) {
+  test(`verify a session: ${title}`, () => {
+    const list = verifySession(given)
+    assert.deepEqual(
+      list.map(({ what, expected, found }) => [what, expected, found]),
+      differences,
+    )
+    for (const { aggregate_type, aggregate_id } of list)
+      assert.deepEqual([aggregate_type, aggregate_id], ['session', 'T12345678.s'])
+  })
+}
