@@ -7,6 +7,7 @@ import { operationIdOf } from '../src/lib/idempotency.ts'
 import type { Difference } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
 import { type Answer, fetchToken, send } from './client.ts'
+import { isolation } from './database.ts'
 import { type Chance, chance } from './hostile.ts'
 import { dataFolder, type Kvitt, postmasterPid, runKvitt } from './process.ts'
 import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
@@ -23,12 +24,16 @@ export type Report = { runs: Record<string, number>; walks: number; moves: numbe
 const account_id = 'T00000077'
 const client = { account_id, client_id: 'crash', client_secret: 'crash-secret-crash-secret-crash' }
 const within_ms = 120_000
+/** Some calls get no answer, or a late one: then the resolver has something to do. */
+const script = { seed: 'crash', fault_rate: 0.15, faults: ['timeout_before', 'timeout_after', 'duplicate', 'late'], after_s: 1 }
 
 /** What happens in the n-th run: everything comes from the seed, but for what the machine's timing adds. */
 function planOf(r: Chance): Plan {
   if (r.odds(0.15)) return { kind: 'database', after_ms: r.below(1_500) }
   if (r.odds(0.2)) return { kind: 'server', after_ms: r.below(1_500) }
-  return { kind: 'failpoint', failpoint: r.pick(Object.keys(failpoints) as Failpoint[]), on: 1 + r.below(6) }
+  const failpoint = r.pick(Object.keys(failpoints) as Failpoint[])
+  // The resolver comes by rarely: when the simulator, or a crash, has left something to ask about.
+  return { kind: 'failpoint', failpoint, on: failpoint === 'resolver.claimed' ? 1 : 1 + r.below(6) }
 }
 
 function storyOf(r: Chance, callback_url: string): Story {
@@ -48,13 +53,14 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
   const report: Report = { runs: {}, walks: 0, moves: 0, faults: [] }
   const folder = dataFolder()
   const database = await openEmbeddedPostgres(folder.path)
-  const sql = connect(database.url, { max: 2, application_name: 'crash-test' })
+  const database_url = `${database.url}${isolation}`
+  const sql = connect(database_url, { max: 2, application_name: 'crash-test' })
   const receiver = await startReceiver()
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const env = {
     PORT: String(port),
-    DATABASE_URL: database.url,
+    DATABASE_URL: database_url,
     KVITT_ACCOUNT_ID: account_id,
     KVITT_CLIENT_ID: client.client_id,
     KVITT_CLIENT_SECRET: client.client_secret,
@@ -83,6 +89,7 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
         plan.kind === 'failpoint' ? { KVITT_FAILPOINTS: `${plan.failpoint}=kill@${plan.on}` } : {}
       server = runKvitt(['start'], { ...env, ...armed })
       await Promise.race([server.ready, server.exit])
+      if (!walkers) await call('PUT', '/v1/simulator/script', script)
       walkers ??= Promise.all(Array.from({ length: 4 }, walker))
       const how = await crashOnce(plan, server, () => postmasterPid(folder.path))
       report.runs[how] = (report.runs[how] ?? 0) + 1

@@ -7,7 +7,7 @@ import { migrate, migrationFiles, schemas } from '../src/lib/migrate.ts'
 const server = process.env.PG_TEST_URL ?? 'postgres://postgres@127.0.0.1:54329'
 
 /** The isolation of all transactions of the tests, for the server that they start and for themselves. */
-const isolation = process.env.PG_TEST_ISOLATION
+export const isolation = process.env.PG_TEST_ISOLATION
   ? `?default_transaction_isolation=${encodeURIComponent(process.env.PG_TEST_ISOLATION)}`
   : ''
 

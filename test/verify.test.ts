@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { fanOut } from '../src/notifications/deliveries/operations.ts'
 import { type Difference, stillKept } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
 import { createTestAccount, send, type TestAccount, testScopes } from './client.ts'
+import { differences as allDifferences } from './crash.ts'
 import { startServer, type TestServer } from './server.ts'
 import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
 
@@ -225,6 +227,37 @@ test('verify: still no difference, and the settled capture agrees with the simul
   await server.sql`update simulator.movements set known_at = ${new Date(0)} where known_at is not null`
   await resolver.run(new AbortController().signal)
   assert.deepEqual(await differences(), [])
+})
+
+test('verify: a delivery that is gone is missed, to a subscription and to the callback URL; one nobody asked for is not', async () => {
+  const { sql } = server
+  const hook = {
+    config: { url: 'https://93.184.216.34/hook', content_type: 'application/json' },
+    events: ['checkout_transaction'],
+  }
+  const subscribed = await shop.call('POST', `/v1/accounts/${shop.account_id}/hooks/subscriptions`, hook)
+  assert.equal(subscribed.status, 200, JSON.stringify(subscribed.body))
+  const call: Call = (method, path, body, { public: open } = {}) =>
+    open ? send(server.url, method, path, { body }) : shop.call(method, path, body)
+  const one = nothing()
+  await walk(call, shop.account_id, 'told', { amount: 1_000, steps: [{ kind: 'capture', amount: 600 }] }, one)
+  await fanOut(server)
+  const of = (differences: Difference[]) =>
+    differences.filter(({ expected }) => expected === 'a delivery').map(({ what, aggregate_id }) => [aggregate_id, what])
+  assert.deepEqual(of(await allDifferences(sql)), [])
+  const deleted = await sql<{ sequence: number; event: string; subscription_id: string | null }[]>`
+    delete from notifications.deliveries where aggregate_id = ${one.transaction_id!} returning sequence, event, subscription_id`
+  assert.deepEqual([...new Set(deleted.map(({ event }) => event))].sort(), ['checkout_transaction', 'session_callback'])
+  const to = (id: string | null) => (id === null ? 'the callback URL' : `subscription ${id}`)
+  assert.deepEqual(
+    of(await allDifferences(sql)).sort(),
+    deleted
+      .map(({ sequence, event, subscription_id: id }) => [one.transaction_id, `notification ${sequence} ${event} to ${to(id)}`])
+      .sort(),
+  )
+  await sql`delete from notifications.outbox where aggregate_id = ${one.transaction_id!} and event = 'session_callback'`
+  await sql`update notifications.subscriptions set updated_at = now() where id = ${subscribed.body.id}`
+  assert.deepEqual(of(await allDifferences(sql)), [])
 })
 
 test('verify: notifications of events from before the outbox was cleaned are not missed', () => {

@@ -3,6 +3,7 @@ import type { Difference } from './difference.ts'
 import { verifyDraft, verifyOrder } from './order.ts'
 import { verifySettlement } from './settlement.ts'
 import * as store from './store.ts'
+import { verifyTelling } from './telling.ts'
 import { verifySession, verifyTransaction } from './transaction.ts'
 
 export type Verify = {
@@ -59,6 +60,9 @@ export async function verify(sql: Sql, { account_id, onDifference, onProgress, p
     strays(await store.listSettlementStrays(sql, account_id, page_size))
     strays(await store.listCheckoutStrays(sql, account_id, page_size))
     if (simulator) strays(await store.listSimulatorStrays(sql, account_id, page_size))
+  }
+  if (found.has('notifications')) {
+    for (const row of await store.listUntold(sql, account_id, page_size)) verifyTelling(row).forEach(report)
   }
   return result
 }

@@ -6,6 +6,7 @@ import type { Sql } from '../lib/db.ts'
 import { limits } from '../lib/limits.ts'
 import type { OrderEvent } from '../orders/orders/order.ts'
 import type { Link, Told } from './difference.ts'
+import type { Untold } from './telling.ts'
 
 /** Where a page starts: after this aggregate. */
 export type After = { account_id: string; id: string }
@@ -293,5 +294,35 @@ export function listSimulatorStrays(sql: Sql, account_id: string | null, limit: 
     where t.id is null and p.authorized - p.voided > 0 and (${account_id}::text is null or p.account_id = ${account_id})
       and not exists (select from checkout.operations o where o.account_id = p.account_id and o.transaction_id = p.transaction_id
         and o.next_attempt_at is not null)
+    limit ${limit}`
+}
+
+/** A day less than deliveries are kept. */
+const delivered_kept_s = limits.delivered_kept_s - 86_400
+
+/**
+ * Rows of the outbox that were turned into deliveries, without the one to a subscription that was there and has not changed since, or
+ * without the one to the callback URL that probably asks for it. At most `limit`.
+ */
+export function listUntold(sql: Sql, account_id: string | null, limit: number): Promise<Untold[]> {
+  return sql<Untold[]>`
+    with told as (
+      select * from notifications.outbox o
+      where o.position is not null and o.created_at > now() - make_interval(secs => ${delivered_kept_s})
+        and (${account_id}::text is null or o.account_id = ${account_id}))
+    select o.account_id, o.aggregate_type, o.aggregate_id, o.sequence, o.event, s.id as subscription_id, o.details
+    from told o join notifications.subscriptions s on s.account_id = o.account_id and o.event = any (s.events)
+    where s.active and s.deleted_at is null and s.updated_at < o.created_at and not exists (
+      select from notifications.deliveries d
+      where d.account_id = o.account_id and d.position = o.position and d.subscription_id = s.id)
+    union all
+    select o.account_id, o.aggregate_type, o.aggregate_id, o.sequence, o.event, null, o.details
+    from told o
+    where o.event = 'session_callback' and o.details->>'url' ~* '^https?://'
+      and (o.details->>'reason' <> 'error' or o.details->>'url' like '%report_error%')
+      and (o.details->>'reason' <> 'event' or o.details->>'url' like '%report_event%')
+      and not exists (
+        select from notifications.deliveries d
+        where d.account_id = o.account_id and d.position = o.position and d.subscription_id is null)
     limit ${limit}`
 }
