@@ -15,7 +15,7 @@ const rules: [from: RegExp, to: RegExp][] = [
   [/^src\/worker\//, /^src\//],
   [/^src\/(app|bridge|main)\.ts$/, /^src\//],
   [/^src\/commands\//, /^src\//],
-  [/^src\/verify\//, /^src\/(verify|orders|checkout|lib)\//],
+  [/^src\/verify\//, /^src\/(verify|orders|checkout|notifications|lib)\//],
   [/^web\//, /^(web\/|src\/checkout\/payment-page\/protocol\.ts$)/],
 ]
 // The core: no I/O, no clock, no chance, no environment. Named after its noun; the other three names are the shell.
