@@ -57,6 +57,8 @@ test('new session: the request before the profile, and the profile before the ac
       metadata: { ext_a: 1, 'session:profile_id': 'p' },
     },
   })
+  const known = newSessionData({ ...request, customer: { email: 'e' } }, basis)
+  assert.deepEqual('data' in known && known.data.customer, { email: 'e' })
   assert.deepEqual(newSessionData({ url, order }, { ...basis, profile: { configuration } }), {
     data: { url, order, configuration: shown },
   })
@@ -82,6 +84,12 @@ const refusals: [title: string, SessionRequest, Partial<Basis>, refusal: object]
     { ...request, order: { ...order, amount: 0 } },
     {},
     none('/order/amount', 'an amount of 0 needs dintero.zero'),
+  ],
+  [
+    'two that can not, for two reasons',
+    { ...request, configuration: { dintero: { zero: { enabled: true } }, instabank: { finance: { enabled: true } } } },
+    { products: [...products, product('instabank.finance')] },
+    none('/order/amount', 'dintero.zero needs an amount of 0; instabank.finance needs items, each with a line_id of its own'),
   ],
 ]
 for (const [title, asked, changes, refusal] of refusals) {
@@ -213,7 +221,7 @@ test('expiry: why not', () => {
 
 test('tokens: those that were given, by product', () => {
   const card = { payment_token: 'p', recurrence_token: 'r' }
-  const tokens = { card, other: { recurrence_token: 'r' }, none: {}, number: { payment_token: 7 }, word: 'p' }
+  const tokens = { card, other: { recurrence_token: 'r' }, none: {}, number: { payment_token: 7 }, word: 'p', nothing: null }
   assert.deepEqual(givenTokens({ tokens }), [
     { type: 'card', token: card, value: 'p' },
     { type: 'other', token: tokens.other, value: 'r' },

@@ -139,6 +139,12 @@ const pays: [type: string, Partial<SessionRow>, data: Partial<SessionData>, refu
   ['dintero_psp.creditcard', {}, {}, undefined],
   ['vipps', {}, {}, not_payable('vipps', 'not enabled', ['dintero_psp.creditcard'])],
   ['swish.swish', {}, {}, not_payable('swish.swish', 'disabled_by_gateway', ['dintero_psp.creditcard'])],
+  [
+    'x',
+    {},
+    { configuration: { ...configuration, vipps: { enabled: true } } },
+    not_payable('x', 'disabled_by_gateway', ['dintero_psp.creditcard', 'vipps']),
+  ],
   ['vipps', {}, { configuration: {} }, not_payable('vipps', 'not enabled', [])],
   [
     'dintero_psp.creditcard',
@@ -230,7 +236,7 @@ test('session: shown with everything, but no secret', () => {
     other: { payment_token: 'secret' },
     word: 'secret',
   }
-  const merchant = { name: 'n', country: 'NO', secret: 's' }
+  const merchant = { name: 'n', country: 'NO', logo_url: 'https://l', secret: 's' }
   const full = session(
     { customer: { email: 'e', tokens }, merchant, metadata: { a: 1 } },
     {
@@ -245,7 +251,7 @@ test('session: shown with everything, but no secret', () => {
     ...{ ...shown, merchant, metadata: { a: 1 }, profile_id: 'p', transaction_id: 't', customer_ip: '::1', user_agent: 'x' },
     ...{ cancelled_by: 'me', cancelled_at: now.toISOString(), pay_lock: { pay_lock_id: 'l' } },
     customer: { email: 'e', tokens: { card: { payment_token_id: 'pid' }, other: {}, word: {} } },
-    configuration: { ...payable, merchant: { id: 'T12345678', name: 'n', country: 'NO' } },
+    configuration: { ...payable, merchant: { id: 'T12345678', name: 'n', country: 'NO', logo_url: 'https://l' } },
   }
   const view = (includes?: string[]) =>
     sessionView(full, { products: [card], now, events: [first, second], ...(includes ? { includes } : {}) })
@@ -261,5 +267,6 @@ test('session: shown with everything, but no secret', () => {
   })
   assert.deepEqual(untold.customer, { tokens: 'x' })
   assert.equal('initiating_system_request_headers' in untold, false)
-  assert.deepEqual(sessionView(session({}), { products: [card], now, events: [] }).events, [])
+  const silent = { products: [card], now, events: [], includes: ['initiating_system_request_headers'] }
+  assert.deepEqual(sessionView(session({}), silent).events, [])
 })

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { before, chance, later, now } from '../../../test/rows.ts'
-import { csvHead, csvItem, csvTotal, decimal, pdfCells, pdfColumns, pdfFacts, pdfTotals } from './attachments/report.ts'
+import {
+  csvHead,
+  csvItem,
+  csvTotal,
+  decimal,
+  pdfCells,
+  pdfColumns,
+  pdfFacts,
+  pdfTotals,
+  printable,
+} from './attachments/report.ts'
 import { configurationOf, configurationView } from './report-configurations/report-configuration.ts'
 import {
   attachmentName,
   extensionOf,
   finishedUntil,
+  look_back_ms,
   midnight,
   providerReference,
   type SettlementRow,
@@ -34,6 +45,7 @@ const item = {
 test('settlement: the days, and what the provider calls it', () => {
   assert.deepEqual(midnight(new Date('2026-11-22T23:59:59.999Z')), row.start_at)
   assert.deepEqual(finishedUntil(new Date('2026-11-23T00:10Z')), row.end_at)
+  assert.equal(look_back_ms, 172_800_000)
   assert.equal(providerReference(row, row.start_at), 'dintero_psp-NOK-2026-11-22')
   assert.equal(providerReference({ ...row, payout_destination_id: 'P' }, row.start_at), 'dintero_psp-NOK-2026-11-22-P')
 })
@@ -119,11 +131,11 @@ test('settlement: as PDF', () => {
     ['Fees', '-5.00'],
   ]
   assert.deepEqual(pdfTotals(row), [...moved, ['Amount', '595.00']])
-  assert.deepEqual(pdfTotals({ ...row, amount: -1 }), [...moved, ['Owed to the provider', '-0.01']])
+  assert.deepEqual(pdfTotals({ ...row, amount: -1 }), [...moved, ['Amount', '-0.01']])
   assert.deepEqual(pdfTotals({ ...row, amount: 0 }).at(-1), ['Amount', '0.00'])
   assert.deepEqual(pdfCells(row, item), ['2026-11-23 10:00', 'R,1', 'T12345678.t', '1 000.00', '', '-5.00', '995.00'])
   assert.deepEqual(pdfCells(row, { ...item, merchant_reference: 'é ~ ÿ ł\n', capture: 0, refund: 7, fee: 0 }), [
-    ...['2026-11-23 10:00', 'é ~ ÿ ??', 'T12345678.t', '', '-0.07', '', '-0.07'],
+    ...['2026-11-23 10:00', 'é ~ ÿ l ', 'T12345678.t', '', '-0.07', '', '-0.07'],
   ])
   assert.deepEqual(
     pdfColumns.map(({ name, align }) => `${name} ${align}`),
@@ -169,3 +181,15 @@ test('report configuration: its known members; destinations without an id get on
   const columns = { account_id: 'T1', id: 'r', created_at: before, updated_at: now, last_modified_at: now }
   assert.deepEqual(configurationView({ ...columns, data }), { ...columns, ...kept, ...more })
 })
+
+// What the font of the PDF can show of a text.
+const texts: [text: string, shown: string][] = [
+  [' ~\xa0ÿ€Œ‚Ÿ', ' ~\xa0ÿ€Œ‚Ÿ'],
+  ['e\u0301', 'é'],
+  ['ŁłĐđĦħıŊŋŦŧ', 'LlDdHhiNnTt'],
+  ['č ő Ș', 'c o S'],
+  ['a\tb\nc', 'a b c'],
+  ['ﬁ', 'fi'],
+  ['日本 \u0301 😀', '?? ? ?'],
+]
+for (const [text, shown] of texts) test(`PDF: ${JSON.stringify(text)} is ${shown}`, () => assert.equal(printable(text), shown))

@@ -73,6 +73,12 @@ const captures: Case[] = [
     { amount: 1_000, final_capture: true },
     { code: 'operation_unsupported', message: "final_capture can't be used with swish.swish.", path: '/final_capture' },
   ],
+  [
+    'the last one, while another is not settled',
+    { ...part, pending_capture: 10 },
+    { amount: 20, final_capture: true },
+    { ...busy('capture'), path: '/final_capture' },
+  ],
   ['nothing', {}, { amount: 0 }, required(100)],
   ['less than nothing', {}, { amount: -1 }, required(100)],
   ['less than nothing of nothing', { amount: 0, authorized: 0 }, { amount: -1 }, required(0)],

@@ -101,6 +101,7 @@ test('transaction: as it was after an event', () => {
   assert.equal(asOf(row, 3), row)
   assert.equal(asOf(row, 9), row)
   assert.equal(asOf(row, 0), row)
+  assert.equal(asOf(row, 1).status, 'INITIATED')
   assert.deepEqual(asOf(row, 2), {
     ...row,
     ...{ events: events.slice(0, 2), event_count: 2, status: 'AUTHORIZED', settlement_status: 'SETTLED', updated_at: now },

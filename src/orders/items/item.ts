@@ -148,7 +148,7 @@ export function completeItems(
 ): { items: Item[]; refusals: Refusal[] } {
   const refusals: Refusal[] = []
   const used = new Set(taken)
-  const named = incoming.map((item) => (item.line_id === undefined ? undefined : parseLineId(item.line_id)))
+  const named = incoming.map((item) => parseLineId(item.line_id))
   let next = Math.max(0, ...used, ...named.filter((line_id) => line_id !== undefined)) + 1
   const items = incoming.map((item, index): Item => {
     const at = pathOf(index)

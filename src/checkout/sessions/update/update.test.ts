@@ -104,6 +104,16 @@ const refusals: [title: string, update: SessionUpdate, amount: number, toggles: 
     strict,
     unknown(long.slice(0, 100), ['2', 'b']),
   ],
+  [
+    'an option that is offered, but amounts that do not add up',
+    { order: { shipping_option: { ...bike, line_id: 2 } }, express: { shipping_options: options } },
+    149,
+    strict,
+    {
+      ...{ code: 'session_amount_mismatch', path: '/order/amount', allowed: 150 },
+      message: 'order.amount is 149, but it must be 150: the items and the shipping option added up.',
+    },
+  ],
   ['no option', { order: { shipping_option: null }, express: { shipping_options: options } }, 1, none, undefined],
   ['amounts that add up', {}, 150, strict, undefined],
   [
@@ -179,6 +189,13 @@ const answers: [title: string, before: SessionData, answer: Answer, order: objec
     express,
     { order: { amount: 140 } },
     { ...order, amount: 140, items: [...order.items, correction(-10)] },
+  ],
+  [
+    'other options only: an order that does not add up stays as it is',
+    { ...express, order: { ...order, amount: 120 } },
+    { shipping_options: [post] },
+    { ...order, amount: 120 },
+    [post],
   ],
   [
     'another amount, and the option gone',
