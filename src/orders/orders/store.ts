@@ -9,18 +9,20 @@ import { orderSummary } from './summary.ts'
 export type StoredEvent = OrderEvent & { request?: RequestRecord }
 /** An order and its events; `request` and service events are there only when asked for. */
 export type FoundOrder = { order: Order; events: StoredEvent[] }
-type Row = { version: number; updated_at: Date; events: StoredEvent[] }
+type Row = { version: number; updated_at: Date; events: string }
 
 /** Folds a row of a query that selects `version`, `updated_at` and `events`. */
 function foundOrder(row: Row): FoundOrder {
-  const order = foldOrder(row.events)!
-  return { order: { ...order, version: row.version, updated_at: row.updated_at.toISOString() }, events: row.events }
+  const events = JSON.parse(row.events) as StoredEvent[]
+  const order = foldOrder(events)!
+  return { order: { ...order, version: row.version, updated_at: row.updated_at.toISOString() }, events }
 }
 
-/** All events of an order `o` as one JSON array. Many service events would slow every read down, so they come on demand. */
+/** All events of an order `o` as the text of a JSON array: to build it as JSON takes PostgreSQL twice as long. Many service events would slow every read down, so they come on demand. */
 function eventsOf(db: Db, with_events: boolean) {
   return db`(
-    select jsonb_agg(case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end order by e.version)
+    select '[' || string_agg((case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end)::text, ','
+      order by e.version) || ']'
     from orders.order_events e
     where e.account_id = o.account_id and e.order_uuid = o.id and (${with_events} or e.type <> 'service')) as events`
 }
