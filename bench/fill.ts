@@ -30,6 +30,7 @@ exports, index sizes and start-up. Ends each size with \`kvitt verify\`. bench/R
   --calls 60            Measured calls of each query.
   --only orders         Only queries whose name contains this text.
   --no-verify           Leaves \`kvitt verify\` out.
+  --folders A,B         Measures databases that --keep has left, instead of filling new ones.
   --keep                Leaves the database as it is and says where it is.
   --json FILE           Where the results go: bench/results/scale.json`
 
@@ -40,6 +41,7 @@ const { values } = parseArgs({
     calls: { type: 'string', default: '60' },
     only: { type: 'string', default: '' },
     'no-verify': { type: 'boolean', default: false },
+    folders: { type: 'string' },
     keep: { type: 'boolean', default: false },
     json: { type: 'string', default: 'bench/results/scale.json' },
   },
@@ -61,48 +63,59 @@ const result = {
   timings: [] as Timing[],
   exports: [] as Export[],
   commands: [] as (Awaited<ReturnType<typeof runCommand>> & { rows: number; name: string })[],
-  starts: [] as { rows: number; ready_ms: number; filled_s: number; settled_s: number; idle_mb: number }[],
+  filled: [] as { rows: number; filled_s: number; settled_s: number }[],
+  starts: [] as { rows: number; ready_ms: number; idle_mb: number }[],
   sizes: [] as Size[],
   builds: [] as Build[],
 }
-const { folder, remove } = newFolder()
 let database: Database | undefined
 let server: Server | undefined
 try {
-  database = await openDatabase(folder, false)
-  const copier = await templates(database)
-  for (const rows of values.rows.split(',').map(Number)) {
-    const since = performance.now()
-    await filled(database, copier, rows)
-    const filled_s = Math.round((performance.now() - since) / 1_000)
-    server = await startServer(database.url)
-    const settled_s = await settled(database.sql)
-    await server.close()
-    await database.sql`vacuum analyze`
-    // From here on as in production: durable, and with what a restart leaves in memory.
-    await database.close()
-    database = await openDatabase(folder, true)
-    const migrated = await runCommand(['migrate'], database.url)
-    result.commands.push({ rows, name: 'migrate, nothing to do', ...migrated })
-    server = await startServer(database.url)
-    result.starts.push({ rows, ready_ms: server.ready_ms, filled_s, settled_s, idle_mb: heldBy(server.pid) })
-    await measured(database.sql, server, rows)
-    await server.close()
-    server = undefined
-    if (!values['no-verify']) {
-      progress('verifying')
-      result.commands.push({ rows, name: 'verify', ...(await runCommand(['verify'], database.url)) })
+  if (values.folders) {
+    for (const folder of values.folders.split(',')) await measuredIn(folder)
+  } else {
+    const { folder, remove } = newFolder()
+    try {
+      database = await openDatabase(folder, false)
+      const copier = await templates(database)
+      for (const rows of values.rows.split(',').map(Number)) {
+        database ??= await openDatabase(folder, false)
+        await filled(database, copier, rows)
+        await database.close()
+        await measuredIn(folder)
+      }
+    } finally {
+      await server?.close()
+      await database?.close()
+      if (values.keep) progress(`The database is in ${folder}`)
+      else remove()
     }
-    result.builds.push(...(await timeIndexes(database.sql, rows)))
-    await database.close()
-    database = await openDatabase(folder, false)
   }
   report()
 } finally {
   await server?.close()
   await database?.close()
-  if (values.keep) progress(`The database is in ${folder}`)
-  else remove()
+}
+
+/** Everything that is measured of one size, durable as in production, with no more in memory than a restart leaves. */
+async function measuredIn(folder: string): Promise<void> {
+  database = await openDatabase(folder, true)
+  const { sql, url } = database
+  const [{ rows }] = await sql<[{ rows: number }]>`select count(*)::int as rows from orders.orders`
+  result.commands.push({ rows, name: 'migrate', ...(await runCommand(['migrate'], url)) })
+  await sql`vacuum analyze`
+  server = await startServer(url)
+  result.starts.push({ rows, ready_ms: server.ready_ms, idle_mb: heldBy(server.pid) })
+  await measured(sql, server, rows)
+  await server.close()
+  server = undefined
+  if (!values['no-verify']) {
+    progress('verifying')
+    result.commands.push({ rows, name: 'verify', ...(await runCommand(['verify'], url)) })
+  }
+  if (!values.only) result.builds.push(...(await timeIndexes(sql, rows)))
+  await database.close()
+  database = undefined
 }
 
 /** Real walks of every kind, told to a subscription and a callback that answer; then kept aside. */
@@ -139,15 +152,24 @@ async function templates(database: Database): Promise<Copier> {
   return copier
 }
 
-/** Fills the empty account, and lets the worker of a server settle what was captured. */
-async function filled(database: Database, copier: Copier, rows: number): Promise<void> {
-  const { sql } = database
+/** Fills the empty account, and lets the worker of a server settle what was captured in the last month. */
+async function filled({ sql, url }: Database, copier: Copier, rows: number): Promise<void> {
   await empty(sql)
+  const begin = performance.now()
   let told = 0
   await fill(sql, copier, rows, (done) => {
     if (done - told >= rows / 20) progress(`${done} orders and transactions`)
     if (done - told >= rows / 20) told = done
   })
+  const filled_s = Math.round((performance.now() - begin) / 1_000)
+  await sql`vacuum analyze`
+  await sql`
+    insert into checkout.settlement_accounts (account_id, settled_until, url_key)
+    values (${copier.account_id}, date_trunc('day', now(), 'UTC') - interval '30 days', 'bench')`
+  server = await startServer(url)
+  result.filled.push({ rows, filled_s, settled_s: await settled(sql) })
+  await server.close()
+  server = undefined
 }
 
 /** Until the worker has settled every finished day, and told every transaction. Returns the seconds it took. */
@@ -171,7 +193,7 @@ async function settled(sql: Sql): Promise<number> {
 async function measured(sql: Sql, server: Server, rows: number): Promise<void> {
   progress('measuring lists')
   const { account_id } = server.target
-  const queries = (await queriesOf(sql, account_id)).filter(({ name }) => name.includes(values.only))
+  const queries = (await queriesOf(sql, account_id)).filter(({ name, paths }) => name.includes(values.only) && paths.length > 0)
   result.timings.push(...(await timeQueries(sql, server, queries, rows, Number(values.calls))))
   if (values.only) return
   progress('exporting')
@@ -200,6 +222,7 @@ function report(): void {
   console.table(result.exports)
   console.table(result.commands)
   console.table(result.starts)
+  console.table(result.filled)
   mkdirSync('bench/results', { recursive: true })
   writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
 }
