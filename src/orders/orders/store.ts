@@ -18,7 +18,10 @@ function foundOrder(row: Row): FoundOrder {
   return { order: { ...order, version: row.version, updated_at: row.updated_at.toISOString() }, events }
 }
 
-/** All events of an order `o` as the text of a JSON array: to build it as JSON takes PostgreSQL twice as long. Many service events would slow every read down, so they come on demand. */
+/**
+ * All events of an order `o` as the text of a JSON array: to build it as JSON takes PostgreSQL twice as long. Many service events would
+ * slow every read down, so they come on demand.
+ */
 function eventsOf(db: Db, with_events: boolean) {
   return db`(
     select '[' || string_agg((case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end)::text, ','
@@ -92,13 +95,14 @@ async function rowsOf(
   const from = db`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
   const until = db`coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')`
   const start = db`(coalesce(${after?.created_at ?? null}::timestamptz, 'infinity'), ${after?.id ?? uuid_max}::uuid)`
+  // `coalesce` keeps the index of searches out of it: that is for `narrowed`.
   const matches = db`
     (o.expires_at is null or o.expires_at > ${now})
     and (${filter.status ?? null}::text[] is null or o.status = any (${filter.status ?? null}::text[]))
     and (${filter.payment_status ?? null}::text[] is null or o.payment_status = any (${filter.payment_status ?? null}::text[]))
     and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
     and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
-    and o.search @> ${json(db, filter.search)}`
+    ${Object.keys(filter.search).length === 0 ? db`` : db`and coalesce(o.search, '{}') @> ${json(db, filter.search)}`}`
   const selected = db`o.version, o.updated_at, ${eventsOf(db, with_events)}`
   if ('store_id' in source) {
     const rows = await db<Row[]>`
