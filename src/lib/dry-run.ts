@@ -41,11 +41,11 @@ export function honourDryRun(app: FastifyInstance, sql: Sql): void {
     )
   })
 
-  app.addHook('onSend', async (request, _reply, payload) => {
+  app.addHook('onSend', (request, _reply, payload, done) => {
     const transaction = open.get(request)
+    if (!transaction) return done(null, payload)
     open.delete(request)
-    await transaction?.rollback()
-    return payload
+    transaction.rollback().then(() => done(null, payload), done)
   })
 }
 

@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.ts'
  * no header and no body (they hold credentials, card numbers, names and addresses).
  */
 export function observeRequests(app: Server, { log, metrics }: { log: FastifyBaseLogger; metrics: Metrics }): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method, id: request_id } = request
     const route = request.routeOptions.url ?? 'none'
     const status = reply.statusCode
@@ -16,6 +16,7 @@ export function observeRequests(app: Server, { log, metrics }: { log: FastifyBas
     const level = quiet.has(route) && status < 400 ? 'debug' : 'info'
     const ms = Math.round(reply.elapsedTime * 10) / 10
     log[level]({ method, route, status, ms, request_id, account_id: request.auth?.account_id })
+    done()
   })
 }
 

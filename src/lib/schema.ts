@@ -1,6 +1,6 @@
-import { Ajv, type Options } from 'ajv'
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
 import type { TSchema } from 'typebox'
 import Type from 'typebox'
 import { limits } from './limits.ts'
@@ -81,6 +81,15 @@ function compiler(options: Options): Ajv {
 const strict = compiler({ coerceTypes: false })
 const coercing = compiler({ coerceTypes: 'array' })
 
-/** Bodies are never coerced (`"1"` is not an amount); queries and paths are text and have to be. */
-export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
-  (httpPart === 'body' ? strict : coercing).compile(schema as object)
+/**
+ * Bodies are never coerced (`"1"` is not an amount); queries and paths are text and have to be. A schema is compiled when the first request
+ * needs it: compiling all of them took a third of the time to start.
+ */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const ajv = httpPart === 'body' ? strict : coercing
+  let compiled: ValidateFunction | undefined
+  return (data: unknown) => {
+    compiled ??= ajv.compile(schema as object)
+    return compiled(data) || { error: (compiled.errors ?? []) as FastifySchemaValidationError[] }
+  }
+}

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import QRCode from 'qrcode'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
@@ -249,6 +248,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, params, body }) => {
       const { id } = await readSession(parts, auth.account_id, params.id)
+      // Loaded by those who need it: it takes memory and time to start.
+      const { default: QRCode } = await import('qrcode')
       const png = await QRCode.toBuffer(sessionUrl(parts, id), { type: 'png', width: body.size, margin: 2 })
       return { qr: png.toString('base64') }
     },
