@@ -263,8 +263,8 @@ export async function updateSession(
         cancelled_at = ${next.cancelled_at}, cancelled_by = ${next.cancelled_by}
       where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version}
       returning s.version),
-    session_events as (${insertSessionEvents(db, account_id, id)}),
-    notifications as (${insertNotifications(db, account_id, notifications)})
+    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
+    session_events as (${insertSessionEvents(db, account_id, id)})
     select version from changed`
   if (!row) return undefined
   const appended = read.events ? { events: [...read.events, ...events] } : {}

@@ -83,7 +83,8 @@ export type Written = Pick<TransactionRow, 'version' | 'hash'>
 
 /**
  * Writes a change in one statement: totals, events, hash chain, operation, notifications. Nothing at all when the transaction
- * is no longer at the version that was read. Errors: `operation_settles_once` when the operation has been settled already.
+ * is no longer at the version that was read. What there is none of is left out: a part that writes no row costs as much as one that
+ * writes one. Errors: `operation_settles_once` when the operation has been settled already.
  * @returns the new version and hash, when it was written
  */
 export async function writeTransaction(
@@ -91,12 +92,11 @@ export async function writeTransaction(
   { row, next, events, operation, ended, intent, notifications }: Write,
 ): Promise<Written | undefined> {
   const [changed] = await db<Written[]>`
-    with recursive event as (${eventRows(db, events)}),
-    event_chain as (${hashChain(db, row)}),
+    with recursive ${events.length > 0 ? db`event as (${eventRows(db, events)}), event_chain as (${hashChain(db, row)}),` : db``}
     changed as (
       update checkout.transactions t set
         version = t.version + 1, event_count = ${next.event_count},
-        hash = (select hash from event_chain order by sequence desc limit 1),
+        ${events.length > 0 ? db`hash = (select hash from event_chain order by sequence desc limit 1),` : db``}
         status = ${next.status}, settlement_status = ${next.settlement_status}, amount = ${next.amount},
         authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
         voided = ${next.voided}, pending_capture = ${next.pending_capture}, pending_refund = ${next.pending_refund},
@@ -107,10 +107,10 @@ export async function writeTransaction(
       where t.account_id = ${row.account_id} and t.id = ${row.id} and t.version = ${row.version}
       returning t.version, t.hash
     ),
-    appended as (${insertEvents(db, row)}),
-    recorded as (${intent ? insertOperation(db, operation as OperationRow) : settleOperation(db, operation)}),
+    ${events.length > 0 ? db`appended as (${insertEvents(db, row)}),` : db``}
     ${ended ? db`ended as (${settleOperation(db, ended)}),` : db``}
-    told as (${insertNotifications(db, row.account_id, notifications)})
+    ${notifications.length > 0 ? db`told as (${insertNotifications(db, row.account_id, notifications)}),` : db``}
+    recorded as (${intent ? insertOperation(db, operation as OperationRow) : settleOperation(db, operation)})
     select version, hash from changed`
   return changed
 }

@@ -36,12 +36,7 @@ export async function insertPayment(
           and not exists (select from simulator.movements
             where account_id = ${account_id} and idempotency_key = ${movement.idempotency_key}))
       returning id
-    ), stored as (
-      insert into simulator.tokens (account_id, token, type, payment_id, card, habit, created_at)
-      select ${account_id}, t.token, t.type, changed.id, coalesce(${json(db, movement.detail.card ?? {})}::jsonb, '{}'), ${payment.habit},
-        ${now}::timestamptz
-      from changed, jsonb_to_recordset(${json(db, tokens)}) as t (token text, type text)
-    )
+    )${tokens.length > 0 ? db`, stored as (${insertTokens(db, payment, movement, tokens, now)})` : db``}
     insert into simulator.movements (account_id, idempotency_key, transaction_id, payment_id, kind, amount, currency, state, answered,
       known_at, released, detail, created_at, settled_at)
     select ${account_id}, ${movement.idempotency_key}, ${movement.transaction_id}, changed.id, 'authorize', ${movement.amount}::bigint,
@@ -50,6 +45,14 @@ export async function insertPayment(
     from changed
     returning payment_id`
   return rows.length === 1
+}
+
+/** CTE that stores the tokens of a payment. */
+function insertTokens(db: Db, { account_id, habit }: Payment, { detail }: Movement, tokens: readonly Token[], now: Date) {
+  return db`
+    insert into simulator.tokens (account_id, token, type, payment_id, card, habit, created_at)
+    select ${account_id}, t.token, t.type, changed.id, ${json(db, detail.card ?? {})}::jsonb, ${habit}, ${now}::timestamptz
+    from changed, jsonb_to_recordset(${json(db, tokens)}) as t (token text, type text)`
 }
 
 /**
