@@ -149,7 +149,7 @@ function updatePayment(db: Db, payment: Payment | undefined) {
   return db`
     update simulator.payments set amount = ${payment?.amount ?? 0}, authorized = ${payment?.authorized ?? 0},
       captured = ${payment?.captured ?? 0}, refunded = ${payment?.refunded ?? 0}, voided = ${payment?.voided ?? 0},
-      state = ${payment?.state ?? ''}, is_final = ${payment?.is_final ?? true}
+      state = ${payment?.state ?? 'failed'}, is_final = ${payment?.is_final ?? true}
     where account_id = ${payment?.account_id ?? ''} and transaction_id = ${payment?.transaction_id ?? ''} and id = ${payment?.id ?? ''}
     returning id`
 }
