@@ -47,7 +47,7 @@ test(`network: connections to PostgreSQL and from clients delayed and cut, seed 
   try {
     await server.ready
     toDatabase.rate.value = 0.005
-    fromClients.rate.value = 0.03
+    fromClients.rate.value = 0.06
     const faults: string[] = []
     const call = insisting(url, faults, client)
     const walks: { key: string; told: Acknowledged }[] = []

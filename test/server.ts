@@ -16,7 +16,7 @@ export async function startServer(
   const config = readConfig({ KVITT_ALLOW_LOOPBACK_CALLBACKS: '1', ...options.env })
   const log = createLog(process.env.KVITT_LOG ?? 'fatal')
   const parts = { sql: database.sql, config, clock, ids: systemIds(clock), role: options.role ?? 'all', log } as const
-  const { app, work } = await buildApp(parts)
+  const { app, work, parts: built } = await buildApp(parts)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   config.public_url = url
   const running = options.work === false ? undefined : startWork(work, log)
@@ -25,6 +25,8 @@ export async function startServer(
     url,
     app,
     work,
+    /** What checkout asks; a test may put something in front of it. */
+    gateways: built.gateways,
     async close() {
       await app.close()
       await running?.stop()
