@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import type { OperationRow } from '../src/checkout/operations-log/operation.ts'
+import { resolvePayment } from '../src/checkout/payments/operations.ts'
 import { findSession } from '../src/checkout/sessions/store.ts'
 import { limits } from '../src/lib/limits.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
@@ -50,6 +52,26 @@ async function read(sid: string) {
   return { session, names: session.events!.map(({ name }) => name), transaction, payment, told }
 }
 const methods = () => server.gateway.calls.map(({ method }) => method)
+
+test('payment in review: called off after ninety days, not before', async () => {
+  const sid = await openSession(server)
+  const held = { outcome: 'held', gateway_reference: 'ref-3' } as const
+  server.gateway.script = [held]
+  await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type: 'vipps' })
+  server.pass(limits.hold_max_s - 60)
+  server.gateway.script = [held]
+  await resolve()
+  has((await read(sid)).transaction, { status: 'ON_HOLD' })
+  server.pass(3_600)
+  server.gateway.script = [held, succeeded]
+  await resolve()
+  const { session, transaction, told } = await read(sid)
+  has(transaction, { status: 'AUTHORIZATION_VOIDED' })
+  has(session, { outcome: 'CANCELLED' })
+  assert.ok(told.some(({ details }) => details.error === 'cancelled'))
+  server.pass(7_200)
+  assert.equal(await resolve(), 0)
+})
 
 test('overdue payment: called off an hour after its session expired; the merchant is told, nobody asks again', async () => {
   const sid = await atTheProvider()
@@ -113,6 +135,25 @@ test('overdue payment: a success that comes while it is being called off is reco
   )
   has(session, { outcome: 'CANCELLED' })
   assert.deepEqual(names, ['INITIATED', 'AUTHORIZED', 'COMPLETED', 'CANCELLED'])
+})
+
+test('overdue payment: a process that dies between a late success and its void leaves the void to the next one', async () => {
+  const sid = await atTheProvider()
+  const [operation] = await server.sql<OperationRow[]>`
+    select * from checkout.operations where session_id = ${sid} and kind = 'authorize'`
+  server.pass(deadline_s + 1)
+  server.gateway.script = [succeeded]
+  await resolvePayment(server, operation!, { too_late: true })
+  has((await read(sid)).transaction, { status: 'AUTHORIZED' })
+  server.pass(60)
+  assert.equal(await resolve(), 1)
+  assert.deepEqual(methods(), ['find', 'void'])
+  const { session, transaction, payment } = await read(sid)
+  has(transaction, { status: 'AUTHORIZATION_VOIDED' })
+  has(session, { outcome: 'CANCELLED' })
+  has(payment, { state: 'succeeded' })
+  server.pass(3_600)
+  assert.equal(await resolve(), 0)
 })
 
 test('overdue payment: when the void has no answer, the same void is asked about until it has; then the session ends', async () => {

@@ -64,6 +64,8 @@ export type AuthorizeCall = Call & {
   payment_token?: string
   recurrence_token?: string
   pre_authorization?: boolean
+  /** The text on the customer's statement, where the provider lets it be chosen. */
+  dynamic_descriptor?: string
   customer?: Readonly<Record<string, unknown>>
   /** Who opens the page: the provider may need it for its redirect. */
   language?: string

@@ -8,7 +8,7 @@ import Fastify, {
 } from 'fastify'
 import { ApiError, type ErrorCode, type ErrorDetail, publishedCodes } from './errors.ts'
 import { limits } from './limits.ts'
-import { validatorCompiler } from './schema.ts'
+import { allowedBy, validatorCompiler } from './schema.ts'
 
 /** Who is calling: what the access token, or the admin API key, says. */
 export type Auth = {
@@ -208,6 +208,7 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
     missingProperty?: string
     allowedValues?: (string | number)[]
     additionalProperty?: string
+    pattern?: string
   }
   const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
   const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${member}`}`
@@ -217,7 +218,9 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
       ? 'is required'
       : fault?.keyword === 'additionalProperties'
         ? 'is not known here'
-        : fault?.message
+        : fault?.keyword === 'pattern' && params.pattern !== undefined
+          ? `must be ${allowedBy(params.pattern) ?? 'written in another way'}`
+          : fault?.message
   const allowed = params.allowedValues
   const message = `${path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
   return [message, { details: [{ path, message, code: 'invalid_request' satisfies ErrorCode, ...(allowed ? { allowed } : {}) }] }]

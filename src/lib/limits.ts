@@ -44,6 +44,8 @@ export const limits = {
   pay_lock_s: 300,
   /** A payment that the customer never finished is called off this long after its session has expired. */
   payment_grace_s: 3_600,
+  /** A payment that is still in review after this long is called off: no provider keeps a reservation longer. */
+  hold_max_s: 90 * 86_400,
   /** How often a provider that refuses it is asked to call a payment off. */
   call_off_attempts: 3,
   /** Past this many events of one session, visits are no longer recorded, and the customer's side can't lock or change it. */

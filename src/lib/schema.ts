@@ -5,6 +5,22 @@ import type { TSchema } from 'typebox'
 import Type from 'typebox'
 import { limits } from './limits.ts'
 
+const words = new Map<string, string>()
+
+/** Text that fits an expression. `allowed` says in words what may be sent: it is told to whoever sends something else. */
+export function TextLike(pattern: string, allowed: string, options: Type.TStringOptions = {}) {
+  words.set(pattern, allowed)
+  return Type.String({ pattern, ...options })
+}
+
+/** What an expression of {@link TextLike} allows, in words. */
+export function allowedBy(pattern: string): string | undefined {
+  return words.get(pattern)
+}
+
+/** A URL that our server calls, or that the customer's browser opens. */
+export const HttpUrl = TextLike('^https?://.', 'a URL that begins with https:// or http://')
+
 /**
  * An amount in minor units, on the way in. Shops send floats such as 29989.999999999996 (clients §4.4): any number is
  * rounded to the nearest unit before the route sees it. Bounded, so that sums stay safe integers.
@@ -24,7 +40,7 @@ export const PositiveAmountIn = Type.Number({
 })
 /** An amount in minor units, on the way out: always a whole number. */
 export const Amount = Type.Integer({ description: 'In the smallest unit of the currency.' })
-export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217.' })
+export const Currency = TextLike('^[A-Z]{3}$', 'three capital letters, a currency of ISO 4217', { description: 'ISO 4217.' })
 export const DateTime = Type.String({ format: 'date-time', description: 'ISO 8601, UTC, milliseconds.' })
 export const Reference = Type.String({ maxLength: limits.reference_length_max })
 /** A free JSON object that is stored and echoed. */

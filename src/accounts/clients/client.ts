@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { DateTime } from '../../lib/schema.ts'
+import { DateTime, TextLike } from '../../lib/schema.ts'
 
 const entity = {
   id: Type.String(),
@@ -25,7 +25,7 @@ export const ClientBody = Type.Object(
     name: Type.Optional(Type.String({ maxLength: 255 })),
     description: Type.Optional(Type.String({ maxLength: 2_000 })),
     client_id: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 255, pattern: '^[^:]*$', description: 'Given by us when left out.' }),
+      TextLike('^[^:]*$', 'text without a colon', { minLength: 1, maxLength: 255, description: 'Given by us when left out.' }),
     ),
     callbacks: Type.Optional(Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 })),
   },

@@ -5,7 +5,7 @@ import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { responses } from '../../lib/schema.ts'
+import { responses, TextLike } from '../../lib/schema.ts'
 import { listSigningKeys } from '../store.ts'
 import { accountIdPattern, defaultAudience } from './audience.ts'
 import { createTokenIssuer } from './operations.ts'
@@ -73,7 +73,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
         tags: ['auth'],
         summary: 'Get an access token',
         description: 'Authorization: Basic base64(client_id:client_secret).',
-        params: Type.Object({ oid: Type.String({ pattern: accountIdPattern }) }),
+        params: Type.Object({ oid: TextLike(accountIdPattern, 'P or T and eight digits, or three for a partner') }),
         body: TokenBody,
         response: responses({ 200: Token }, 400, 401, 403, 429),
       },

@@ -18,21 +18,25 @@ const said = (update: Update, amount: number, void_amount = 0): AuthorizationUpd
   void_amount,
   new_amount: amount,
 })
-const no = (code: Refusal['code'], message: string, path?: string, allowed?: number): Refusal => ({
+const no = (code: Refusal['code'], message: string, path?: string, allowed?: Refusal['allowed']): Refusal => ({
   ...{ code, message },
   ...(path ? { path } : {}),
   ...(allowed === undefined ? {} : { allowed }),
 })
 const type = 'dintero_psp.creditcard'
 const unsupported = no('operation_unsupported', `The authorization of a ${type} payment can't be changed like this.`)
-const above_zero = no('amount_required', '/amount must be above zero.', '/amount')
+const above_zero = no('amount_required', '/amount must be above zero.', '/amount', 1)
 const busy = no('operation_pending', 'A void or a change of the amount is not settled yet.')
 const state = (status: string) =>
-  no('transaction_status_conflict', `The authorization of a transaction that is ${status} can't be changed.`)
+  no('transaction_status_conflict', `The authorization of a transaction that is ${status} can't be changed.`, 'id', [
+    'AUTHORIZED',
+    'PARTIALLY_CAPTURED',
+    'PARTIALLY_CAPTURED_REFUNDED',
+  ])
 const sum = (is: number, be: number) => no('items_invalid', `/items add up to ${is}, not to ${be}.`, '/items')
 const least = (amount: number) =>
   no('amount_not_allowed', `/amount must be at least ${amount}, which is captured or being captured.`, '/amount', amount)
-const not_above = no('amount_not_allowed', '/amount must be above 100 while the authorization is not final.', '/amount')
+const not_above = no('amount_not_allowed', '/amount must be above 100 while the authorization is not final.', '/amount', 101)
 
 type Case = [title: string, row: Partial<TransactionRow>, can: Update[], AuthorizationRequest, AuthorizationUpdate | Refusal]
 const held = { status: 'ON_HOLD' } as const
@@ -57,7 +61,13 @@ const cases: Case[] = [
   ],
   ['release of other items', held, ['release_hold'], { items: items(60, undefined) }, sum(60, 100)],
   ['release, no items', held, ['release_hold'], { items: [] }, said('release_hold', 100)],
-  ['release of what is not held', {}, ['release_hold'], {}, unsupported],
+  [
+    'release of what is not held',
+    {},
+    ['release_hold'],
+    {},
+    no('transaction_status_conflict', 'A transaction that is AUTHORIZED is not on hold.', 'id', ['ON_HOLD']),
+  ],
   ['hold of a product that is not released', held, ['extend'], {}, state('ON_HOLD')],
   ['final', draft, ['pre_authorization', 'extend'], { final_authorization: true }, said('pre_authorization', 100)],
   ['final, less', draft, ['pre_authorization'], { final_authorization: true, amount: 70 }, said('pre_authorization', 70, 30)],

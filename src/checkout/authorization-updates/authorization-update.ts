@@ -3,7 +3,7 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { AmountIn, Reference } from '../../lib/schema.ts'
 import { CaptureBody } from '../transactions/schemas.ts'
-import { type Item, type Reservation, restOf, type TransactionRow } from '../transactions/transaction.ts'
+import { type Item, type Reservation, refuseStatus, restOf, type TransactionRow } from '../transactions/transaction.ts'
 
 /** The body of `POST /v1/transactions/{id}/authorization` (checkout-api §4.5.5). Every member is optional. */
 export const AuthorizationBody = Type.Unsafe<AuthorizationRequest>({
@@ -39,7 +39,10 @@ export function mayUpdateAuthorization(
   request: AuthorizationRequest,
 ): AuthorizationUpdate | Refusal {
   const can = (update: Update) => product?.authorization_update.includes(update) === true
-  if (row.status === 'ON_HOLD' && can('release_hold')) return release(row, request)
+  if (can('release_hold')) {
+    if (row.status === 'ON_HOLD') return release(row, request)
+    return refuseStatus(`A transaction that is ${row.status} is not on hold.`, ['ON_HOLD'])
+  }
   if (can('pre_authorization')) return preAuthorization(row, request)
   if (request.amount !== undefined && can('amount')) return changeAmount(row, request, request.amount)
   if (request.amount === undefined && can('extend')) {
@@ -69,16 +72,17 @@ function preAuthorization(
     return refuse('authorization_final', 'The authorization is final already and can no longer be changed.')
   const wanted = amount ?? row.amount
   if (!final_authorization && wanted <= row.amount) {
-    return refuse('amount_not_allowed', `/amount must be above ${row.amount} while the authorization is not final.`, '/amount')
+    const message = `/amount must be above ${row.amount} while the authorization is not final.`
+    return refuse('amount_not_allowed', message, '/amount', row.amount + 1)
   }
-  if (wanted <= 0) return refuse('amount_required', '/amount must be above zero.', '/amount')
+  if (wanted <= 0) return refuse('amount_required', '/amount must be above zero.', '/amount', 1)
   return { update: 'pre_authorization', amount: wanted, void_amount: Math.max(row.amount - wanted, 0), new_amount: wanted }
 }
 
 function changeAmount(row: TransactionRow, { items }: AuthorizationRequest, amount: number): AuthorizationUpdate | Refusal {
   const refusal = refusedStatus(row)
   if (refusal) return refusal
-  if (amount <= 0) return refuse('amount_required', '/amount must be above zero.', '/amount')
+  if (amount <= 0) return refuse('amount_required', '/amount must be above zero.', '/amount', 1)
   const less = row.amount - amount
   if (less > restOf(row)) {
     const least = row.amount - restOf(row)
@@ -97,10 +101,12 @@ function changeAmount(row: TransactionRow, { items }: AuthorizationRequest, amou
   return { update: 'amount', amount, void_amount: Math.max(less, 0), new_amount: amount }
 }
 
+const open: readonly TransactionRow['status'][] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
+
 function refusedStatus(row: TransactionRow): Refusal | undefined {
   if (row.pending_void > 0) return { code: 'operation_pending', message: 'A void or a change of the amount is not settled yet.' }
-  if (['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED'].includes(row.status)) return undefined
-  return refuse('transaction_status_conflict', `The authorization of a transaction that is ${row.status} can't be changed.`)
+  if (open.includes(row.status)) return undefined
+  return refuseStatus(`The authorization of a transaction that is ${row.status} can't be changed.`, open)
 }
 
 function sumOf(items: readonly Item[] | undefined): number | undefined {

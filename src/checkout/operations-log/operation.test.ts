@@ -28,9 +28,14 @@ const settled: [OperationState, boolean, next: string][] = [
 for (const [state, expected, next] of settled) {
   test(`operation: ${state} is ${expected ? '' : 'not '}settled, and says what is next`, () => {
     assert.equal(isSettled({ state }), expected)
-    assert.equal(operationView(operationRow({ state })).next, next)
+    const next_attempt_at = expected ? null : new Date(0)
+    assert.equal(operationView(operationRow({ state, next_attempt_at })).next, next)
   })
 }
+test('operation: a late success says that it is being voided', () => {
+  const row = operationRow({ state: 'succeeded', next_attempt_at: new Date(0) })
+  assert.equal(operationView(row).next, 'It succeeded too late and is being voided.')
+})
 
 test('operation: shown without what is secret', () => {
   const operation = operationRow({

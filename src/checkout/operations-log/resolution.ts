@@ -93,9 +93,10 @@ export function operationView(operation: OperationRow): Record<string, unknown> 
   }
 }
 
-function nextOf({ state }: OperationRow): string {
+function nextOf({ state, next_attempt_at }: OperationRow): string {
   switch (state) {
     case 'succeeded':
+      return next_attempt_at ? 'It succeeded too late and is being voided.' : 'Nothing: it is settled.'
     case 'failed':
       return 'Nothing: it is settled.'
     case 'pending':

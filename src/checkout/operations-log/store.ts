@@ -72,6 +72,13 @@ export async function endOperation(db: Db, { account_id, id }: OperationRow, rea
     where account_id = ${account_id} and id = ${id} and state not in ('succeeded', 'failed')`
 }
 
+/** Nothing more is to be done about an operation that succeeded. */
+export async function finishOperation(db: Db, { account_id, id }: OperationRow): Promise<void> {
+  await db`
+    update checkout.operations set next_attempt_at = null
+    where account_id = ${account_id} and id = ${id} and state = 'succeeded'`
+}
+
 /** Puts off the next question about an operation that still has no outcome. */
 export async function postponeOperation(db: Db, operation: OperationRow, until: Date): Promise<void> {
   await db`

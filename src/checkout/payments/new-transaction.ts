@@ -1,5 +1,6 @@
 import { limits } from '../../lib/limits.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
+import { productSettings } from '../profiles/configuration.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { searchTerm } from '../transactions/list.ts'
 import { type Item, paymentProduct, type TransactionData, type TransactionRow } from '../transactions/transaction.ts'
@@ -87,6 +88,7 @@ function transactionData(session: SessionRow, operation: OperationRow): Transact
     customer_ip: session.customer_ip,
     user_agent: session.user_agent,
     platform_type: merchant?.platform_type,
+    dynamic_descriptor: productSettings(configuration, paymentProduct(operation.payment_product_type))?.dynamic_descriptor,
     request_headers: operation.request.request_headers,
     auto_capture: configuration.auto_capture === true || undefined,
   }

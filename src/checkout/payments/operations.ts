@@ -12,6 +12,8 @@ import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../se
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, withTimeout } from '../transactions/operations.ts'
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
+import { paymentProduct } from '../transactions/transaction.ts'
+import { sessionDetails } from '../view/express.ts'
 import { tickedOf } from './new-transaction.ts'
 import { type PaymentState, settlePayment, type TokenIds } from './payment.ts'
 import { insertPayment, writePayment } from './store.ts'
@@ -121,18 +123,8 @@ export function intentOf(
 
 /** 404 with the cause: what a session that is over tells its customer (checkout-api §3.10.2). */
 export function gone(session: SessionRow, cause: string): ApiError {
-  const { order, url, merchant } = session.data
-  return new ApiError('session_gone', `Session ${session.id} can't be paid: ${cause}.`, {
-    extra: {
-      cause,
-      session_details: {
-        merchant_reference: order.merchant_reference,
-        ...(session.transaction_id ? { transaction_id: session.transaction_id } : {}),
-        ...(url.return_url ? { return_url: url.return_url } : {}),
-        ...(merchant ? { merchant: { name: merchant.name, logo_url: merchant.logo_url } } : {}),
-      },
-    },
-  })
+  const message = `Session ${session.id} can't be paid: ${cause}.`
+  return new ApiError('session_gone', message, { extra: { cause, session_details: sessionDetails(session) } })
 }
 
 async function authorize(payments: Payments, { session, operation, gateway }: Intent, attempt: Attempt): Promise<Paid> {
@@ -166,6 +158,7 @@ export function authorizeCall(
   const { account_id, id, transaction_id, payment_product_type, amount, currency } = operation
   const { configuration, customer, order, token_provider } = session.data
   const settings = productSettings(configuration, payment_product_type)
+  const descriptor = productSettings(configuration, paymentProduct(payment_product_type))?.dynamic_descriptor
   const wanted = token_provider?.token_types ?? []
   const token = session.payment_operation === 'generate_payment_token'
   const saved = token ? undefined : savedCard(customer, payment)
@@ -186,21 +179,21 @@ export function authorizeCall(
     ...(settings?.generate_recurrence_token === true || wanted.includes('recurrence_token')
       ? { generate_recurrence_token: true }
       : {}),
+    ...(typeof descriptor === 'string' ? { dynamic_descriptor: descriptor } : {}),
     ...(configuration.pre_authorization === true ? { pre_authorization: true } : {}),
     ...(customer ? { customer } : {}),
     ...(language ? { language } : {}),
   }
 }
 
+/** What is known before an outcome. `too_late`: a success is to be voided at once, and stays due until it is. */
+type Known = PaymentState & { transaction: Transaction | undefined; too_late?: boolean }
+
 /**
  * Records what is known about a payment, once. The first try trusts what was read; after a lost race, or when a transaction is
  * published already, session and transaction are locked and read again.
  */
-export async function recordPayment(
-  payments: Payments,
-  known: PaymentState & { transaction: Transaction | undefined },
-  outcome: FoundOutcome,
-) {
+export async function recordPayment(payments: Payments, known: Known, outcome: FoundOutcome) {
   const written = known.transaction ? undefined : await write(payments, payments.sql, known, outcome)
   if (written) return written
   const { account_id, id, session_id, transaction_id } = known.operation
@@ -211,18 +204,13 @@ export async function recordPayment(
     const operation = await findOperation(tx, account_id, id)
     if (!session || !operation) throw new Error(`Operation ${id} has lost its session.`)
     if (isSettled(operation) || session.operation_id !== id) return { session, operation, transaction }
-    const settled = await write(payments, tx, { session, operation, transaction }, outcome)
+    const settled = await write(payments, tx, { ...known, session, operation, transaction }, outcome)
     if (!settled) throw new Error(`Operation ${id} could not be settled under the lock.`)
     return settled
   })
 }
 
-async function write(
-  { clock, ids }: Payments,
-  db: Db,
-  state: PaymentState & { transaction: Transaction | undefined },
-  outcome: FoundOutcome,
-): Promise<Paid | undefined> {
+async function write({ clock, ids }: Payments, db: Db, state: Known, outcome: FoundOutcome): Promise<Paid | undefined> {
   const { session, operation, transaction } = state
   const now = clock.now()
   const token_ids = tokenIds(operation, outcome)
@@ -230,6 +218,9 @@ async function write(
   if (!change) {
     await postponeOperation(db, operation, nextAttempt(now, operation.attempts))
     return state
+  }
+  if (state.too_late && change.operation.state === 'succeeded') {
+    change.operation.next_attempt_at = nextAttempt(now, operation.attempts)
   }
   if (!(await writePayment(db, session, change, transaction))) return undefined
   const events = [...(transaction?.events ?? []), ...change.events]
@@ -252,7 +243,11 @@ function tokenIds({ account_id, payment_product_type, request }: OperationRow, o
 }
 
 /** Asks the provider what came of a payment, and records it. Also what the resolver does. */
-export async function resolvePayment(payments: Payments, operation: OperationRow): Promise<Paid> {
+export async function resolvePayment(
+  payments: Payments,
+  operation: OperationRow,
+  options: { too_late?: boolean } = {},
+): Promise<Paid> {
   const { account_id, id, session_id, transaction_id, payment_product_type } = operation
   const gateway = payments.gateways.find(account_id, payment_product_type)
   // The first call may still be on its way; only when its lease has run out is it called off, so that it can't arrive later.
@@ -264,7 +259,7 @@ export async function resolvePayment(payments: Payments, operation: OperationRow
   if (!session) throw new Error(`Operation ${id} has lost its session.`)
   const transaction = await findTransaction(payments.sql, account_id, transaction_id)
   if (outcome.outcome === 'absent' && !call_off) return { session, operation, transaction }
-  return recordPayment(payments, { session, operation, transaction }, outcome)
+  return recordPayment(payments, { session, operation, transaction, ...options }, outcome)
 }
 
 /** The payment that the customer comes back from, brought up to date. Errors: not_found. */

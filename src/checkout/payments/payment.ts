@@ -253,9 +253,10 @@ function event(
 
 /**
  * True when the customer never finished this payment, or nobody learned what came of it, and its session expired longer ago than the
- * grace. A payment that is being reviewed has no such end: a person decides.
+ * grace. A payment that is being reviewed gets `limits.hold_max_s`: a person decides, and that may take days.
  */
 export function isOverdue({ session, operation }: Pick<PaymentState, 'session' | 'operation'>, now: Date): boolean {
+  if (operation.state === 'held') return now.getTime() >= operation.created_at.getTime() + limits.hold_max_s * 1_000
   if (operation.state !== 'action_required' && operation.state !== 'unknown') return false
   return now.getTime() >= session.expires_at.getTime() + limits.payment_grace_s * 1_000
 }

@@ -59,6 +59,25 @@ export const productTypes: readonly string[] = [
   flat,
 ]
 
+/** Characters of `dynamic_descriptor`, the text on the customer's statement, by group (checkout-api §3.13). */
+const descriptor_length: Readonly<Record<string, number>> = { collector: 40, payex: 40, vipps: 100 }
+
+/** What a configuration that is sent must keep to: `enabled` is true or false, and a `dynamic_descriptor` fits the statement. */
+export function configurationRefusal(configuration: Tree, at = '/configuration'): Refusal | undefined {
+  for (const type of productTypes) {
+    const { enabled } = productSettings(configuration, type) ?? {}
+    if (enabled === undefined || typeof enabled === 'boolean') continue
+    const path = `${at}/${type.replace('.', '/')}/enabled`
+    return { code: 'invalid_request', path, message: `${path} must be true or false.` }
+  }
+  for (const [group, length] of Object.entries(descriptor_length)) {
+    const text = productSettings(configuration, group)?.dynamic_descriptor
+    if (text === undefined || (typeof text === 'string' && text.length <= length)) continue
+    const path = `${at}/${group}/dynamic_descriptor`
+    return { code: 'invalid_request', path, message: `${path} must be text of at most ${length} characters.`, allowed: length }
+  }
+}
+
 /** The product types that are enabled, in a fixed order. */
 export function enabledProducts(configuration: Tree): string[] {
   return productTypes.filter((type) => productSettings(configuration, type)?.enabled === true)

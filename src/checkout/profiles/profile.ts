@@ -6,25 +6,22 @@
 import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { limits } from '../../lib/limits.ts'
-import { DateTime, FreeObject } from '../../lib/schema.ts'
+import { DateTime, FreeObject, HttpUrl, TextLike } from '../../lib/schema.ts'
 import { mergeTrees, productTypes, type Tree, withTypes } from './configuration.ts'
 
 /** What is sent to create or replace a profile (checkout-api §8.1). */
 export const ProfileIn = Type.Object(
   {
     profile_id: Type.Optional(
-      Type.String({
+      TextLike('^\\S(.*\\S)?$', 'text without blanks at its ends', {
         minLength: 1,
         maxLength: limits.reference_length_max,
-        pattern: '^\\S(.*\\S)?$',
         description: 'Generated when absent.',
       }),
     ),
     configuration: FreeObject,
-    merchant: Type.Optional(
-      Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ pattern: '^https?://' })) }),
-    ),
-    url: Type.Optional(Type.Object({ merchant_terms_url: Type.Optional(Type.String({ pattern: '^https?://' })) })),
+    merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(HttpUrl) })),
+    url: Type.Optional(Type.Object({ merchant_terms_url: Type.Optional(HttpUrl) })),
     description: Type.Optional(Type.String({ maxLength: limits.text_length_max })),
   },
   {
@@ -78,9 +75,7 @@ const PaymentOption = Type.Object({
   currencies: Type.Array(Type.String(), { description: 'ISO 4217 codes, or `any`.' }),
 })
 const accountMembers = {
-  merchant: Type.Optional(
-    Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ pattern: '^https?://' })) }),
-  ),
+  merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(HttpUrl) })),
 }
 /** What is sent to set the account's checkout configuration (checkout-api §8.2). Without `payment_options`: all it has. */
 export const AccountConfigurationIn = Type.Object(

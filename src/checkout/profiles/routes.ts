@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
+import { throwRefusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { responses } from '../../lib/schema.ts'
+import { configurationRefusal } from './configuration.ts'
 import * as operations from './operations.ts'
 import { AccountConfiguration, AccountConfigurationIn, Profile, ProfileIn, profileView } from './profile.ts'
 
@@ -28,6 +30,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, body }) => {
       const { account_id, subject: created_by } = auth
+      throwRefusal(configurationRefusal(body.configuration))
       return profileView(await operations.createProfile(parts, { account_id, created_by, profile: body }))
     },
   )
@@ -80,6 +83,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, params, body }) => {
       const { account_id } = auth
+      throwRefusal(configurationRefusal(body.configuration))
       return profileView(await operations.updateProfile(parts, { account_id, name: params.profile_id, profile: body }))
     },
   )

@@ -3,20 +3,28 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
-import { Currency, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
-import { enabledProducts, lacking, payableProducts, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
+import { Currency, FreeObject, HttpUrl, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
+import {
+  configurationRefusal,
+  enabledProducts,
+  lacking,
+  payableProducts,
+  sessionConfiguration,
+  type Tree,
+} from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
-import { amountRefusal, Order, ShippingOption, type StoredOption, storedOption, storedOrder } from './order.ts'
+import { amountRefusal, Order, ShippingOption, type StoredOption, type StoredOrder, storedOption, storedOrder } from './order.ts'
 import type { Express, SessionData } from './session.ts'
 
 /** Where the customer and the callbacks go (checkout-api §3.2.1). Any scheme but those that run as script in the page. */
 const Urls = Type.Object(
   {
-    return_url: Type.String({
-      pattern: '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',
-    }),
-    callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
-    merchant_terms_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+    return_url: TextLike(
+      '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',
+      'a URL with its scheme, https: or that of an app; javascript:, vbscript: and data: are refused',
+    ),
+    callback_url: Type.Optional(HttpUrl),
+    merchant_terms_url: Type.Optional(HttpUrl),
   },
   { title: 'SessionUrls' },
 )
@@ -36,11 +44,11 @@ export const ExpressIn = Type.Object(
   {
     shipping_options: Type.Optional(Type.Array(ShippingOption, { maxItems: limits.items_per_order_max })),
     shipping_mode: Type.Optional(Type.Enum(['shipping_required', 'shipping_not_required'])),
-    shipping_address_callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+    shipping_address_callback_url: Type.Optional(HttpUrl),
     discount_codes: Type.Optional(
       Type.Object({
         max_count: Type.Optional(Type.Number()),
-        callback_url: Type.Optional(Type.String({ pattern: '^https?://.' })),
+        callback_url: Type.Optional(HttpUrl),
       }),
     ),
     customer_types: Type.Optional(Type.Array(Type.String())),
@@ -181,8 +189,12 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     if (refusal) return { refusal }
   }
   const given = request.configuration ?? {}
+  const wrong = configurationRefusal(given)
+  if (wrong) return { refusal: wrong }
   const { configuration, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
   if (refusal) return { refusal }
+  const repeated = linesRefusal(order, configuration)
+  if (repeated) return { refusal: repeated }
   const payable = payableProducts(configuration, order, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.
   if (payable.length === 0 && !request.express) {
@@ -205,6 +217,21 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   }
   return { data }
+}
+
+/** Instabank and Collector bill by line: no two may have the same `line_id` (checkout-api §3.2.2). Others do not care. */
+function linesRefusal({ items = [], partial_payment }: StoredOrder, configuration: Tree): Refusal | undefined {
+  const by_line = enabledProducts(configuration).find((type) => /^(instabank|collector)\./.test(type))
+  if (!by_line || partial_payment) return undefined
+  const seen = new Set<string>()
+  for (const [index, { line_id }] of items.entries()) {
+    if (line_id !== undefined && seen.has(line_id)) {
+      const path = `/order/items/${index}/line_id`
+      const message = `${path} stands twice: ${line_id.slice(0, 100)}; ${by_line} bills by line.`
+      return { code: 'items_invalid', path, message }
+    }
+    if (line_id !== undefined) seen.add(line_id)
+  }
 }
 
 /**

@@ -56,6 +56,7 @@ export const TransactionAnswer = Type.Object(
     payout_destination_id: Type.Optional(Type.String()),
     channel: Type.String(),
     platform_type: Type.Optional(Type.String()),
+    dynamic_descriptor: Type.Optional(Type.String({ description: "The text on the customer's statement." })),
     ...optional(
       'customer',
       'initiating_system_request_headers',

@@ -24,9 +24,18 @@ const busy = (kind: string) => ({
   code: 'operation_pending' as const,
   message: `A ${kind} of this transaction is not settled yet. Read the transaction and try again.`,
 })
+const open = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
+const allowedTo: Record<string, string[]> = {
+  captured: open,
+  voided: open,
+  refunded: ['CAPTURED', 'PARTIALLY_CAPTURED', 'PARTIALLY_REFUNDED', 'PARTIALLY_CAPTURED_REFUNDED'],
+  cancelled: ['INITIATED', 'ON_HOLD', 'UNKNOWN', 'AUTHORIZED'],
+}
 const state = (status: string, verb: string): Refusal => ({
   code: 'transaction_status_conflict',
   message: `A transaction that is ${status} can't be ${verb}.`,
+  path: 'id',
+  allowed: allowedTo[verb]!,
 })
 const required = (allowed: number): Refusal => ({
   code: 'amount_required',

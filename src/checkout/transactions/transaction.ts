@@ -72,6 +72,8 @@ export type TransactionData = {
   customer_ip?: string
   user_agent?: string
   platform_type?: string
+  /** The text on the customer's statement. */
+  dynamic_descriptor?: string
   request_headers?: Record<string, string>
   auto_capture?: boolean
   /** The number of the AUTHORIZE event whose callback waits for the first attempt of the automatic capture (checkout-api §5.5). */
@@ -273,7 +275,7 @@ export function paymentProduct(payment_product_type: string): string {
 
 function refusedByState(row: TransactionRow, allowed: readonly TransactionStatus[], verb: string): Refusal | undefined {
   if (allowed.includes(row.status)) return undefined
-  return refuse('transaction_status_conflict', `A transaction that is ${row.status} can't be ${verb}.`)
+  return refuseStatus(`A transaction that is ${row.status} can't be ${verb}.`, allowed)
 }
 
 function voidPending(row: TransactionRow): Refusal | undefined {
@@ -318,6 +320,11 @@ function refusedItems(row: TransactionRow, items: readonly Item[] | undefined, a
   }
   const sum = items.reduce((total, item) => total + (item.amount ?? 0), 0)
   return sum === amount ? undefined : refuse('items_invalid', `/items add up to ${sum}, not to ${amount}.`, '/items')
+}
+
+/** The fault is not in the body: the transaction that the path names is in none of the statuses that would do. */
+export function refuseStatus(message: string, allowed: readonly TransactionStatus[]): Refusal {
+  return { code: 'transaction_status_conflict', message, path: 'id', allowed }
 }
 
 function refuse(code: Refusal['code'], message: string, path?: string, allowed?: number): Refusal {

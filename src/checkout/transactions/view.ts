@@ -30,6 +30,7 @@ export function transactionView(
     payout_destination_id: row.payout_destination_id,
     channel: row.channel,
     platform_type: data.platform_type,
+    dynamic_descriptor: data.dynamic_descriptor,
     customer: data.customer,
     customer_ip: data.customer_ip,
     user_agent: data.user_agent,

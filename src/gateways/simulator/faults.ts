@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { limits } from '../../lib/limits.ts'
+import { TextLike } from '../../lib/schema.ts'
 
 /*
  * Terminology
@@ -53,7 +54,9 @@ export const Rule = Type.Object(
       ),
     ),
     do: FaultName,
-    result_code: Type.Optional(Type.String({ pattern: '^[0-9A-Z]{2}$', description: 'For `decline`. Default 05.' })),
+    result_code: Type.Optional(
+      TextLike('^[0-9A-Z]{2}$', 'two digits or capital letters', { description: 'For `decline`. Default 05.' }),
+    ),
     after_s: Type.Optional(
       Type.Integer({ minimum: 0, maximum: limits.session_lifetime_max_s, description: 'Default: the script’s.' }),
     ),

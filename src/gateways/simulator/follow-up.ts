@@ -115,6 +115,8 @@ export function openFollowUp(
   const known_at = new Date(now.getTime() + (fault?.after_s ?? 0) * 1000)
   const asked = {
     ...(call.update ? { update: call.update } : {}),
+    // Klarna extends by 28 days (checkout-api §4.5.5).
+    ...(call.update === 'extend' ? { extended_until: new Date(now.getTime() + 28 * 86_400_000).toISOString() } : {}),
     ...(call.final_authorization || call.final_capture ? { final: true } : {}),
   }
   const movement = {

@@ -45,6 +45,8 @@ export type Detail = {
   /** Which update was asked for, with its switch. */
   update?: UpdateAuthorizationCall['update']
   final?: boolean
+  /** Until when an authorization was extended, ISO 8601. */
+  extended_until?: string
   /** The key was given up before the call arrived. */
   called_off?: boolean
 }
@@ -324,7 +326,7 @@ export function answerOf(movement: Movement, { now, redirect_url }: { now: Date;
   return {
     outcome: 'succeeded',
     gateway_reference,
-    metadata: {},
+    metadata: detail.extended_until ? { 'klarna:authorization_expiration': detail.extended_until } : {},
     ...(card ? { card } : {}),
     ...(payment_token ? { payment_token } : {}),
     ...(recurrence_token ? { recurrence_token } : {}),

@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { Amount, DateTime, FreeObject, responses } from '../../lib/schema.ts'
+import { Amount, DateTime, FreeObject, responses, TextLike } from '../../lib/schema.ts'
 import { faults, operations, Script } from './faults.ts'
 import { createScript, decide, findOpen, readBook } from './operations.ts'
 import { pageHeaders, paymentPage } from './page.ts'
@@ -204,7 +204,7 @@ export const simulatorRoutes: FastifyPluginAsync<Parts> = async (app, parts) => 
           transaction_id: Type.Optional(Type.String()),
           merchant_reference: Type.Optional(Type.String()),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_max })),
-          starting_after: Type.Optional(Type.String({ pattern: '^\\d{1,15}$' })),
+          starting_after: Type.Optional(TextLike('^\\d{1,15}$', 'the id of a movement: digits')),
         }),
         response: responses({ 200: BookOut }, 400, 401, 403),
       },

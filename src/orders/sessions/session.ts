@@ -7,12 +7,12 @@
 import Type from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { Amount, AmountIn, DateTime, FreeObject, LineIdIn } from '../../lib/schema.ts'
+import { Amount, AmountIn, DateTime, FreeObject, LineIdIn, TextLike } from '../../lib/schema.ts'
 import { dueOf, type Item, parseLineId } from '../items/item.ts'
 import type { Order } from '../orders/order.ts'
 import { decideRecord, room } from '../payments/payment.ts'
 
-const Url = Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9+.-]*:.', maxLength: 2_000 })
+const Url = TextLike('^[a-zA-Z][a-zA-Z0-9+.-]*:.', 'a URL with its scheme', { maxLength: 2_000 })
 
 /** The body of POST sessions (orders-api §2.11). An item without `amount` is paid as far as it is not authorized yet. */
 export const SessionIn = Type.Object(

@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { TextLike } from '../../lib/schema.ts'
 import type { Caller } from './operations.ts'
 
 /** The scopes of orders-api §1.1. */
 export const read = { scopes: ['admin:shopping', 'read:shopping'] }
 export const write = { scopes: ['admin:shopping', 'write:shopping'] }
 
-const aid = Type.String({ pattern: '^[PT]\\d{8}$', description: 'The account.' })
+const aid = TextLike('^[PT]\\d{8}$', 'P or T and eight digits', { description: 'The account.' })
 const id = Type.String({ minLength: 1, maxLength: 255 })
 export const Account = Type.Object({ aid })
 export const ById = Type.Object({ aid, id })

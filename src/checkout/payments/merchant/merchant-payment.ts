@@ -63,7 +63,8 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
     return { code: 'payment_product_not_payable', path: '/session/order/currency', message, allowed: product.currencies }
   }
   if (order.amount <= 0) {
-    return { code: 'invalid_request', path: '/session/order/amount', message: '/session/order/amount must be above zero.' }
+    const path = '/session/order/amount'
+    return { code: 'invalid_request', path, message: `${path} must be above zero.`, allowed: 1 }
   }
   const data: SessionData = {
     url: session.url ?? {},

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { ApiError } from '../../../lib/errors.ts'
 import { limits } from '../../../lib/limits.ts'
 import type { OperationRow } from '../../operations-log/operation.ts'
-import { endOperation } from '../../operations-log/store.ts'
+import { endOperation, finishOperation } from '../../operations-log/store.ts'
 import { cancelSession, type SessionParts } from '../../sessions/operations.ts'
+import { findSession } from '../../sessions/store.ts'
 import { voidForCancel } from '../../transactions/operations.ts'
+import { findTransaction } from '../../transactions/store.ts'
 import { type Paid, type Payments, resolvePayment } from '../operations.ts'
 import { isOverdue } from '../payment.ts'
 
@@ -17,11 +19,22 @@ export type Overdue = Payments & SessionParts
  * A success that is found before the void counts; one that comes in between is recorded, and voided at once.
  */
 export async function resolveOrCallOff(payments: Overdue, operation: OperationRow): Promise<void> {
+  if (operation.state === 'succeeded') return voidLate(payments, operation)
   const paid = await resolvePayment(payments, operation)
   if (!isOverdue(paid, payments.clock.now())) return
   if (await callOff(payments, paid)) return
-  const again = await resolvePayment(payments, paid.operation)
-  if (again.operation.state === 'succeeded') await callOff(payments, again)
+  const again = await resolvePayment(payments, paid.operation, { too_late: true })
+  if (again.operation.state === 'succeeded') await voidLate(payments, again.operation)
+}
+
+/** Voids a payment that succeeded while it was being called off; asked again, should the process die in between. */
+async function voidLate(payments: Overdue, operation: OperationRow): Promise<void> {
+  const { account_id, session_id, transaction_id } = operation
+  const session = await findSession(payments.sql, account_id, session_id)
+  const transaction = await findTransaction(payments.sql, account_id, transaction_id)
+  // What was taken at once, or captured since, stands.
+  const standing = !session || transaction?.status !== 'AUTHORIZED'
+  if (standing || (await callOff(payments, { session, operation, transaction }))) await finishOperation(payments.sql, operation)
 }
 
 /** @returns false when the provider refused: then the payment was decided in between, or its provider can't call it off */
@@ -35,7 +48,7 @@ async function callOff(payments: Overdue, { session, operation, transaction }: P
     id: transaction.id,
     created_by: undefined,
     operation_id: voidId(operation, refusals),
-    request: { overdue: true, reason: 'The customer did not finish the payment in time.' },
+    request: { overdue: true, reason: reasonOf(operation) },
   }
   try {
     const caller = { account_id, request_id: operation.id }
@@ -47,6 +60,10 @@ async function callOff(payments: Overdue, { session, operation, transaction }: P
   }
   await endOperation(payments.sql, operation, 'cancelled', payments.clock.now())
   return true
+}
+
+function reasonOf({ state }: OperationRow): string {
+  return state === 'held' ? 'The review did not end in time.' : 'The customer did not finish the payment in time.'
 }
 
 /** The same for every try, so that the provider is asked once; a new one after each refusal. */

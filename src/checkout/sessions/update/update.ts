@@ -8,6 +8,7 @@ import {
   Item,
   OrderUpdate,
   ShippingOption,
+  type StoredItem,
   type StoredOption,
   type StoredOrder,
   storedItem,
@@ -141,7 +142,7 @@ export function answeredData(data: SessionData, answer: CallbackAnswer): Session
   const replaced: StoredOrder = { ...before, ...given, ...(items ? { items: items.map(storedItem) } : {}) }
   if (answer.order) {
     const difference = replaced.amount - sumOfLines({ ...replaced, ...(chosen ? { shipping_option: chosen } : {}) })
-    if (difference !== 0 && replaced.items) replaced.items = [...replaced.items, correction(difference)]
+    if (difference !== 0 && replaced.items) replaced.items = corrected(replaced.items, difference)
   }
   return {
     ...data,
@@ -152,6 +153,14 @@ export function answeredData(data: SessionData, answer: CallbackAnswer): Session
     },
     express: { ...express, ...(offered ? { shipping_options: offered } : {}) },
   }
+}
+
+/** The items with a correction; one that an earlier answer left is changed, so that no two lines have the same id. */
+function corrected(items: readonly StoredItem[], difference: number): StoredItem[] {
+  const known = items.find(({ line_id }) => line_id === 'correction')
+  const others = items.filter((item) => item !== known)
+  const amount = difference + (known?.amount ?? 0)
+  return amount === 0 ? others : [...others, correction(amount)]
 }
 
 function correction(amount: number): StoredOrder['items'] extends (infer T)[] | undefined ? T : never {
