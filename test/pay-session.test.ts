@@ -309,6 +309,31 @@ test('pay: of twenty at once exactly one reaches the provider', async () => {
   assert.equal((await read(sid)).transaction!.events.length, 2)
 })
 
+test('pay: while the provider thinks about the first of twenty, the others are refused, and there is one transaction', async () => {
+  const sid = await openSession(server)
+  let answer = (_: typeof succeeded) => {}
+  server.gateway.script = [() => new Promise((resolve) => (answer = resolve))]
+  let refused = 0
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const { status } = await call(server, 'POST', `/v1/sessions/${sid}/pay`, card)
+      if (status !== 200) refused += 1
+      // Whoever is first waits for the provider, which answers when all the others have been told.
+      if (refused === 19) answer(succeeded)
+      return status
+    }),
+  )
+  assert.deepEqual(
+    answers.sort().map((status) => (status === 404 ? 409 : status)),
+    [200, ...Array.from({ length: 19 }, () => 409)],
+  )
+  assert.equal(server.gateway.calls.length, 1)
+  const [row] = await server.sql<{ transactions: number; operations: number }[]>`
+    select (select count(*)::int from checkout.transactions where session_id = ${sid}) as transactions,
+      (select count(*)::int from checkout.operations where session_id = ${sid}) as operations`
+  assert.deepEqual({ ...row }, { transactions: 1, operations: 1 })
+})
+
 const refusals: [title: string, sid: () => Promise<string>, body: unknown, status: number][] = [
   ['the session does not exist', async () => 'T12345678.nope', card, 404],
   ['the id is no session id', async () => 'nope', card, 404],
