@@ -4,7 +4,7 @@ const cache = 'node_modules/.cache/mutation'
 export default {
   // The pure cores. What needs a database, a network or a browser is tested by the flows in test/, not here.
   mutate: [
-    'src/{orders,checkout}/**/!(routes|operations|store|schemas|*.test).ts',
+    'src/{orders,checkout}/**/!(routes|operations|store|schemas|answer|*.test).ts',
     '!src/checkout/{branding,payment-page,view}/**',
     'src/notifications/{deliveries,signature,subscriptions}/!(routes|operations|store|*.test).ts',
     'src/notifications/address.ts',
