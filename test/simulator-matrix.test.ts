@@ -211,7 +211,9 @@ const column: [operation: string, check: (one: Case) => Promise<void>][] = [
       const can = (update: PaymentProduct['authorization_update'][number]) => one.authorization_update.includes(update)
       const { id } = await paid(one, { pre_authorization: can('pre_authorization') })
       const change = (body: object) => shop.call('POST', `/v1/transactions/${id}/authorization`, body)
-      const unsupported = { code: 'operation_unsupported', words: /can't be changed/ }
+      const unsupported = can('release_hold')
+        ? { code: 'transaction_status_conflict', words: /AUTHORIZED is not on hold/ }
+        : { code: 'operation_unsupported', words: /can't be changed/ }
       const more = { amount: one.amount + 100, items: [{ line_id: '1', amount: one.amount + 100 }] }
       if (can('pre_authorization')) return done(await change({ ...more, final_authorization: true }), 'AUTHORIZED')
       if (can('extend')) await done(await change({}), 'AUTHORIZED')
