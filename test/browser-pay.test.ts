@@ -125,6 +125,43 @@ test('payment page: a gift card without enough on it is refused, and one that co
   await page.context().close()
 })
 
+test('payment page: with the keyboard alone; the focus is always to be seen, and goes to the first fault', {
+  skip: skipBrowser,
+}, async () => {
+  const { url } = await session()
+  const page = await open(url)
+  const focused = () =>
+    page.evaluate(`(() => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement)
+      return { id: document.activeElement.dataset.testid ?? '', seen: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 }
+    })()`) as Promise<{ id: string; seen: boolean }>
+  const tabTo = async (id: string) => {
+    for (let stops = 0; stops < 40; stops += 1) {
+      await page.keyboard.press('Tab')
+      const at = await focused()
+      assert.ok(at.id === '' || at.seen, `the focus on ${at.id} is not to be seen`)
+      if (at.id === id) return
+    }
+    assert.fail(`${id} is not reached`)
+  }
+  await tabTo('product-dintero_psp.creditcard')
+  await page.keyboard.press('ArrowDown')
+  assert.equal(await page.getByTestId('product-dintero_psp.creditcard').isChecked(), false)
+  await page.keyboard.press('ArrowUp')
+  assert.equal(await page.getByTestId('product-dintero_psp.creditcard').isChecked(), true)
+  await tabTo('pay')
+  await page.keyboard.press('Enter')
+  assert.equal((await focused()).id, 'card-number')
+  await page.keyboard.type('4000000000000002')
+  await page.keyboard.press('Tab')
+  await page.keyboard.type('1239')
+  await page.keyboard.press('Tab')
+  await page.keyboard.type('123')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(`${shop.url}/accept?**transaction_id=**`)
+  await page.context().close()
+})
+
 test('payment page: faults are told beside their fields and nothing is sent', { skip: skipBrowser }, async () => {
   const { url } = await session()
   const page = await open(url)

@@ -1,5 +1,6 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
 import { languages } from '../language.ts'
+import { enabledProducts } from '../products.ts'
 import type { MerchantView } from '../view.ts'
 import type { Context } from './context.ts'
 
@@ -28,10 +29,13 @@ function flags({ query }: Context) {
   return { client_side_validation, client_side_address_callback, hide_test_message, sdk_not_top_level, product }
 }
 
-/** Test accounts say so, and with what to pay, unless the merchant's page hides it. */
-function testBanner({ t, test, query, stage }: Context): Html | false {
+/** Test accounts say so, and which card pays when a card can, unless the merchant's page hides it. */
+function testBanner({ t, test, query, stage, session }: Context): Html | false {
   if (!test || query.hide_test_message === 'true') return false
-  return html`<p class="test-banner" data-testid="test-banner">${t.test_banner} ${stage === 'open' && t.test_data}</p>`
+  const payable = stage === 'open' || stage === 'locked'
+  const products = payable ? enabledProducts(session.configuration, t, session.order?.amount ?? 0) : []
+  const card = products.some((product) => product.kind === 'card' && product.payable)
+  return html`<p class="test-banner" data-testid="test-banner">${t.test_banner}${card && ` ${t.test_data}`}</p>`
 }
 
 /** The one place for messages; announced by screen readers when its text changes. */
