@@ -13,6 +13,7 @@ import {
 } from './difference.ts'
 import { verifySettlement } from './settlement.ts'
 import type { SettlementRead } from './store.ts'
+import { type Untold, verifyTelling } from './telling.ts'
 
 const about = { account_id: 'T1', aggregate_type: 'order', aggregate_id: 'o' }
 /** What is found, without whom it is about. */
@@ -159,3 +160,17 @@ for (const [title, changes, differences] of settlements) {
     }
   })
 }
+
+const untold: Untold = {
+  ...{ account_id: 'T1', aggregate_type: 'transaction', aggregate_id: 't', sequence: 3, event: 'checkout_transaction' },
+  ...{ subscription_id: 's', details: {} },
+}
+test('verify what was told: somebody who asked and never will be told', () => {
+  const about = { account_id: 'T1', aggregate_type: 'transaction', aggregate_id: 't', expected: 'a delivery', found: null }
+  assert.deepEqual(verifyTelling(untold), [{ ...about, what: 'notification 3 checkout_transaction to subscription s' }])
+  const callback = { ...untold, event: 'session_callback', subscription_id: null }
+  assert.deepEqual(verifyTelling({ ...callback, details: { url: 'https://shop.example', reason: 'authorized' } }), [
+    { ...about, what: 'notification 3 session_callback to the callback URL' },
+  ])
+  assert.deepEqual(verifyTelling({ ...callback, details: { url: 'https://shop.example', reason: 'error' } }), [])
+})

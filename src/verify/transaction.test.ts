@@ -91,11 +91,27 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
     [],
   ],
   [
-    'a hold that was released authorizes the whole amount',
+    'refused by the provider: nothing is authorized, and the amount is that of the payment',
     {
-      events: [event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', data: { update: 'release_hold' } })],
-      operations: [operation('op2', { kind: 'update_authorization' })],
+      row: { amount: 99, authorized: 0, status: 'DECLINED' },
+      rest: {
+        events: [
+          event(1, 'INITIALIZE'),
+          event(2, 'AUTHORIZE', { amount: 100, operation_id: 'op1', success: false, transaction_status: 'DECLINED' }),
+        ],
+        operations: [capture, { ...paid, state: 'failed', outcome: { error: { message: 'no' } } }].slice(1),
+        told: [
+          [1, 'checkout_transaction'],
+          [2, 'checkout_transaction'],
+          [2, 'checkout_authorization'],
+        ],
+      },
     },
+    [['amount', 100, 99]],
+  ],
+  [
+    'of a payment that is nowhere recorded, what the row says',
+    { row: { status: 'INITIATED', authorized: 0, event_count: 0 }, rest: { events: [], operations: [], hash: '', told: [] } },
     [],
   ],
   [
@@ -172,6 +188,33 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
     'another amount than the operation',
     { ...whole, operations: [{ ...capture, amount: 41 }] },
     [['operation op2: amount', 41, 40]],
+  ],
+  [
+    'another amount than the refund',
+    {
+      row: { ...part, refunded: 5, status: 'PARTIALLY_CAPTURED_REFUNDED' },
+      events: [captured, event(4, 'REFUND', { amount: 5, operation_id: 'op3' })],
+      operations: [capture, operation('op3', { kind: 'refund', amount: 6 })],
+    },
+    [['operation op3: amount', 6, 5]],
+  ],
+  ['a success without an outcome', { ...whole, operations: [{ ...capture, outcome: null }] }, []],
+  [
+    'a payment without its event',
+    { operations: [operation('op2', { kind: 'authorize' })] },
+    [['operation op2 (authorize, succeeded): events that settle it', 1, 0]],
+  ],
+  ['a failed capture without its event', { operations: [refused] }, [[settles('capture', 'failed'), 1, 0]]],
+  [
+    'a refused payment with two events',
+    {
+      events: [
+        event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', success: false }),
+        event(4, 'AUTHORIZE', { amount: 100, operation_id: 'op2', success: false }),
+      ],
+      operations: [operation('op2', { kind: 'authorize', state: 'failed', outcome: { error: { message: 'no' } } })],
+    },
+    [[settles('authorize', 'failed'), 1, 2]],
   ],
   ['another outcome than the operation', { events: [failed], operations: [capture] }, [['operation op2: success', true, false]]],
   [
@@ -292,6 +335,11 @@ const sessions: [title: string, read: SessionRead, differences: unknown[][]][] =
     'being paid, but it does not know',
     session({}, { operations: [{ ...paid, state: 'unknown' }, open('capture')] }),
     [['operation_id', 'op1', null]],
+  ],
+  [
+    'being paid by another',
+    session({ operation_id: 'x' }, { operations: [{ ...paid, state: 'failed' }] }),
+    [['operation_id', 'an operation', 'x']],
   ],
   ['being paid by nothing', session({ operation_id: 'op1' }), [['operation_id', 'an operation', 'op1']]],
   ['with a broken chain', session({ event_count: 2 }), [['number of events', 2, 1]]],

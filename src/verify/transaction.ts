@@ -39,12 +39,11 @@ function totalsOf(row: TransactionRow, events: readonly (EventRow & Link)[], ope
   const totals = { authorized: 0, captured: 0, refunded: 0, voided: 0 }
   let amount = operations.find(({ kind }) => kind === 'authorize')?.amount ?? row.amount
   let status = events.at(-1)?.transaction_status ?? row.status
-  for (const { event, success, data, amount: moved } of events) {
+  for (const { event, success, amount: moved } of events) {
     const by = moved ?? 0
     if (!success) continue
     if (event === 'AUTHORIZE') {
-      const changes = data.update !== undefined && data.update !== 'release_hold'
-      totals.authorized = changes ? totals.authorized + by - amount : by
+      totals.authorized = by
       amount = by
     }
     if (event === 'CAPTURE') totals.captured += by

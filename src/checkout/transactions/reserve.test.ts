@@ -87,21 +87,6 @@ const cases: Case[] = [
     done,
   ],
   [
-    'a hold is released, and what is held stays held until the provider says so',
-    { status: 'ON_HOLD', authorized: 0 },
-    { kind: 'update_authorization', request: { update: 'release_hold', new_amount: 100 } },
-    succeeded,
-    { event_count: 3, updated_at: now },
-    [
-      {
-        ...first,
-        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'ON_HOLD', success: true, amount: 100 },
-        data: { update: 'release_hold' },
-      },
-    ],
-    done,
-  ],
-  [
     'an authorization is extended, and is as final as it was',
     { final_authorization: false },
     { kind: 'update_authorization', request: { update: 'extend' } },

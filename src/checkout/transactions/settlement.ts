@@ -135,7 +135,7 @@ function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: Ope
     next.amount = amount
     if (request.final_authorization) next.final_authorization = true
     if (request.new_items) next.data = { ...next.data, items: request.new_items }
-    next.status = next.captured > 0 ? statusOf(next) : next.status
+    next.status = statusOf(next)
   }
   assertTotals(next)
   const event: EventRow = {

@@ -152,3 +152,9 @@ test('order status: what is captured must be refunded before a cancellation', ()
   const refunded = orderOf(lines, [recorded('capture', { 1: 50 }), recorded('refund', { 1: 50 })])
   assert.deepEqual(decideCancel(refunded, 'other'), { change: { type: 'cancelled', reason: 'other' } })
 })
+
+test('order update: of many lines, the first hundred are named', () => {
+  const many = orderOf(Array.from({ length: 101 }, (_, index) => line(index + 1, 1)))
+  const decided = decideUpdate(many, { items: [{ line_id: 999 }] })
+  assert.equal('refusals' in decided && (decided.refusals[0]!.allowed as number[]).length, 100)
+})
