@@ -12,7 +12,7 @@ function validated(schema: object, data: unknown, httpPart: Part = 'body'): unkn
   const validate = validatorCompiler({ schema: schema as never, httpPart, method: 'POST', url: '/' }) as (
     data: unknown,
   ) => boolean
-  return validate(copy) ? copy : undefined
+  return validate(copy) === true ? copy : undefined
 }
 const body = Type.Object({ amount: AmountIn, list: Type.Optional(Type.Array(AmountIn)), price: Type.Optional(Type.Number()) })
 
