@@ -217,6 +217,60 @@ test('quirk 8: Magento repeats the id, sends floats, `%2B47`, the day of the yea
   assert.equal(last('REFUND', refunded).amount, 1999)
 })
 
+test('PHP clients: "" and [] for what they have not (clients §6 no. 9)', async () => {
+  const { order: given, url } = walk
+  const body = {
+    url: { ...url, callback_url: '', merchant_terms_url: '' },
+    order: {
+      ...given,
+      items: given.items.map((item) => ({ ...item, vat_amount: '', vat: '', discount_lines: '', thumbnail_url: '' })),
+      shipping_address: [],
+      billing_address: '',
+      shipping_option: [],
+      store: [],
+      gift_cards: '',
+      discount_codes: '',
+      vat_amount: '',
+      merchant_reference_2: '',
+    },
+    profile_id: 'default',
+    customer: [],
+    configuration: [],
+    express: [],
+    metadata: [],
+    merchant: '',
+    checkboxes: '',
+    expires_at: '',
+  }
+  const { id } = ok(await world.call('POST', '/v1/sessions-profile', body, woo))
+  const session = await world.read(id)
+  assert.equal(session.express, undefined)
+  assert.deepEqual(
+    session.order.items,
+    [{ ...given.items[0], thumbnail_url: '', vat_amount: undefined, vat: undefined }].map(clean),
+  )
+  const update = {
+    order: { shipping_option: [], items: given.items, vat_amount: '' },
+    express: [],
+    customer: '',
+    remove_lock: '',
+  }
+  ok(await world.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, update, woo))
+  const paid = await order()
+  const capture = {
+    amount: 100,
+    items: [{ ...line, quantity: '', vat: '' }],
+    metadata: [],
+    capture_reference: '',
+    final_capture: '',
+  }
+  ok(await world.call('POST', `/v1/transactions/${paid.id}/capture`, capture, woo))
+  ok(await world.call('POST', `/v1/transactions/${paid.id}/refund`, { amount: 50, items: '', metadata: [], reason: '' }, woo))
+  const refused = await world.call('POST', '/v1/sessions-profile', { ...body, order: { ...given, amount: '' } })
+  assert.equal(refused.status, 400, 'what is required can not be nothing')
+})
+const clean = (value: object) => JSON.parse(JSON.stringify(value))
+
 test('quirk 9: Magento cancels with the body null, and voids with []', async () => {
   const session = ok(await world.call('POST', `/v1/sessions/${await world.create()}/cancel`, 'null'))
   assert.ok(session.events.some(({ name }: { name: string }) => name === 'CANCELLED'))

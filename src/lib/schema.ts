@@ -109,3 +109,42 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
     return compiled(data) || { error: (compiled.errors ?? []) as FastifySchemaValidationError[] }
   }
 }
+
+type Shape = {
+  type?: string | readonly string[]
+  pattern?: string
+  enum?: readonly unknown[]
+  required?: readonly string[]
+  properties?: Record<string, Shape>
+  items?: Shape
+  anyOf?: readonly Shape[]
+}
+
+/**
+ * For `preValidation`: drops from the body what PHP clients write for nothing, an optional member of another type that is `""`, or an
+ * object that is `[]` (clients §6 no. 9). Required members stay, and are refused.
+ */
+export function dropsEmpties(schema: TSchema) {
+  return async ({ body }: { body: unknown }): Promise<void> => dropEmpties(schema as Shape, body)
+}
+
+function dropEmpties(schema: Shape, value: unknown): void {
+  const { properties, items, required = [] } = schema.anyOf?.find(({ type }) => type === 'object') ?? schema
+  if (Array.isArray(value)) {
+    if (items) for (const element of value) dropEmpties(items, element)
+    return
+  }
+  if (typeof value !== 'object' || value === null || !properties) return
+  const object = value as Record<string, unknown>
+  for (const [name, member] of Object.entries(properties)) {
+    const given = object[name]
+    if (given === undefined) continue
+    if (!required.includes(name) && saysNothing(member, given)) delete object[name]
+    else dropEmpties(member, given)
+  }
+}
+
+function saysNothing({ type, pattern, enum: values, anyOf }: Shape, given: unknown): boolean {
+  if (given === '') return anyOf !== undefined || pattern !== undefined || values !== undefined || !type?.includes('string')
+  return Array.isArray(given) && given.length === 0 && (type === 'object' || anyOf !== undefined)
+}

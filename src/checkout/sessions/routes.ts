@@ -5,7 +5,7 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
-import { FreeObject, responses } from '../../lib/schema.ts'
+import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
 import { voidForCancel } from '../transactions/operations.ts'
 import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
@@ -78,6 +78,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions-profile',
     {
       config: write,
+      preValidation: dropsEmpties(SessionProfileIn),
       schema: {
         operationId: 'checkout_session_profile_post',
         tags,
@@ -98,6 +99,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions',
     {
       config: write,
+      preValidation: dropsEmpties(SessionIn),
       schema: {
         operationId: 'checkout_session_post',
         tags,
@@ -140,6 +142,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
       config: { scopes: ['write:checkout', 'read:checkout'], nulls: 'keep', idempotency: 'late' },
       preValidation: async (request) => {
         request.body = dropNulls(request.body ?? {}, nullsThatCount) as never
+        await dropsEmpties(SessionUpdateIn)(request)
       },
       schema: {
         operationId: 'checkout_session_put',
@@ -221,6 +224,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     '/v1/sessions/payment-token',
     {
       config: write,
+      preValidation: dropsEmpties(TokenSessionIn),
       schema: {
         operationId: 'checkout_payment_token_session_post',
         tags,

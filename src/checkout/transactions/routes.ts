@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { operationIdOf } from '../../lib/idempotency.ts'
-import { responses } from '../../lib/schema.ts'
+import { dropsEmpties, responses } from '../../lib/schema.ts'
 import { showSession } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
 import { TransactionAnswer } from './answer.ts'
@@ -98,6 +98,7 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     '/v1/transactions/:id/capture',
     {
       config: { scopes: write, idempotency: 'operation' },
+      preValidation: dropsEmpties(CaptureBody),
       schema: {
         operationId: 'transactions_id_capture_post',
         tags,
@@ -126,6 +127,7 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     '/v1/transactions/:id/refund',
     {
       config: { scopes: write, idempotency: 'operation' },
+      preValidation: dropsEmpties(RefundBody),
       schema: {
         operationId: 'transactions_id_refund_post',
         tags,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../../app.ts'
 import { operationIdOf } from '../../../lib/idempotency.ts'
-import { FreeObject, responses } from '../../../lib/schema.ts'
+import { dropsEmpties, FreeObject, responses } from '../../../lib/schema.ts'
 import { featureToggles, systemHeaders } from '../../sessions/session.ts'
 import { TransactionAnswer } from '../../transactions/answer.ts'
 import { transactionView } from '../../transactions/view.ts'
@@ -31,6 +31,7 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
     '/v1/sessions/pay',
     {
       config: { scopes: ['admin:checkout', 'write:checkout'], idempotency: 'operation' },
+      preValidation: dropsEmpties(MerchantPayment),
       schema: {
         operationId: 'sessions_pay_post',
         tags: ['payments'],
