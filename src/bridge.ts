@@ -25,9 +25,11 @@ function inProcess(parts: Parts): CreateCheckoutSession {
   const check = validatorCompiler({ schema: SessionProfileIn, method: 'POST', url: '', httpPart: 'body' })
   return async (caller, body) => {
     // The same check as over HTTP: orders keeps addresses and customers as they came.
-    const valid = check(body) as boolean & { errors?: unknown }
-    const [fault] = (check as { errors?: { instancePath: string; message?: string }[] | null }).errors ?? []
-    if (!valid && fault) throw new ApiError('checkout_refused', `Checkout can't take ${fault.instancePath}: it ${fault.message}.`)
+    const checked = check(body) as true | { error: { instancePath: string; message?: string }[] }
+    if (checked !== true) {
+      const [fault] = checked.error
+      throw new ApiError('checkout_refused', `Checkout can't take ${fault?.instancePath || '/'}: it ${fault?.message}.`)
+    }
     return createSession(parts, { ...caller, request_id: parts.ids.uuid() }, { body: body as unknown as SessionRequest })
   }
 }

@@ -58,6 +58,15 @@ describe('sessions with the checkout service in the same process', () => {
     assert.equal((await call('GET', `/orders/${order.id}`)).body.version, 2)
   })
 
+  test('start: refused when the order holds an address that checkout can not take, as over HTTP', async () => {
+    const { call } = shop(account)
+    const order = (await call('POST', '/orders', { currency: 'NOK', items, shipping_address: { first_name: 5 } })).body
+    const started = await call('POST', `/orders/${order.id}/sessions`, { items: [{ line_id: '1' }], profile_id: 'default', url })
+    assert.deepEqual([started.status, started.body.error.code], [400, 'checkout_refused'], JSON.stringify(started.body))
+    assert.match(started.body.error.message, /\/order\/shipping_address\/first_name: it must be string/)
+    assert.deepEqual((await call('GET', `/orders/${order.id}/sessions`)).body, { sessions: [] })
+  })
+
   test('start: refused for unknown lines, too much, nothing left, unknown profiles, closed orders; nothing is recorded', async () => {
     const { call, createOrder } = shop(account)
     const order = await createOrder()

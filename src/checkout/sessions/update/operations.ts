@@ -83,10 +83,10 @@ export type AskMerchant = {
   ) => Promise<{ status: number; body: unknown } | { status: undefined; error: string }>
 }
 
-const isAnswer = validatorCompiler({ schema: CallbackAnswer, httpPart: 'body' } as never) as unknown as {
-  (body: unknown): boolean
-  errors?: { instancePath: string; message?: string }[] | null
-}
+/** True, or what is wrong: a validator never answers false. */
+const checkAnswer = validatorCompiler({ schema: CallbackAnswer, httpPart: 'body' } as never) as (
+  body: unknown,
+) => true | { error: { instancePath: string; message?: string }[] }
 
 /** Sends the session as it would become to the merchant, and reads his answer. Only 200 with the published members counts (§6.4). */
 export async function askMerchant(
@@ -100,8 +100,9 @@ export async function askMerchant(
   if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error}`)
   if (answer.status !== 200) throw callbackFailed(`answered ${answer.status}`)
   const body = storable(answer.body)
-  if (!isAnswer(body)) {
-    const fault = isAnswer.errors?.[0]
+  const checked = checkAnswer(body)
+  if (checked !== true) {
+    const [fault] = checked.error
     throw callbackFailed(`answered something else than expected: ${fault?.instancePath || '/'} ${fault?.message ?? ''}`)
   }
   if (expects.shipping_options && !(body as CallbackAnswer).shipping_options)
