@@ -89,8 +89,13 @@ async function renew(used: string): Promise<void> {
   if (used !== token) return
   const { account_id } = shop
   token = ''
-  const client = await createClient(server, { account_id, scopes })
-  token = (await fetchToken(server.url, { account_id, ...client })).body.access_token
+  for (let attempt = 1; token === ''; attempt++) {
+    const client = await createClient(server, { account_id, scopes })
+    const answer = await fetchToken(server.url, { account_id, ...client })
+    // Another hostile request may have deleted the new client, or given it a new secret, by now.
+    assert.ok(answer.body.access_token || attempt < 10, `no token: ${JSON.stringify(answer)}`)
+    token = answer.body.access_token ?? ''
+  }
 }
 
 /** Ids that answers mention are used in later requests: `order_id` wherever orders stand in a path, `id` where this answer's kind does. */
