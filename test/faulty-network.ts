@@ -10,6 +10,16 @@ export async function startFaultyNetwork(target: URL, r: Chance) {
   /** How often a piece of traffic meets a fault; 0 is an honest proxy. */
   const rate = { value: 0 }
   const sockets = new Set<Socket>()
+  // Each kind in turn, and none waits for its chance for ever: a test without faults would show nothing.
+  const kinds = ['delayed', 'cut_before', 'cut_after'] as const
+  let turn = r.below(kinds.length)
+  const spared = { request: 0, reply: 0 }
+  const meetsFault = (direction: 'request' | 'reply') => {
+    spared[direction] += 1
+    if (!r.odds(rate.value) && spared[direction] * rate.value < 1) return false
+    spared[direction] = 0
+    return true
+  }
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
     for (const socket of [client, upstream]) {
@@ -22,8 +32,8 @@ export async function startFaultyNetwork(target: URL, r: Chance) {
       upstream.destroy()
     }
     pipe(client, upstream, async (forward) => {
-      if (!r.odds(rate.value)) return forward()
-      const kind = r.pick(['delayed', 'cut_before', 'cut_after'] as const)
+      if (!meetsFault('request')) return forward()
+      const kind = kinds[turn++ % kinds.length]!
       faults[kind] += 1
       if (kind === 'cut_before') return cut()
       if (kind === 'delayed') await new Promise((wake) => setTimeout(wake, r.below(60)))
@@ -35,7 +45,7 @@ export async function startFaultyNetwork(target: URL, r: Chance) {
       }
     })
     pipe(upstream, client, async (forward) => {
-      if (!r.odds(rate.value)) return forward()
+      if (!meetsFault('reply')) return forward()
       faults.cut_reply += 1
       cut()
     })
