@@ -299,3 +299,11 @@ for (const [expired_ms, state, expected] of overdue) {
     assert.equal(isOverdue(state_of, now), expected)
   })
 }
+
+test('overdue: a payment that is reviewed, after 90 days, whenever its session expired', () => {
+  const reviewed = (age_ms: number) => authorize({ state: 'held', created_at: later(-age_ms) })
+  const session = sessionRow({ expires_at: later(1) })
+  const day_ms = 86_400_000
+  assert.equal(isOverdue({ session, operation: reviewed(90 * day_ms) }, now), true)
+  assert.equal(isOverdue({ session, operation: reviewed(90 * day_ms - 1) }, now), false)
+})

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { before, now } from '../../../test/rows.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import {
+  configurationRefusal,
   enabledProducts,
   lacking,
   mergeTrees,
@@ -248,3 +249,31 @@ for (const [type, amount, path, message] of lacks) {
     assert.deepEqual(lacking(type, { ...order, amount }), { path, message })
   })
 }
+
+const wrong = (path: string, message: string, allowed?: number) => ({
+  ...{ code: 'invalid_request', path, message: `${path} ${message}` },
+  ...(allowed ? { allowed } : {}),
+})
+const too_long = (path: string, length: number) => wrong(path, `must be text of at most ${length} characters.`, length)
+const sent: [configuration: Tree, refusal: object | undefined][] = [
+  [{}, undefined],
+  [{ payex: { swish: { enabled: true } }, vipps: { enabled: false }, swish: { swish: {} } }, undefined],
+  [{ payex: { swish: { enabled: 'true' } } }, wrong('/configuration/payex/swish/enabled', 'must be true or false.')],
+  [{ vipps: { enabled: null } }, wrong('/configuration/vipps/enabled', 'must be true or false.')],
+  [{ payex: { dynamic_descriptor: 'x'.repeat(40) }, vipps: { dynamic_descriptor: 'x'.repeat(100) } }, undefined],
+  [{ payex: { dynamic_descriptor: 'x'.repeat(41) } }, too_long('/configuration/payex/dynamic_descriptor', 40)],
+  [{ collector: { dynamic_descriptor: 'x'.repeat(41) } }, too_long('/configuration/collector/dynamic_descriptor', 40)],
+  [{ vipps: { dynamic_descriptor: 'x'.repeat(101) } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
+  [{ vipps: { dynamic_descriptor: [] } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
+]
+for (const [configuration, refusal] of sent) {
+  test(`configuration: sent: ${JSON.stringify(configuration).slice(0, 80)}: ${refusal ? 'refused' : 'taken'}`, () => {
+    assert.deepEqual(configurationRefusal(configuration), refusal)
+  })
+}
+test('configuration: sent elsewhere, it is refused there', () => {
+  assert.equal(
+    configurationRefusal({ vipps: { enabled: 1 } }, '/profile/configuration')!.path,
+    '/profile/configuration/vipps/enabled',
+  )
+})

@@ -250,3 +250,40 @@ test('order: the items and the shipping option, added up', () => {
     message: 'order.amount is 101, but it may be at most 100: the items and the shipping option added up.',
   })
 })
+
+const twice = (line_id: string) => ({
+  ...{ code: 'items_invalid', path: '/order/items/2/line_id' },
+  message: `/order/items/2/line_id stands twice: ${line_id}; instabank.finance bills by line.`,
+})
+const by_line = { instabank: { finance: { enabled: true } }, vipps: { enabled: true } }
+const long = 'x'.repeat(150)
+const repeated: [
+  title: string,
+  configuration: object,
+  line_ids: (string | number | undefined)[],
+  more: object,
+  refusal: object | undefined,
+][] = [
+  ['each line once', by_line, [1, 2, 3], {}, undefined],
+  ['a line twice, once as text', by_line, [1, 2, '1'], {}, twice('1')],
+  ['a long line id twice', by_line, [long, 2, long], {}, twice('x'.repeat(100))],
+  ['lines without an id', by_line, [undefined, undefined, 1], {}, undefined],
+  ['a line twice, where nobody bills by line', configuration, [1, 2, 1], {}, undefined],
+  ['a line twice, of a partial payment', by_line, [1, 2, 1], { partial_payment: true }, undefined],
+]
+for (const [title, asked, line_ids, more, refusal] of repeated) {
+  test(`new session: ${refusal ? 'refused' : 'made'}: ${title}`, () => {
+    const items = line_ids.map((line_id) => (line_id === undefined ? {} : { line_id }))
+    const made = newSessionData(
+      { ...request, configuration: asked as never, order: { ...order, items, ...more } },
+      { ...basis, products: [...products, product('instabank.finance')] },
+    )
+    assert.deepEqual('refusal' in made ? made.refusal : undefined, refusal)
+  })
+}
+test('new session: an order without lines is not refused for them, and settings must be what they say', () => {
+  const able = { ...basis, products: [...products, product('instabank.finance')] }
+  assert.ok('data' in newSessionData({ ...request, configuration: by_line }, able))
+  const made = newSessionData({ ...request, configuration: { vipps: { enabled: 'yes' } } }, basis)
+  assert.equal('refusal' in made && made.refusal.path, '/configuration/vipps/enabled')
+})

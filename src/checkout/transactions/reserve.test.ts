@@ -213,3 +213,78 @@ test('automatic capture: 48 hours at most, done when it succeeded, and not touch
   const captured = { ...row, captured: 100, pending_refund: 40 }
   assert.equal(settle(captured, refund, failed, chance()).next.auto_capture_at, before)
 })
+
+// What was asked for with an extension | what the provider answered | the metadata of its event
+const extensions: [Partial<OperationRow['request']>, OperationOutcome, metadata: object | undefined][] = [
+  [{}, succeeded, undefined],
+  [{ reason: 'late' }, succeeded, { 'klarna:authorization_expiration_reason': 'late' }],
+  [{ reference: 'R' }, succeeded, { 'klarna:authorization_expiration_reference': 'R' }],
+  [{ reason: 'late' }, failed, undefined],
+  [
+    { reason: 'late', metadata: { ext_a: 'A' } },
+    { ...succeeded, metadata: { 'klarna:authorization_expiration_date': 'D' } },
+    {
+      ext_a: 'A',
+      'klarna:authorization_expiration_date': 'D',
+      'klarna:authorization_expiration_reason': 'late',
+    },
+  ],
+]
+for (const [asked, outcome, metadata] of extensions) {
+  test(`extension: ${JSON.stringify(asked)}, ${outcome.outcome}`, () => {
+    const request = { ...asked, update: 'extend' as const }
+    const operation = operationRow({ kind: 'update_authorization', payment_product_type: 'klarna.klarna', request })
+    const [event] = settle(transactionRow(), operation, outcome, chance()).events
+    assert.deepEqual(event!.data.metadata, metadata)
+    assert.equal(event!.data.reason, asked.reason)
+  })
+}
+test('extension: only of an extension the event says why and until when', () => {
+  const request = { update: 'amount' as const, new_amount: 100, reason: 'late', reference: 'R' }
+  const operation = operationRow({ kind: 'update_authorization', request })
+  assert.equal(settle(transactionRow(), operation, succeeded, chance()).events[0]!.data.metadata, undefined)
+})
+
+// A person said what came of it | what is left to do then
+const corrections: [Partial<OperationRow>, OperationOutcome, correction: object | undefined][] = [
+  [{ request: {} }, succeeded, undefined],
+  [{ request: { metadata: { ext_a: 'A' } } }, succeeded, undefined],
+  [
+    { request: { metadata: { resolved_by: 'me' } } },
+    succeeded,
+    {
+      status: 'PARTIALLY_CAPTURED_REFUNDED',
+      remaining_capture_amount: 10,
+      remaining_refund_amount: 75,
+      remaining_void_amount: 10,
+    },
+  ],
+  [
+    { kind: 'refund', amount: 5, request: { metadata: { resolved_by: 'me' } } },
+    succeeded,
+    {
+      status: 'PARTIALLY_CAPTURED_REFUNDED',
+      remaining_capture_amount: 50,
+      remaining_refund_amount: 30,
+      remaining_void_amount: 50,
+    },
+  ],
+  [
+    { request: { metadata: { resolved_by: 'me' } } },
+    failed,
+    {
+      status: 'PARTIALLY_CAPTURED_REFUNDED',
+      remaining_capture_amount: 50,
+      remaining_refund_amount: 35,
+      remaining_void_amount: 50,
+    },
+  ],
+]
+for (const [intent, outcome, correction] of corrections) {
+  test(`correction: ${JSON.stringify(intent)}, ${outcome.outcome}`, () => {
+    const row = transactionRow({ status: 'PARTIALLY_CAPTURED_REFUNDED', captured: 50, refunded: 10, pending_refund: 5 })
+    const operation = operationRow({ state: 'unknown', ...intent })
+    const [event] = settle(reserve(row, operation), operation, outcome, chance()).events
+    assert.deepEqual(event!.data.correction, correction)
+  })
+}

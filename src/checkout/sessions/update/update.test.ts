@@ -198,6 +198,18 @@ const answers: [title: string, before: SessionData, answer: Answer, order: objec
     [post],
   ],
   [
+    'another amount again: the correction of before is changed',
+    { ...express, order: { ...order, amount: 140, items: [...order.items, correction(-10)] } },
+    { order: { amount: 130 } },
+    { ...order, amount: 130, items: [...order.items, correction(-20)] },
+  ],
+  [
+    'the first amount again: the correction is gone',
+    { ...express, order: { ...order, amount: 140, items: [...order.items, correction(-10)] } },
+    { order: { amount: 150 } },
+    order,
+  ],
+  [
     'another amount, and the option gone',
     express,
     { order: { amount: 150, vat_amount: 3 }, shipping_options: [] },
