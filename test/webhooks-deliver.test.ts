@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, afterEach, before, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { account_id, changeOf, startDelivering, subscribe } from './delivering.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
 
@@ -143,10 +144,12 @@ test('webhook: a down endpoint gets one probe at a time, and its deliveries are 
   await subscribe(engine.sql, shop.url)
   await engine.tell(...Array.from({ length: 30 }, (_, index) => changeOf(`t${index}`, 1)))
   await engine.run()
-  assert.equal(shop.received.length, 16, 'its slots, and no more')
+  // Its slots; and those that get free before the time-out that calls it down is the fifth.
+  const tried = shop.received.length
+  assert.ok(tried >= 16 && tried < 16 + limits.endpoint_failures_max, `${tried} at once`)
   engine.pass(700)
   await engine.run()
-  assert.equal(shop.received.length, 17)
+  assert.equal(shop.received.length, tried + 1)
   engine.pass(3 * 86_400)
   for (let probe = 0; probe < 3; probe += 1) {
     await engine.run()
