@@ -5,7 +5,7 @@ import { isDryRun, notInDryRun } from './lib/dry-run.ts'
 import { ApiError } from './lib/errors.ts'
 import { limits } from './lib/limits.ts'
 import { isObject } from './lib/object.ts'
-import { validatorCompiler } from './lib/schema.ts'
+import { checkOfBody } from './lib/schema.ts'
 import type { CheckoutSessionBody, CreateCheckoutSession } from './orders/sessions/session.ts'
 
 /**
@@ -22,14 +22,11 @@ export function createCheckoutSessions(parts: Parts): CreateCheckoutSession {
 }
 
 function inProcess(parts: Parts): CreateCheckoutSession {
-  const check = validatorCompiler({ schema: SessionProfileIn, method: 'POST', url: '', httpPart: 'body' })
+  const faultOf = checkOfBody(SessionProfileIn)
   return async (caller, body) => {
     // The same check as over HTTP: orders keeps addresses and customers as they came.
-    const checked = check(body) as true | { error: { instancePath: string; message?: string }[] }
-    if (checked !== true) {
-      const [fault] = checked.error
-      throw new ApiError('checkout_refused', `Checkout can't take ${fault?.instancePath || '/'}: it ${fault?.message}.`)
-    }
+    const fault = faultOf(body)
+    if (fault) throw new ApiError('checkout_refused', `Checkout can't take ${fault.path}: it ${fault.message}.`)
     return createSession(parts, { ...caller, request_id: parts.ids.uuid() }, { body: body as unknown as SessionRequest })
   }
 }

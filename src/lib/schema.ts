@@ -97,16 +97,30 @@ function compiler(options: Options): Ajv {
 const strict = compiler({ coerceTypes: false })
 const coercing = compiler({ coerceTypes: 'array' })
 
-/**
- * Bodies are never coerced (`"1"` is not an amount); queries and paths are text and have to be. A schema is compiled when the first request
- * needs it: compiling all of them took a third of the time to start.
- */
-export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const ajv = httpPart === 'body' ? strict : coercing
+/** What is wrong with data, or nothing. Compiled when it is first asked: compiling all schemas took a third of the time to start. */
+function faultsBy(ajv: Ajv, schema: TSchema): (data: unknown) => FastifySchemaValidationError[] | undefined {
   let compiled: ValidateFunction | undefined
-  return (data: unknown) => {
+  return (data) => {
     compiled ??= ajv.compile(schema as object)
-    return compiled(data) || { error: (compiled.errors ?? []) as FastifySchemaValidationError[] }
+    return compiled(data) ? undefined : ((compiled.errors ?? []) as FastifySchemaValidationError[])
+  }
+}
+
+/** Bodies are never coerced (`"1"` is not an amount); queries and paths are text and have to be. */
+export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const faults = faultsBy(httpPart === 'body' ? strict : coercing, schema)
+  return (data: unknown) => {
+    const error = faults(data)
+    return error ? { error } : true
+  }
+}
+
+/** The check of a route's body, for what comes another way: the first fault, with its JSON pointer, or nothing. */
+export function checkOfBody(schema: TSchema): (body: unknown) => { path: string; message: string } | undefined {
+  const faults = faultsBy(strict, schema)
+  return (body) => {
+    const [fault] = faults(body) ?? []
+    return fault && { path: fault.instancePath || '/', message: fault.message ?? 'is not valid' }
   }
 }
 

@@ -67,7 +67,8 @@ const members = {
   metadata: Type.Optional(FreeObject),
 }
 
-const example = {
+/** What a shop asks for: in the documentation of the request, and of what comes of it. */
+export const example = {
   url: { return_url: 'https://shop.example/done', callback_url: 'https://shop.example/callback?report_error=true' },
   order: {
     amount: 33890,

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { DateTime, FreeObject } from '../../lib/schema.ts'
+import { example } from './create.ts'
 import { Order } from './order.ts'
 
 const SessionEvent = Type.Object(
@@ -45,16 +46,9 @@ const members = {
   updated_at: DateTime,
 }
 
-const example = {
+const answered = {
   id: 'T12345678.5cyWnV68vzJ1kYjZPrKWWm',
-  url: { return_url: 'https://shop.example/done', callback_url: 'https://shop.example/callback?report_error=true' },
-  order: {
-    amount: 33890,
-    currency: 'NOK',
-    merchant_reference: 'ORD-1',
-    items: [{ id: 'chair-1', line_id: '1', description: 'Stol', quantity: 1, amount: 29990, vat_amount: 5998, vat: 25 }],
-    shipping_option: { id: 'post', line_id: 'post', amount: 3900, title: 'Posten', operator: 'Posten' },
-  },
+  ...example,
   configuration: {
     dintero_psp: {
       type: 'payment_type',
@@ -78,9 +72,9 @@ const example = {
 }
 
 /** The session as the merchant reads it; see `sessionView` (checkout-api §3.11). */
-export const Session = Type.Object(members, { title: 'Session', examples: [example] })
+export const Session = Type.Object(members, { title: 'Session', examples: [answered] })
 
-const { callback_url: _, ...customer_urls } = example.url
+const { callback_url: _, ...customer_urls } = answered.url
 /** The session as its customer reads it, with how it can be paid (checkout-api §3.10.2). */
 export const SessionView = Type.Object(
   {
@@ -93,7 +87,7 @@ export const SessionView = Type.Object(
     title: 'SessionView',
     examples: [
       {
-        ...example,
+        ...answered,
         url: customer_urls,
         operations: [
           {

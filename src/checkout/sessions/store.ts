@@ -1,5 +1,6 @@
 import type postgres from 'postgres'
 import { type Db, json, type Tx } from '../../lib/db.ts'
+import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
 
@@ -89,10 +90,6 @@ export type SessionFilter = {
   created_at_lte: Date | null
 }
 
-/** Sessions looked at, for each one wanted, before the index of terms is asked for those of a store. */
-const window_per_row = 50
-const window_min = 1_000
-
 /**
  * A page of sessions with their events, newest first, after the one named by `starting_after`. Those of a store are looked for among the
  * newest, and only when these don't fill the page in the index of terms: neither a store with many nor one with none reads them all.
@@ -103,7 +100,7 @@ export async function listSessions(db: Db, account_id: string, filter: SessionFi
     const narrowed = narrow(db, account_id, filter)
     return narrowed ? findSessions(db, account_id, filter, narrowed) : walkSessions(db, account_id, filter, db`checkout.sessions`)
   }
-  const count = Math.max(limit * window_per_row, window_min)
+  const count = newestLookedAt(limit)
   const window: Fragment = db`(
     select * from checkout.sessions s where ${page(db, account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
   const newest = await walkSessions(db, account_id, filter, window)

@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { before, chance, changesOf, later, now, operationRow, transactionRow } from '../../../test/rows.ts'
+import { type Case, done, failed, first, refused, succeeded, testSettle, unknown } from '../../../test/settle-cases.ts'
 import type { OperationOutcome } from '../../gateways/gateway.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import { auto_capture_ms, reserve, settle } from './settlement.ts'
 import type { TransactionRow } from './transaction.ts'
-
-const succeeded: OperationOutcome = { outcome: 'succeeded', gateway_reference: 'r' }
-const failed: OperationOutcome = { outcome: 'failed', error: { message: 'no', code: 'c' } }
-const unknown: OperationOutcome = { outcome: 'unknown' }
-
-/** The columns of an event that every event of one operation has in common, for the operation `op` at its first attempt. */
-const first = { request_id: 'op', correlation_request_id: null, operation_id: 'op' }
-const common = { created_at: now.toISOString(), created_by: 'client' }
-
-type Case = [
-  title: string,
-  state: Partial<TransactionRow>,
-  operation: Partial<OperationRow>,
-  outcome: OperationOutcome,
-  changed: Partial<TransactionRow>,
-  events: object[],
-  operation_changed: Partial<OperationRow>,
-]
-const done = { state: 'succeeded', next_attempt_at: null, outcome: {}, updated_at: now } as const
-const refused = {
-  state: 'failed',
-  next_attempt_at: null,
-  outcome: { error: { message: 'no', code: 'c' } },
-  updated_at: now,
-} as const
 
 const cases: Case[] = [
   [
@@ -141,19 +117,7 @@ const cases: Case[] = [
     done,
   ],
 ]
-for (const [title, state, intent, outcome, changed, events, operation_changed] of cases) {
-  test(`update of an authorization: ${title}`, () => {
-    const operation = operationRow(intent)
-    const row = transactionRow(state)
-    const change = settle(reserve(row, operation), operation, outcome, chance())
-    assert.deepEqual(changesOf(row, change.next), changed)
-    assert.deepEqual(
-      change.events,
-      events.map((event) => ({ ...event, ...common })),
-    )
-    assert.deepEqual(changesOf(operation, change.operation), operation_changed)
-  })
-}
+for (const one of cases) testSettle('update of an authorization', one)
 
 // kind | request | what is reserved
 const reservations: [Partial<OperationRow>, Partial<TransactionRow>][] = [

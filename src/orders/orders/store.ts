@@ -1,4 +1,5 @@
 import { type Db, json } from '../../lib/db.ts'
+import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
 import type { After } from '../shared/page.ts'
@@ -64,10 +65,6 @@ export type ListOrders = {
   with_events: boolean
 }
 
-/** Orders looked at, for each one wanted, before the index of what can be searched is asked. */
-const window_per_row = 50
-const window_min = 1_000
-
 /**
  * A page of orders, newest first, each with its events. It walks one index from where the page starts and stops after `limit` rows; a
  * filter only skips rows on the way. What is searched for is looked for among the newest, and only when these don't fill the page in the
@@ -81,7 +78,7 @@ export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrde
     return rowsOf(db, list, { narrowed: named })
   }
   if (Object.keys(filter.search).length === 0) return rowsOf(db, list)
-  const newest = await rowsOf(db, list, { among: Math.max(limit * window_per_row, window_min) })
+  const newest = await rowsOf(db, list, { among: newestLookedAt(limit) })
   return newest.length === limit ? newest : rowsOf(db, list, { narrowed: db`o.search @> ${json(db, filter.search)}` })
 }
 

@@ -10,19 +10,7 @@ const made = { content: { note: 'n', customer: { id: 'c', name: 'x' } } }
 const order = orderOf(lines, [], made)
 const closed = orderOf(lines, [{ type: 'closed' }], made)
 const cancelled = orderOf(lines, [{ type: 'cancelled', reason: 'other' }], made)
-const logistics = [
-  ...[
-    'courier_id',
-    'pickup_at',
-    'delivery_id',
-    'external_ids',
-    'external_links',
-    'itinerary',
-    'attachments',
-    'metadata',
-    'items',
-  ],
-]
+const logistics = 'courier_id pickup_at delivery_id external_ids external_links itinerary attachments metadata items'.split(' ')
 
 const updates: [title: string, from: typeof order, body: OrderUpdateIn, content: object, items: object[]][] = [
   ['a new member', order, { courier_id: 'c' }, { courier_id: 'c' }, []],

@@ -1,6 +1,6 @@
 import { ApiError, throwRefusal } from '../../../lib/errors.ts'
 import { dropNulls } from '../../../lib/object.ts'
-import { validatorCompiler } from '../../../lib/schema.ts'
+import { checkOfBody } from '../../../lib/schema.ts'
 import {
   type Caller,
   type Change,
@@ -83,10 +83,7 @@ export type AskMerchant = {
   ) => Promise<{ status: number; body: unknown } | { status: undefined; error: string }>
 }
 
-/** True, or what is wrong: a validator never answers false. */
-const checkAnswer = validatorCompiler({ schema: CallbackAnswer, httpPart: 'body' } as never) as (
-  body: unknown,
-) => true | { error: { instancePath: string; message?: string }[] }
+const faultOfAnswer = checkOfBody(CallbackAnswer)
 
 /** Sends the session as it would become to the merchant, and reads his answer. Only 200 with the published members counts (§6.4). */
 export async function askMerchant(
@@ -100,11 +97,8 @@ export async function askMerchant(
   if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error}`)
   if (answer.status !== 200) throw callbackFailed(`answered ${answer.status}`)
   const body = storable(answer.body)
-  const checked = checkAnswer(body)
-  if (checked !== true) {
-    const [fault] = checked.error
-    throw callbackFailed(`answered something else than expected: ${fault?.instancePath || '/'} ${fault?.message ?? ''}`)
-  }
+  const fault = faultOfAnswer(body)
+  if (fault) throw callbackFailed(`answered something else than expected: ${fault.path} ${fault.message}`)
   if (expects.shipping_options && !(body as CallbackAnswer).shipping_options)
     throw callbackFailed('answered without shipping_options')
   return body as CallbackAnswer

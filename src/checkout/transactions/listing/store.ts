@@ -1,4 +1,5 @@
 import type { Db } from '../../../lib/db.ts'
+import { newestLookedAt } from '../../../lib/list-window.ts'
 import type { TransactionFilter } from '../list.ts'
 import type { EventRow, TransactionRow } from '../transaction.ts'
 
@@ -24,10 +25,6 @@ export type ListedTransaction = Pick<
   | 'updated_at'
 > & { events: EventRow[] }
 
-/** Transactions looked at, for each one wanted, before the index of terms is asked. */
-const window_per_row = 50
-const window_min = 1_000
-
 /**
  * A page of transactions with their events, newest first, after the one named by `starting_after`.
  *
@@ -40,7 +37,7 @@ export async function listTransactions(db: Db, account_id: string, f: Transactio
   if (f.terms === null) return walk(db, account_id, f)
   const has_term = hasTerm(db, f.terms)
   if (f.telling) return find(db, account_id, f, has_term)
-  const newest = await walkNewest(db, account_id, f, Math.max(f.limit * window_per_row, window_min))
+  const newest = await walkNewest(db, account_id, f, newestLookedAt(f.limit))
   return newest.length === f.limit ? newest : find(db, account_id, f, has_term)
 }
 
