@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { openTransaction } from '../src/lib/db.ts'
+import { connect, openTransaction } from '../src/lib/db.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
 let database: TestDatabase
@@ -40,4 +40,19 @@ test('a connection that breaks inside a transaction: the transaction is refused,
     commit: 'CONNECTION_CLOSED',
     next: 'committed',
   })
+})
+
+test('a statement that fails after its first row: the next one on its connection has its own rows, and no others', async () => {
+  const sql = connect(database.url, { max: 1 })
+  const failing = () => assert.rejects(sql`select 1 / (3 - n) from generate_series(1, 5) n`, { code: '22012' })
+  try {
+    await failing()
+    assert.deepEqual([...(await sql`select n from generate_series(1, 2) n`)], [{ n: 1 }, { n: 2 }])
+    const [, pipelined] = await Promise.all([failing(), sql`select 7 as n`])
+    assert.deepEqual([...pipelined], [{ n: 7 }])
+    await failing()
+    assert.deepEqual(await sql.begin((tx) => tx`select 8 as n`.then((rows) => [...rows])), [{ n: 8 }])
+  } finally {
+    await sql.end()
+  }
 })

@@ -76,7 +76,7 @@ test('serializable: racing requests with keys all take effect once; each key rep
 })
 
 /** The files whose requests race; each must pass as it does at READ COMMITTED. */
-const racing = ['orders-races', 'transactions-move', 'idempotency', 'pay-session', 'sessions-cancel']
+const racing = ['orders-races', 'transactions-move', 'idempotency', 'pay-session', 'sessions-cancel', 'settlements-worker']
 
 test('serializable: the races end as they do at READ COMMITTED', async () => {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env

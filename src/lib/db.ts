@@ -46,7 +46,20 @@ export function isTakenBack(error: unknown): boolean {
   return error instanceof postgres.PostgresError && (error.code === '40001' || error.code === '40P01')
 }
 
-type Settling = Promise<unknown> & { resolve(result: unknown): void; reject(error: unknown): void }
+type Settling = Promise<unknown> & {
+  resolve(result: unknown): void
+  reject(error: unknown): void
+  forEachFn?(row: unknown, result: unknown[]): void
+}
+
+/**
+ * The driver counts the rows of a connection, and begins at the old count when the statement before failed after its first row: the next
+ * one's rows come behind holes (porsager/postgres#1119). Adding each row at the end does without the count. Within a transaction nothing
+ * but its rollback, which has no rows, can follow a failed statement.
+ */
+const keepRow = (row: unknown, result: unknown[]) => {
+  result.push(row)
+}
 
 /** The pool, where a statement that stands alone and was taken back is asked again. Those that are not cost nothing more. */
 function repeatingStatements(sql: Sql): Sql {
@@ -54,6 +67,7 @@ function repeatingStatements(sql: Sql): Sql {
     const query = Reflect.apply(sql, undefined, args) as unknown as Settling
     const { reject } = query
     if (reject === undefined) return query // a list of values, or a name
+    query.forEachFn = keepRow
     query.reject = (error) => {
       if (left === 0 || !isTakenBack(error)) return reject(error)
       ask(args, left - 1).then(query.resolve, reject)
