@@ -7,16 +7,19 @@ import { createCheckoutSessions } from './bridge.ts'
 import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
 import { checkoutRoutes } from './checkout/routes.ts'
 import { recordCallbackSent } from './checkout/sessions/operations.ts'
+import type { SessionRow } from './checkout/sessions/session.ts'
+import type { Transaction } from './checkout/transactions/store.ts'
 import type { Gateways } from './gateways/gateway.ts'
 import { createGateways } from './gateways/registry.ts'
 import { gatewayRoutes } from './gateways/routes.ts'
 import type { Config, Role } from './lib/config.ts'
-import type { Sql } from './lib/db.ts'
+import { onConnectionClosed, type Sql } from './lib/db.ts'
 import { honourDryRun } from './lib/dry-run.ts'
 import { healthRoutes } from './lib/health.ts'
 import { createServer } from './lib/http.ts'
 import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts'
 import type { Clock, Ids } from './lib/ids.ts'
+import { createMemory, type Memory } from './lib/memory.ts'
 import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
 import { openApiRoutes } from './lib/openapi.ts'
@@ -27,6 +30,8 @@ import { retryRules } from './notifications/deliveries/delivery.ts'
 import type { Delivering } from './notifications/deliveries/operations.ts'
 import { createOutbound, type Outbound, openingsOf } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
+import type { FoundDraft } from './orders/drafts/store.ts'
+import type { FoundOrder } from './orders/orders/store.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { analyzeTables } from './worker/analyze-tables.ts'
 import { autoCapture } from './worker/auto-capture.ts'
@@ -51,6 +56,13 @@ export type Environment = {
 
 /** The parts every service is handed. */
 export type Parts = Environment & {
+  /** What this process wrote last. */
+  memory: {
+    drafts: Memory<FoundDraft>
+    orders: Memory<FoundOrder>
+    sessions: Memory<SessionRow>
+    transactions: Memory<Transaction>
+  }
   gateways: Gateways
   metrics: Metrics
   /** Calls merchants' servers, and never our own network. */
@@ -75,6 +87,7 @@ export async function buildApp(environment: Environment) {
   // The gateways keep the plain pool: what a provider did is not undone when a request of ours is.
   const parts: Parts = {
     ...environment,
+    memory: createMemories(environment.sql),
     sql,
     gateways: createGateways(environment),
     metrics: createMetrics(),
@@ -109,6 +122,16 @@ export async function buildApp(environment: Environment) {
     await app.register(gatewayRoutes, parts)
   }
   return { app, parts, work: backgroundWork(parts) }
+}
+
+/** Memories of what was written through this pool. */
+export function createMemories(sql: Sql): Parts['memory'] {
+  const memory = { drafts: createMemory(), orders: createMemory(), sessions: createMemory(), transactions: createMemory() }
+  // The next connection may be to a server that has lost what this one had: a standby, a backup.
+  onConnectionClosed(sql, () => {
+    for (const each of Object.values(memory)) each.clear()
+  })
+  return memory as Parts['memory']
 }
 
 /** What has to happen without anybody asking, for the schemas this role has. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Parts } from '../src/app.ts'
+import { createMemories, type Parts } from '../src/app.ts'
 import { authorizationUpdateRoutes } from '../src/checkout/authorization-updates/routes.ts'
 import { merchantPaymentRoutes } from '../src/checkout/payments/merchant/routes.ts'
 import { paymentRoutes } from '../src/checkout/payments/routes.ts'
@@ -94,6 +94,7 @@ export async function startTransactions() {
   const log = createLog(process.env.KVITT_LOG ?? 'fatal')
   const parts: Parts = {
     sql: database.sql,
+    memory: createMemories(database.sql),
     config: readConfig({}),
     clock,
     ids: systemIds(clock),

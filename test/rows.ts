@@ -105,6 +105,7 @@ export function sessionRow(changes: Partial<SessionRow> = {}): SessionRow {
     id: 'T12345678.s',
     version: 3,
     event_count: 1,
+    hash: new Uint8Array(),
     profile_id: null,
     payment_operation: 'unscheduled_purchase',
     data: {

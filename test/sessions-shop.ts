@@ -1,3 +1,4 @@
+import { createMemories } from '../src/app.ts'
 import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
 import { createGateways } from '../src/gateways/registry.ts'
 import type { Clock } from '../src/lib/ids.ts'
@@ -35,7 +36,7 @@ export const express = { ...walk, express: { shipping_options: [post, pickUp], c
 
 /** The parts as the server has them. */
 export function partsOf({ sql, clock, ids, config }: TestServer) {
-  return { sql, clock, ids, config, gateways: createGateways({ sql, clock, ids, config }) }
+  return { sql, clock, ids, config, memory: createMemories(sql), gateways: createGateways({ sql, clock, ids, config }) }
 }
 
 export type Shop = Awaited<ReturnType<typeof startShop>>

@@ -7,11 +7,19 @@ export type Sql = postgres.Sql<{ bigint: number }>
 export type Tx = postgres.TransactionSql<{ bigint: number }>
 export type Db = Sql | Tx
 
-/** Connects to PostgreSQL. `bigint` columns are read as numbers; one past the safe range throws instead of losing a unit. */
+/**
+ * Connects to PostgreSQL. `bigint` columns are read as numbers; one past the safe range throws instead of losing a unit. `?host=/folder`
+ * in the URL means the Unix socket in that folder, as in libpq.
+ */
 export function connect(url: string, options: { max?: number; application_name?: string } = {}): Sql {
-  const sql = postgres(url, {
+  const closed = new Set<() => void>()
+  const sql = postgres(withoutSocket(url), {
+    ...socketOf(url),
     max: options.max ?? limits.database_connections,
     onnotice: () => {},
+    onclose: () => {
+      for (const tell of closed) tell()
+    },
     connect_timeout: limits.connect_timeout_s,
     transform: { undefined: null },
     connection: {
@@ -35,7 +43,33 @@ export function connect(url: string, options: { max?: number; application_name?:
       },
     },
   })
-  return repeatingStatements(sql)
+  const pool = repeatingStatements(sql)
+  listeners.set(pool, closed)
+  return pool
+}
+
+const listeners = new WeakMap<Sql, Set<() => void>>()
+
+/** Calls `tell` whenever a connection of this pool has ended: what was read before may not be what the next one sees. */
+export function onConnectionClosed(sql: Sql, tell: () => void): void {
+  listeners.get(sql)?.add(tell)
+}
+
+function socketFolder(url: string): string | undefined {
+  const host = URL.canParse(url) ? new URL(url).searchParams.get('host') : null
+  return host?.startsWith('/') ? host : undefined
+}
+
+function socketOf(url: string): { path?: string } {
+  const folder = socketFolder(url)
+  return folder === undefined ? {} : { path: `${folder}/.s.PGSQL.${new URL(url).port || 5432}` }
+}
+
+function withoutSocket(url: string): string {
+  if (socketFolder(url) === undefined) return url
+  const plain = new URL(url)
+  plain.searchParams.delete('host')
+  return plain.href
 }
 
 /**

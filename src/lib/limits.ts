@@ -94,6 +94,10 @@ export const limits = {
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
   database_connections: 16,
+  /** Orders, drafts, sessions and transactions (of each) that a process remembers from its own last write, and characters of them. */
+  aggregates_remembered: 1_000,
+  remembered_size_max: 32_768,
+  remembered_total: 4_194_304,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,
   /** How often a statement or transaction is tried again that PostgreSQL took back because of another one. */

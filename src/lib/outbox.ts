@@ -17,18 +17,18 @@ export type Notification = {
 }
 
 /**
- * An `insert` to stand as a CTE in the statement that makes the change. The guarded CTE before it must be named `changed`:
- * when the guard let nothing through, nothing is notified either.
+ * An `insert` to stand as a CTE in the statement that makes the change. The guarded CTE before it must be named `changed` and have one
+ * row: when the guard let nothing through, nothing is notified either. At least one notification.
  */
 export function insertNotifications(
   db: Db,
   account_id: string,
   notifications: readonly Notification[],
 ): postgres.PendingQuery<never[]> {
-  return db`
-    insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event, details)
-    select ${account_id}, n.aggregate_type, n.aggregate_id, n.sequence, n.event, coalesce(n.details, '{}')
-    from jsonb_to_recordset(${json(db, notifications)}) as n (
-      aggregate_type text, aggregate_id text, sequence int, event text, details jsonb)
-    where exists (select from changed)`
+  const rows = notifications.map(
+    ({ aggregate_type, aggregate_id, sequence, event, details = {} }, index) => db`
+    ${index > 0 ? db`union all` : db``}
+    select ${account_id}, ${aggregate_type}, ${aggregate_id}, ${sequence}::int, ${event}, ${json(db, details)}::jsonb from changed`,
+  )
+  return db`insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event, details) ${rows}`
 }

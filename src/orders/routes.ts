@@ -11,9 +11,9 @@ import { viewRoutes } from './views/routes.ts'
 /** The Orders API (orders-api §2). */
 export const orderRoutes: FastifyPluginAsync<Parts & { createCheckoutSession: CreateCheckoutSession }> = async (
   app,
-  { sql, clock, ids, createCheckoutSession },
+  { sql, clock, ids, memory, createCheckoutSession },
 ) => {
-  const service = { sql, clock, ids }
+  const service = { sql, clock, ids, memory }
   await app.register(draftRoutes, service)
   await app.register(orderResourceRoutes, service)
   await app.register(viewRoutes, service)

@@ -4,13 +4,14 @@ import { isDryRun } from '../../lib/dry-run.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
+import { unlessRefused } from '../../lib/memory.ts'
 import { tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../sessions/session.ts'
 import { findSession, lockSession } from '../sessions/store.ts'
-import { type Payments as Money, withTimeout } from '../transactions/operations.ts'
+import { type Payments as Money, remember, withTimeout } from '../transactions/operations.ts'
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
 import { paymentProduct } from '../transactions/transaction.ts'
 import { sessionDetails } from '../view/express.ts'
@@ -52,8 +53,13 @@ export function accountOf(session_id: string): string {
  * attempts at once exactly one reaches the provider. Errors: those of `mayPay`, 412 when the session has changed, 404 when it is over.
  */
 export async function pay(payments: Payments, attempt: Attempt): Promise<Paid> {
-  const { sql } = payments
+  const { sql, memory } = payments
   const account_id = accountOf(attempt.session_id)
+  const remembered = memory.sessions.take(account_id, attempt.session_id)
+  if (remembered) {
+    const intent = await writeIntent(payments, sql, account_id, attempt, remembered).catch(unlessRefused)
+    if (intent) return authorize(payments, intent, attempt)
+  }
   for (let count = 1; count <= limits.optimistic_attempts; count += 1) {
     const intent = await writeIntent(payments, sql, account_id, attempt)
     if (intent) return authorize(payments, intent, attempt)
@@ -68,11 +74,17 @@ export async function pay(payments: Payments, attempt: Attempt): Promise<Paid> {
 
 type Intent = { session: SessionRow; operation: OperationRow; gateway: Gateway }
 
-async function writeIntent(payments: Payments, db: Db, account_id: string, attempt: Attempt): Promise<Intent | undefined> {
+async function writeIntent(
+  payments: Payments,
+  db: Db,
+  account_id: string,
+  attempt: Attempt,
+  remembered?: SessionRow,
+): Promise<Intent | undefined> {
   const { clock, gateways } = payments
   const { session_id, if_unmodified_since, payment } = attempt
   const now = clock.now()
-  const session = await findSession(db, account_id, session_id)
+  const session = remembered ?? (await findSession(db, account_id, session_id))
   if (!session) throw new ApiError('session_not_found', `There is no session ${session_id.slice(0, 100)}.`)
   const cause = causeOf(session, now)
   if (cause && cause !== 'PAYMENT_INITIATED') throw gone(session, cause)
@@ -210,7 +222,12 @@ export async function recordPayment(payments: Payments, known: Known, outcome: F
   })
 }
 
-async function write({ clock, ids }: Payments, db: Db, state: Known, outcome: FoundOutcome): Promise<Paid | undefined> {
+async function write(
+  { sql, clock, ids, memory }: Payments,
+  db: Db,
+  state: Known,
+  outcome: FoundOutcome,
+): Promise<Paid | undefined> {
   const { session, operation, transaction } = state
   const now = clock.now()
   const token_ids = tokenIds(operation, outcome)
@@ -222,12 +239,20 @@ async function write({ clock, ids }: Payments, db: Db, state: Known, outcome: Fo
   if (state.too_late && change.operation.state === 'succeeded') {
     change.operation.next_attempt_at = nextAttempt(now, operation.attempts)
   }
-  if (!(await writePayment(db, session, change, transaction))) return undefined
-  const events = [...(transaction?.events ?? []), ...change.events]
+  const hashes = await writePayment(db, session, change, transaction)
+  if (!hashes) return undefined
+  const published = change.transaction && {
+    ...change.transaction,
+    version: transaction ? transaction.version + 1 : change.transaction.version,
+    hash: hashes.transaction,
+    events: [...(transaction?.events ?? []), ...change.events],
+  }
+  if (published && db === sql) remember(memory, published)
+  const written = { ...session, ...change.session, version: session.version + 1, hash: hashes.session, updated_at: now }
   return {
-    session: { ...session, ...change.session, version: session.version + 1, updated_at: now },
+    session: { ...written, event_count: session.event_count + change.session_events.length },
     operation: change.operation,
-    transaction: change.transaction && { ...change.transaction, events },
+    transaction: published,
   }
 }
 

@@ -4,8 +4,8 @@ import { cardTokensOf, useOf } from '../card-tokens/card-token.ts'
 import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
 import { isSettled, type OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
-import { insertSessionEvents, lastHash, sessionChain } from '../sessions/store.ts'
-import { eventRows, hashChain, insertEvents, insertOperation, settleOperation } from '../transactions/store.ts'
+import { chainSessionEvents, insertSessionEvents } from '../sessions/store.ts'
+import { chainEvents, insertEvents, insertOperation, settleOperation } from '../transactions/store.ts'
 import type { TransactionRow } from '../transactions/transaction.ts'
 import type { PaymentChange } from './payment.ts'
 
@@ -14,81 +14,87 @@ import type { PaymentChange } from './payment.ts'
  * @returns whether it was written; not when the session has changed since it was read
  */
 export async function insertPayment(db: Db, session: SessionRow, operation: OperationRow): Promise<boolean> {
-  const [changed] = await db`
+  const rows = await db`
     with changed as (
       update checkout.sessions s
-      set version = s.version + 1, operation_id = ${operation.id}, pay_lock_id = null, pay_lock_expires_at = null
+      set version = ${session.version + 1}, operation_id = ${operation.id}, pay_lock_id = null, pay_lock_expires_at = null
       where s.account_id = ${session.account_id} and s.id = ${session.id} and s.version = ${session.version}
-        and s.operation_id is null and s.outcome is null
+        and s.hash = ${session.hash} and s.operation_id is null and s.outcome is null
       returning s.id
     ),
     recorded as (${insertOperation(db, operation)})
-    select id from changed`
-  return changed !== undefined
+    select from changed`
+  return rows.length === 1
 }
+
+/** The hashes of session and transaction after a step of a payment. */
+export type Hashes = { session: Uint8Array; transaction: Uint8Array }
 
 /**
  * Writes a step of a payment in one statement: session and its events, transaction and its events, operation, notifications. Guarded by
  * the session's version; a transaction that exists must be locked by the caller. `base` is that transaction as it was read.
- * @returns whether it was written
+ * @returns nothing when the session has changed since it was read
  */
 export async function writePayment(
   db: Db,
   session: SessionRow,
   change: PaymentChange,
   base: TransactionRow | undefined,
-): Promise<boolean> {
+): Promise<Hashes | undefined> {
   const { account_id, id } = session
-  const { session_events, transaction, events, operation, notifications } = change
-  const before = {
-    account_id,
-    id: operation.transaction_id,
-    event_count: base?.event_count ?? 0,
-    hash: base?.hash ?? new Uint8Array(),
+  const { transaction, operation, notifications } = change
+  const session_events = chainSessionEvents(session, change.session_events)
+  const events = chainEvents(base?.hash ?? new Uint8Array(), change.events)
+  const hashes = {
+    session: session_events.at(-1)?.hash ?? session.hash,
+    transaction: events.at(-1)?.hash ?? base?.hash ?? new Uint8Array(),
   }
   const tokens = transaction && operation.state === 'succeeded' ? cardTokensOf(transaction) : []
   const { token_id } = operation.request
   const charged = token_id !== undefined && isSettled(operation)
   const use = charged ? { token_id, at: operation.updated_at, ...useOf(operation.outcome?.error) } : undefined
-  const [changed] = await db`
-    with recursive event as (${eventRows(db, events)}),
-    event_chain as (${hashChain(db, before)}),
-    chain as (${sessionChain(db, account_id, id, session_events)}),
-    changed as (
+  const rows = await db`
+    with changed as (
       update checkout.sessions s set
-        version = s.version + 1, event_count = s.event_count + ${session_events.length}, hash = coalesce((${lastHash(db)}), s.hash),
+        version = ${session.version + 1}, event_count = ${session.event_count + session_events.length}, hash = ${hashes.session},
         outcome = ${change.session.outcome}, transaction_id = ${change.session.transaction_id},
         operation_id = ${change.session.operation_id}, updated_at = ${operation.updated_at}
-      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${session.version}
+      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${session.version} and s.hash = ${session.hash}
       returning s.id
     ),
-    session_events as (${insertSessionEvents(db, account_id, id)}),
-    paid as (
-      insert into checkout.transactions as t
-      select n.*
-      from jsonb_array_elements(${json(db, transaction ? [storable(transaction)] : [])}) row,
-        jsonb_populate_record(null::checkout.transactions, row.value || jsonb_build_object(
-          'hash', (select hash from event_chain order by sequence desc limit 1)::text)) n
-      where exists (select from changed)
-      on conflict (account_id, id) do update set
-        version = t.version + 1, event_count = excluded.event_count, hash = excluded.hash, status = excluded.status,
-        authorized = excluded.authorized, captured = excluded.captured, gateway_reference = excluded.gateway_reference,
-        card_brand = excluded.card_brand, token_id = excluded.token_id, search_terms = excluded.search_terms,
-        auto_capture_at = excluded.auto_capture_at,
-        auto_capture_until = excluded.auto_capture_until, data = excluded.data, authorized_at = excluded.authorized_at,
-        captured_at = excluded.captured_at, updated_at = excluded.updated_at
-    ),
-    appended as (${insertEvents(db, before)}),
-    recorded as (${settleOperation(db, operation)}),
+    ${session_events.length > 0 ? db`session_events as (${insertSessionEvents(db, session, session_events)}),` : db``}
+    ${transaction ? db`paid as (${upsertTransaction(db, transaction, hashes.transaction)}),` : db``}
+    ${events.length > 0 ? db`appended as (${insertEvents(db, { account_id, id: operation.transaction_id }, events)}),` : db``}
     ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
     ${use ? recordTokenUse(db, account_id, use) : db``}
-    told as (${insertNotifications(db, account_id, notifications)})
-    select id from changed`
-  return changed !== undefined
+    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
+    recorded as (${settleOperation(db, operation)})
+    select from changed`
+  return rows.length === 1 ? hashes : undefined
 }
 
-function storable({ hash: _, ...row }: TransactionRow) {
-  return row
+/** CTE that publishes a transaction, or brings one that is published up to date. */
+function upsertTransaction(db: Db, t: TransactionRow, hash: Uint8Array) {
+  return db`
+    insert into checkout.transactions as t (account_id, id, session_id, version, event_count, hash, status, settlement_status, gateway,
+      gateway_reference, payment_product_type, payment_operation, currency, amount, authorized, captured, refunded, voided,
+      pending_capture, pending_refund, pending_void, merchant_reference, merchant_reference_2, customer_id, store_id, terminal_id,
+      payout_destination_id, channel, card_brand, token_id, auto_capture_at, auto_capture_until, final_authorization, search_terms,
+      data, authorized_at, captured_at, refunded_at, created_at, updated_at)
+    select ${t.account_id}, ${t.id}, ${t.session_id}, ${t.version}, ${t.event_count}, ${hash}, ${t.status}, ${t.settlement_status},
+      ${t.gateway}, ${t.gateway_reference}, ${t.payment_product_type}, ${t.payment_operation}, ${t.currency}, ${t.amount},
+      ${t.authorized}, ${t.captured}, ${t.refunded}, ${t.voided}, ${t.pending_capture}, ${t.pending_refund}, ${t.pending_void},
+      ${t.merchant_reference}, ${t.merchant_reference_2}, ${t.customer_id}, ${t.store_id}, ${t.terminal_id},
+      ${t.payout_destination_id}, ${t.channel}, ${t.card_brand}, ${t.token_id}, ${t.auto_capture_at}, ${t.auto_capture_until},
+      ${t.final_authorization}, ${t.search_terms}::text[], ${json(db, t.data)}, ${t.authorized_at}, ${t.captured_at},
+      ${t.refunded_at}, ${t.created_at}, ${t.updated_at}
+    from changed
+    on conflict (account_id, id) do update set
+      version = t.version + 1, event_count = excluded.event_count, hash = excluded.hash, status = excluded.status,
+      authorized = excluded.authorized, captured = excluded.captured, gateway_reference = excluded.gateway_reference,
+      card_brand = excluded.card_brand, token_id = excluded.token_id, search_terms = excluded.search_terms,
+      auto_capture_at = excluded.auto_capture_at, auto_capture_until = excluded.auto_capture_until, data = excluded.data,
+      authorized_at = excluded.authorized_at, captured_at = excluded.captured_at, updated_at = excluded.updated_at`
 }
 
 /** What sessions with this `merchant_reference` there are: any, a paid one, one whose payment is under way (checkout-api §1.10). */

@@ -27,7 +27,7 @@ import {
 } from './session.ts'
 import * as store from './store.ts'
 
-export type SessionParts = Pick<Parts, 'sql' | 'clock' | 'ids' | 'gateways' | 'config'>
+export type SessionParts = Pick<Parts, 'sql' | 'clock' | 'ids' | 'gateways' | 'config' | 'memory'>
 
 /** Who asks, and what of the request is kept with the events. */
 export type Caller = {
@@ -117,7 +117,7 @@ type Prepared = {
 }
 
 async function insert(parts: SessionParts, caller: Caller, prepared: Prepared): Promise<CreatedSession> {
-  const { sql, ids } = parts
+  const { sql, ids, memory } = parts
   const { account_id, subject = null } = caller
   const { now, expires_at, profile_id, payment_operation } = prepared
   const id = ids.short(account_id)
@@ -125,12 +125,10 @@ async function insert(parts: SessionParts, caller: Caller, prepared: Prepared): 
   const events = [newEvent(parts, caller, 'INITIATED', now)]
   if (payment_operation === 'generate_payment_token') events.push(newEvent(parts, caller, 'PAYMENT_TOKEN_FLOW_START', now))
   const row = { account_id, id, profile_id, payment_operation, data, expires_at, created_at: now, created_by: subject }
-  await store.insertSession(sql, row, events)
-  return {
-    id,
-    url: sessionUrl(parts, id),
-    session: { ...blank, ...row, updated_at: now, event_count: events.length, events },
-  }
+  const { hash, size } = await store.insertSession(sql, row, events)
+  const session = { ...blank, ...row, updated_at: now, event_count: events.length, hash, events }
+  memory.sessions.keep(account_id, id, session, size)
+  return { id, url: sessionUrl(parts, id), session }
 }
 
 /** Where the customer pays; without a query, which one plugin can't read (clients §4.4). */

@@ -30,6 +30,7 @@ const open: SessionRow = {
   id: 'T12345678.a',
   version: 3,
   event_count: 1,
+  hash: new Uint8Array(),
   profile_id: null,
   payment_operation: 'unscheduled_purchase',
   data,

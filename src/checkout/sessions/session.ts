@@ -102,6 +102,8 @@ export type SessionRow = {
   id: string
   version: number
   event_count: number
+  /** Of the last event. */
+  hash: Uint8Array
   profile_id: string | null
   payment_operation: 'unscheduled_purchase' | 'recurring_purchase' | 'generate_payment_token'
   data: SessionData

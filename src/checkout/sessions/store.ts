@@ -1,5 +1,6 @@
 import type postgres from 'postgres'
 import { type Db, json, type Tx } from '../../lib/db.ts'
+import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
@@ -7,43 +8,37 @@ import type { SessionEvent, SessionRow } from './session.ts'
 /** A session with its events; `events` is absent when they were not asked for. */
 export type FoundSession = SessionRow & { events?: SessionEvent[] }
 
+/** An event as it is stored: its number, its text, and the hash of the chain that it ends. */
+export type ChainedSessionEvent = { sequence: number; body: string; hash: Uint8Array }
+
 /**
- * The CTE `chain`: `events` numbered and hashed after the last event of the session. Together with {@link insertSessionEvents} it
- * appends to a session in whatever statement changes it:
- *
- *     with chain as (${sessionChain(db, account_id, session_id, events)}),
- *     changed as (
- *       update checkout.sessions s
- *       set ..., version = s.version + 1, event_count = s.event_count + ${events.length}, hash = (${lastHash(db)})
- *       where s.account_id = ${account_id} and s.id = ${session_id} and s.version = (select max(version) from chain) and ...
- *       returning s.version),
- *     session_events as (${insertSessionEvents(db, account_id, session_id)})
- *     select version from changed
- *
- * The guard on `version` is what keeps the chain whole: when another write was first, nothing is changed and nothing appended.
+ * The events, numbered and hashed after the last event of the session. A statement that appends them is guarded by the session's version
+ * and hash: that is what keeps the chain whole.
  */
-export function sessionChain(
-  db: Db,
-  account_id: string,
-  session_id: string,
+export function chainSessionEvents(
+  { event_count, hash: last }: Pick<SessionRow, 'event_count' | 'hash'>,
   events: readonly SessionEvent[],
+): ChainedSessionEvent[] {
+  let hash = last
+  return events.map((event, index) => {
+    const body = jsonbText(event)
+    hash = chainHash(hash, body)
+    return { sequence: event_count + index + 1, body, hash }
+  })
+}
+
+/** An insert to stand as a CTE after `changed`: these events, at least one. */
+export function insertSessionEvents(
+  db: Db,
+  { account_id, id }: Pick<SessionRow, 'account_id' | 'id'>,
+  events: readonly ChainedSessionEvent[],
 ): postgres.PendingQuery<never[]> {
-  return db`
-    select s.version, s.event_count + c.ordinal as sequence, c.body, c.hash
-    from checkout.sessions s, lateral checkout.chain(s.hash, ${json(db, events)}) c
-    where s.account_id = ${account_id} and s.id = ${session_id}`
-}
-
-/** The hash of the last event in `chain`. */
-export function lastHash(db: Db): postgres.PendingQuery<never[]> {
-  return db`select c.hash from chain c order by c.sequence desc limit 1`
-}
-
-/** An insert to stand as a CTE: the events of `chain`, when `changed` let the change through. */
-export function insertSessionEvents(db: Db, account_id: string, session_id: string): postgres.PendingQuery<never[]> {
-  return db`
-    insert into checkout.session_events (account_id, session_id, sequence, body, hash)
-    select ${account_id}, ${session_id}, c.sequence, c.body, c.hash from chain c where exists (select from changed)`
+  const rows = events.map(
+    ({ sequence, body, hash }, index) => db`
+    ${index > 0 ? db`union all` : db``}
+    select ${account_id}, ${id}, ${sequence}::int, ${body}::text::jsonb, ${hash}::bytea from changed`,
+  )
+  return db`insert into checkout.session_events (account_id, session_id, sequence, body, hash) ${rows}`
 }
 
 /** One session, with its events in order when asked. One statement. */
@@ -55,7 +50,7 @@ export async function findSession(
 ): Promise<FoundSession | undefined> {
   if (!options.events) {
     const [row] = await db<SessionRow[]>`
-      select account_id, id, version, event_count, profile_id, payment_operation, data, operation_id, transaction_id, outcome,
+      select account_id, id, version, event_count, hash, profile_id, payment_operation, data, operation_id, transaction_id, outcome,
              pay_lock_id, pay_lock_expires_at, customer_ip, user_agent, expires_at, created_at, created_by, updated_at,
              cancelled_at, cancelled_by
       from checkout.sessions
@@ -63,7 +58,7 @@ export async function findSession(
     return row
   }
   const [row] = await db<FoundSession[]>`
-    select s.account_id, s.id, s.version, s.event_count, s.profile_id, s.payment_operation, s.data, s.operation_id, s.transaction_id,
+    select s.account_id, s.id, s.version, s.event_count, s.hash, s.profile_id, s.payment_operation, s.data, s.operation_id, s.transaction_id,
            s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at, s.created_by,
            s.updated_at, s.cancelled_at, s.cancelled_by,
            (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
@@ -139,7 +134,7 @@ function findSessions(db: Db, account_id: string, filter: SessionFilter, narrowe
 
 function shown(db: Db) {
   return db`
-    select p.account_id, p.id, p.version, p.event_count, p.profile_id, p.payment_operation, p.data, p.operation_id, p.transaction_id,
+    select p.account_id, p.id, p.version, p.event_count, p.hash, p.profile_id, p.payment_operation, p.data, p.operation_id, p.transaction_id,
            p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at, p.created_by,
            p.updated_at, p.cancelled_at, p.cancelled_by,
            (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
@@ -193,23 +188,33 @@ export type NewSession = Pick<
   'account_id' | 'id' | 'profile_id' | 'payment_operation' | 'data' | 'expires_at' | 'created_at' | 'created_by'
 >
 
-/** Inserts a session and its first events, in one statement. */
-export async function insertSession(db: Db, session: NewSession, events: readonly SessionEvent[]): Promise<void> {
+/**
+ * Inserts a session and its first events, in one statement.
+ * @returns the hash of the last event, and how many characters the session has
+ */
+export async function insertSession(
+  db: Db,
+  session: NewSession,
+  events: readonly SessionEvent[],
+): Promise<{ hash: Uint8Array; size: number }> {
   const { account_id, id, profile_id, payment_operation, data, expires_at, created_at, created_by } = session
   const { merchant_reference, merchant_reference_2 = null, store, amount, currency } = data.order
   const store_id = store?.id === undefined ? null : String(store.id)
+  const chained = chainSessionEvents({ event_count: 0, hash: new Uint8Array() }, events)
+  const { hash } = chained.at(-1)!
+  const text = JSON.stringify(data)
   await db`
-    with chain as (select c.ordinal as sequence, c.body, c.hash from checkout.chain(${''}::bytea, ${json(db, events)}) c),
-    changed as (
+    with changed as (
       insert into checkout.sessions (
         account_id, id, event_count, hash, profile_id, payment_operation, merchant_reference, merchant_reference_2, store_id, amount,
         currency, data, expires_at, created_at, created_by, updated_at)
       values (
-        ${account_id}, ${id}, ${events.length}, (${lastHash(db)}), ${profile_id}, ${payment_operation}, ${merchant_reference},
-        ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${json(db, data)}, ${expires_at}, ${created_at}, ${created_by},
+        ${account_id}, ${id}, ${events.length}, ${hash}, ${profile_id}, ${payment_operation}, ${merchant_reference},
+        ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
         ${created_at})
       returning id)
-    ${insertSessionEvents(db, account_id, id)}`
+    ${insertSessionEvents(db, session, chained)}`
+  return { hash, size: text.length }
 }
 
 /** What a change may set; members left out stay as they are. `data` is sent only when it changes. */
@@ -242,13 +247,15 @@ export async function updateSession(
 ): Promise<FoundSession | undefined> {
   const { account_id, id, version } = read
   const next = { ...read, ...change }
+  const chained = chainSessionEvents(read, events)
+  const hash = chained.at(-1)?.hash ?? read.hash
+  const event_count = read.event_count + events.length
   const order = change.data?.order
   const store_id = order?.store?.id === undefined ? null : String(order.store.id)
-  const [row] = await db<{ version: number }[]>`
-    with chain as (${sessionChain(db, account_id, id, events)}),
-    changed as (
+  const rows = await db`
+    with changed as (
       update checkout.sessions s set
-        version = s.version + 1, event_count = s.event_count + ${events.length}, hash = coalesce((${lastHash(db)}), s.hash),
+        version = ${version + 1}, event_count = ${event_count}, hash = ${hash},
         data = coalesce(${change.data ? json(db, change.data) : null}, s.data),
         amount = coalesce(${order?.amount ?? null}, s.amount), currency = coalesce(${order?.currency ?? null}, s.currency),
         merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),
@@ -258,12 +265,12 @@ export async function updateSession(
         pay_lock_expires_at = ${next.pay_lock_expires_at},
         customer_ip = ${next.customer_ip}, user_agent = ${next.user_agent}, updated_at = ${next.updated_at},
         cancelled_at = ${next.cancelled_at}, cancelled_by = ${next.cancelled_by}
-      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version}
-      returning s.version),
-    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
-    session_events as (${insertSessionEvents(db, account_id, id)})
-    select version from changed`
-  if (!row) return undefined
+      where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version} and s.hash = ${read.hash}
+      returning s.id)
+    ${notifications.length > 0 ? db`, told as (${insertNotifications(db, account_id, notifications)})` : db``}
+    ${chained.length > 0 ? db`, session_events as (${insertSessionEvents(db, read, chained)})` : db``}
+    select from changed`
+  if (rows.length === 0) return undefined
   const appended = read.events ? { events: [...read.events, ...events] } : {}
-  return { ...next, ...appended, version: row.version, event_count: read.event_count + events.length }
+  return { ...next, ...appended, version: version + 1, event_count, hash }
 }

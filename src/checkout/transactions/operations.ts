@@ -7,9 +7,11 @@ import { failpoint } from '../../lib/failpoints.ts'
 import { keyInFlight, keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
+import { type Memory, unlessRefused } from '../../lib/memory.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { isSettled, type OperationKind, type OperationRequest, type OperationRow } from '../operations-log/operation.ts'
 import { findOpenPayment, findOperation, postponeOperation } from '../operations-log/store.ts'
+import type { SessionRow } from '../sessions/session.ts'
 import { searchTerm } from './list.ts'
 import { reserve, settle } from './settlement.ts'
 import { type Ended, findTransaction, lockTransaction, type Transaction, updateReference, writeTransaction } from './store.ts'
@@ -25,7 +27,14 @@ import {
 } from './transaction.ts'
 
 /** What moving money needs. */
-export type Payments = { sql: Sql; clock: Clock; ids: Ids; gateways: Gateways; log: FastifyBaseLogger }
+export type Payments = {
+  sql: Sql
+  clock: Clock
+  ids: Ids
+  gateways: Gateways
+  log: FastifyBaseLogger
+  memory: { transactions: Memory<Transaction>; sessions: Memory<SessionRow> }
+}
 
 /** One request to move money on a transaction. */
 export type Command = {
@@ -108,33 +117,52 @@ export type Decide = (row: TransactionRow, product: PaymentProduct | undefined) 
  * transaction is open meanwhile. A crash in between leaves an operation that the resolver finds by its lease.
  */
 export async function move(payments: Payments, command: Command, kind: OperationKind, decide: Decide): Promise<Moved> {
-  const { sql } = payments
+  const { sql, memory } = payments
+  const { account_id, id } = command
   await failpoint('money.before_intent')
-  for (let attempt = 1; attempt <= limits.optimistic_attempts; attempt += 1) {
-    const intent = await writeIntent(payments, sql, command, kind, decide, findTransaction)
+  const remembered = memory.transactions.take(account_id, id)
+  if (remembered) {
+    const intent = await writeIntent(payments, sql, command, kind, decide, remembered).catch(unlessRefused)
     if (intent) return finish(payments, intent)
   }
-  const intent = await inTransaction(sql, (tx) => writeIntent(payments, tx, command, kind, decide, lockTransaction))
+  for (let attempt = 1; attempt <= limits.optimistic_attempts; attempt += 1) {
+    const intent = await readAndIntend(payments, sql, command, kind, decide, findTransaction)
+    if (intent) return finish(payments, intent)
+  }
+  const intent = await inTransaction(sql, (tx) => readAndIntend(payments, tx, command, kind, decide, lockTransaction))
   if (!intent) throw new ApiError('operation_conflict', 'The transaction was changed by another request. Read it and try again.')
   return finish(payments, intent)
 }
 
 type Intent = Moved & { repeated: boolean }
 
-/** Step 1. Returns nothing when somebody else changed the transaction first. */
-async function writeIntent(
-  { clock, ids, gateways }: Payments,
+/** Step 1: also finds what came of the request when it is repeated. Returns nothing when somebody else changed the transaction first. */
+async function readAndIntend(
+  payments: Payments,
   db: Db,
   command: Command,
   kind: OperationKind,
   decide: Decide,
   read: typeof findTransaction,
 ): Promise<Intent | undefined> {
-  const { account_id, id, request } = command
+  const { account_id, id } = command
   const row = await read(db, account_id, id)
   if (!row) throw new ApiError('not_found', `There is no transaction ${id}.`)
   const known = command.operation_id ? await findOperation(db, account_id, command.operation_id) : undefined
   if (known) return { transaction: row, operation: sameRequest(known, command), repeated: true }
+  return writeIntent(payments, db, command, kind, decide, row)
+}
+
+/** Decides on the transaction as it was read, or remembered, and writes the intent if it still is so. */
+async function writeIntent(
+  { clock, ids, gateways }: Payments,
+  db: Db,
+  command: Command,
+  kind: OperationKind,
+  decide: Decide,
+  row: Transaction,
+): Promise<Intent | undefined> {
+  const { account_id, request } = command
   const product = productOf(gateways.find(account_id, row.payment_product_type), row.payment_product_type)
   const verdict = decide(row, product)
   if (isRefusal(verdict)) throwRefusal(verdict)
@@ -272,7 +300,7 @@ export async function settleOperation(payments: Payments, known: Moved, outcome:
 }
 
 async function writeOutcome(
-  { clock, ids }: Payments,
+  { sql, clock, ids, memory }: Payments,
   db: Db,
   { transaction: row, operation: before }: Moved,
   outcome: OperationOutcome,
@@ -292,13 +320,23 @@ async function writeOutcome(
   try {
     const ended = await endedPayment(db, operation)
     const written = await writeTransaction(db, { row, next, events, operation, ended, notifications })
-    return written && { transaction: { ...next, ...written, events: [...row.events, ...events] }, operation }
+    if (!written) return undefined
+    const transaction = { ...next, ...written, events: [...row.events, ...events] }
+    if (db === sql) remember(memory, transaction)
+    return { transaction, operation }
   } catch (error) {
     // Settled by somebody else in the same moment: read again.
     if (!violates(error, 'operation_settles_once')) throw error
     return undefined
   }
 }
+
+/** What was just written and committed, for the next change of it. */
+export function remember({ transactions }: Payments['memory'], transaction: Transaction): void {
+  const size = JSON.stringify(transaction.data).length + transaction.events.length * event_size
+  transactions.keep(transaction.account_id, transaction.id, transaction, size)
+}
+const event_size = 500
 
 /** The payment that the void of a cancelled session has ended: nobody needs to ask about it again. */
 async function endedPayment(db: Db, operation: OperationRow): Promise<Ended | undefined> {

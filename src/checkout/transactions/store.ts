@@ -1,4 +1,6 @@
+import type postgres from 'postgres'
 import { type Db, json } from '../../lib/db.ts'
+import { chainHash, jsonbText, timestampText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { EventRow, TransactionRow } from './transaction.ts'
@@ -31,7 +33,7 @@ export async function claimAutoCaptures(
 ): Promise<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]> {
   return db<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]>`
     update checkout.transactions t
-    set auto_capture_at = ${lease_until}
+    set auto_capture_at = ${lease_until}, version = t.version + 1
     from (
       select account_id, id from checkout.transactions
       where auto_capture_at <= ${now}
@@ -45,17 +47,19 @@ export async function claimAutoCaptures(
 
 /** Gives up the automatic capture: it can't be made any more, or was tried for too long. */
 export async function stopAutoCapture(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>): Promise<void> {
-  await db`update checkout.transactions set auto_capture_at = null where account_id = ${account_id} and id = ${id}`
+  await db`
+    update checkout.transactions set auto_capture_at = null, version = version + 1 where account_id = ${account_id} and id = ${id}`
 }
 
-/** Sets the merchant's second reference. No event, so the version stays: nothing that moves money reads it. */
+/** Sets the merchant's second reference. No event. */
 export async function updateReference(
   db: Db,
   { account_id, id, merchant_reference_2, search_term, now }: Reference2,
 ): Promise<boolean> {
   const [row] = await db`
     update checkout.transactions
-    set merchant_reference_2 = ${merchant_reference_2}, search_terms = array_append(search_terms, ${search_term}), updated_at = ${now}
+    set merchant_reference_2 = ${merchant_reference_2}, search_terms = array_append(search_terms, ${search_term}), updated_at = ${now},
+      version = version + 1
     where account_id = ${account_id} and id = ${id}
     returning id`
   return row !== undefined
@@ -83,7 +87,7 @@ export type Written = Pick<TransactionRow, 'version' | 'hash'>
 
 /**
  * Writes a change in one statement: totals, events, hash chain, operation, notifications. Nothing at all when the transaction
- * is no longer at the version that was read. What there is none of is left out: a part that writes no row costs as much as one that
+ * is no longer what it was taken for. What there is none of is left out: a part that writes no row costs as much as one that
  * writes one. Errors: `operation_settles_once` when the operation has been settled already.
  * @returns the new version and hash, when it was written
  */
@@ -91,65 +95,80 @@ export async function writeTransaction(
   db: Db,
   { row, next, events, operation, ended, intent, notifications }: Write,
 ): Promise<Written | undefined> {
-  const [changed] = await db<Written[]>`
-    with recursive ${events.length > 0 ? db`event as (${eventRows(db, events)}), event_chain as (${hashChain(db, row)}),` : db``}
-    changed as (
+  const chained = chainEvents(row.hash, events)
+  const hash = chained.at(-1)?.hash ?? row.hash
+  const { account_id, id, version } = row
+  const rows = await db`
+    with changed as (
       update checkout.transactions t set
-        version = t.version + 1, event_count = ${next.event_count},
-        ${events.length > 0 ? db`hash = (select hash from event_chain order by sequence desc limit 1),` : db``}
-        status = ${next.status}, settlement_status = ${next.settlement_status}, amount = ${next.amount},
-        authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
-        voided = ${next.voided}, pending_capture = ${next.pending_capture}, pending_refund = ${next.pending_refund},
-        pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at},
-        final_authorization = ${next.final_authorization}, data = ${json(db, next.data)},
-        authorized_at = ${next.authorized_at}, captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at},
-        updated_at = ${next.updated_at}
-      where t.account_id = ${row.account_id} and t.id = ${row.id} and t.version = ${row.version}
-      returning t.version, t.hash
+        version = ${version + 1}, updated_at = ${next.updated_at}, pending_capture = ${next.pending_capture},
+        pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at}
+        ${intent ? db`` : settledColumns(db, row, next, hash)}
+      where t.account_id = ${account_id} and t.id = ${id} and t.version = ${version} and t.hash = ${row.hash}
+      returning t.id
     ),
-    ${events.length > 0 ? db`appended as (${insertEvents(db, row)}),` : db``}
+    ${chained.length > 0 ? db`appended as (${insertEvents(db, row, chained)}),` : db``}
     ${ended ? db`ended as (${settleOperation(db, ended)}),` : db``}
-    ${notifications.length > 0 ? db`told as (${insertNotifications(db, row.account_id, notifications)}),` : db``}
+    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
     recorded as (${intent ? insertOperation(db, operation as OperationRow) : settleOperation(db, operation)})
-    select version, hash from changed`
-  return changed
+    select from changed`
+  return rows.length === 1 ? { version: version + 1, hash } : undefined
 }
 
-/** CTE `event`: the new events as rows. */
-export function eventRows(db: Db, events: readonly EventRow[]) {
+/** What an outcome changes, and an intent does not. */
+function settledColumns(db: Db, row: TransactionRow, next: TransactionRow, hash: Uint8Array) {
   return db`
-    select * from jsonb_to_recordset(${json(db, events)}) as e (
-      sequence int, event text, transaction_status text, success boolean, amount bigint, request_id uuid,
-      correlation_request_id uuid, operation_id uuid, data jsonb, created_at timestamptz, created_by text)`
+    , event_count = ${next.event_count}, hash = ${hash}, status = ${next.status}, settlement_status = ${next.settlement_status},
+    amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
+    voided = ${next.voided}, final_authorization = ${next.final_authorization}, authorized_at = ${next.authorized_at},
+    captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at}
+    ${next.data === row.data ? db`` : db`, data = ${json(db, next.data)}`}`
 }
 
-/** CTE `event_chain`: the hash after each event, starting from the one that the transaction had. */
-export function hashChain(db: Db, row: Pick<TransactionRow, 'hash' | 'event_count'>) {
-  return db`
-    select ${row.event_count}::int as sequence, ${row.hash}::bytea as hash
-    union all
-    select e.sequence, sha256(c.hash || convert_to(jsonb_build_array(e.sequence, e.event, e.transaction_status, e.success, e.amount,
-      e.request_id, e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by)::text, 'UTF8'))
-    from event_chain c join event e on e.sequence = c.sequence + 1`
+export type ChainedEvent = { event: EventRow; data: string; hash: Uint8Array }
+
+/** The events with the hash after each, starting from the one that the transaction had. `kvitt verify` computes them anew, in SQL. */
+export function chainEvents(previous: Uint8Array, events: readonly EventRow[]): ChainedEvent[] {
+  let hash = previous
+  return events.map((event) => {
+    const { sequence, transaction_status, success, amount, request_id, correlation_request_id, operation_id, created_by } = event
+    const data = jsonbText(event.data)
+    const before = jsonbText([sequence, event.event, transaction_status, success, amount ?? null, request_id])
+    const after = jsonbText([timestampText(event.created_at), created_by ?? null])
+    const links = jsonbText([correlation_request_id ?? null, operation_id ?? null])
+    hash = chainHash(hash, `${before.slice(0, -1)}, ${links.slice(1, -1)}, ${data}, ${after.slice(1)}`)
+    return { event, data, hash }
+  })
 }
 
-/** CTE that appends `event`, hashed by `event_chain`. */
-export function insertEvents(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>) {
+/** An insert to stand as a CTE after `changed`: these events. */
+export function insertEvents(
+  db: Db,
+  { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>,
+  events: readonly ChainedEvent[],
+): postgres.PendingQuery<never[]> {
+  const rows = events.map(
+    ({ event: e, data, hash }, index) => db`
+    ${index > 0 ? db`union all` : db``}
+    select ${account_id}, ${id}, ${e.sequence}::int, ${e.event}, ${e.transaction_status}, ${e.success}::boolean, ${e.amount ?? null}::bigint,
+      ${e.request_id}::uuid, ${e.correlation_request_id ?? null}::uuid, ${e.operation_id ?? null}::uuid, ${data}::text::jsonb,
+      ${e.created_at}::timestamptz, ${e.created_by ?? null}, ${hash}::bytea
+    from changed`,
+  )
   return db`
     insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, amount,
-      request_id, correlation_request_id, operation_id, data, created_at, created_by, hash)
-    select ${account_id}, ${id}, e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id,
-      e.correlation_request_id, e.operation_id, e.data, e.created_at, e.created_by, c.hash
-    from event e join event_chain c on c.sequence = e.sequence
-    where exists (select from changed)`
+      request_id, correlation_request_id, operation_id, data, created_at, created_by, hash) ${rows}`
 }
 
 /** CTE that inserts an intent. */
-export function insertOperation(db: Db, operation: OperationRow) {
+export function insertOperation(db: Db, o: OperationRow) {
   return db`
-    insert into checkout.operations
-    select n.* from jsonb_populate_record(null::checkout.operations, ${json(db, operation)}) n
-    where exists (select from changed)`
+    insert into checkout.operations (account_id, id, kind, session_id, transaction_id, gateway, payment_product_type, amount, currency,
+      state, attempts, next_attempt_at, request, outcome, created_at, created_by, updated_at)
+    select ${o.account_id}, ${o.id}, ${o.kind}, ${o.session_id}, ${o.transaction_id}, ${o.gateway}, ${o.payment_product_type}, ${o.amount},
+      ${o.currency}, ${o.state}, ${o.attempts}, ${o.next_attempt_at}, ${json(db, o.request)}::jsonb,
+      ${o.outcome ? json(db, o.outcome) : null}::jsonb, ${o.created_at}, ${o.created_by}, ${o.updated_at}
+    from changed`
 }
 
 /**
@@ -161,5 +180,6 @@ export function settleOperation(db: Db, { account_id, id, state, next_attempt_at
     update checkout.operations o
     set state = ${state}, next_attempt_at = ${next_attempt_at}, outcome = ${outcome ? json(db, outcome) : null}::jsonb,
       updated_at = ${updated_at}
-    where o.account_id = ${account_id} and o.id = ${id} and o.state not in ('succeeded', 'failed') and exists (select from changed)`
+    from changed
+    where o.account_id = ${account_id} and o.id = ${id} and o.state not in ('succeeded', 'failed')`
 }

@@ -26,15 +26,26 @@ function notificationOf(id: string, { type, version }: core.DraftEvent): Notific
   return { event, aggregate_type: 'draft', aggregate_id: id, sequence: version }
 }
 
-function writeOf(caller: Caller, draft: Draft, event: core.DraftEvent, expires_at?: string): store.DraftWrite {
-  return {
-    account_id: caller.account_id,
+function writeOf(
+  caller: Caller,
+  { before, draft, event, expires_at }: { before?: Found; draft: Draft; event: core.DraftEvent; expires_at?: string | undefined },
+): store.DraftWrite {
+  const { account_id, request } = caller
+  return store.draftWrite({
+    account_id,
+    before,
     draft,
     event,
-    request: caller.request,
+    request,
     expires_at,
     notification: notificationOf(draft.id, event),
-  }
+  })
+}
+
+/** What was just written and committed, for the next change of it. */
+function remember({ memory }: Service, { account_id }: Caller, found: Found): Found {
+  if (found.draft.status === 'open') memory.drafts.keep(account_id, found.draft.id, found, found.size)
+  return found
 }
 
 function unknownDraft(id: string): ApiError {
@@ -66,8 +77,8 @@ export async function createDraft(service: Service, caller: Caller, body: core.D
     const event = { ...nextEvent(service, caller, 0), ...change }
     const draft = core.applyDraftEvent(id, event)
     try {
-      await store.insertDraft(db, writeOf(caller, draft, event))
-      return { draft, events: [{ ...event, ...(caller.request ? { request: caller.request } : {}) }] }
+      const written = await store.insertDraft(db, writeOf(caller, { draft, event }))
+      return db === service.sql ? remember(service, caller, written) : written
     } catch (error) {
       if (!violates(error, 'order_name_unique') || attempt === generated_attempts || db !== service.sql) throw error
     }
@@ -137,19 +148,18 @@ async function changeDraft(
   decide: (draft: Draft) => core.DraftChange,
 ): Promise<Found> {
   const { account_id } = caller
-  const attempt = async (db: Db): Promise<Found | undefined> => {
-    const found = await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() })
+  const { sql, clock, memory } = service
+  const attempt = async (db: Db, known?: Found): Promise<Found | undefined> => {
+    const found = known ?? (await store.findDraft(db, { account_id, id, now: clock.now().toISOString() }))
     if (!found) throw unknownDraft(id)
     assertVersion(found.draft.version, caller)
     throwRefusal(core.mayChange(found.draft))
     const event = { ...nextEvent(service, caller, found.draft.version), ...decide(found.draft) }
     const draft = core.applyDraftEvent(found.draft, event)
-    const written = await store.appendDraftEvent(db, writeOf(caller, draft, event))
-    return written
-      ? { draft, events: [...found.events, { ...event, ...(caller.request ? { request: caller.request } : {}) }] }
-      : undefined
+    const written = await store.appendDraftEvent(db, writeOf(caller, { before: found, draft, event }))
+    return written && db === sql ? remember(service, caller, written) : written
   }
-  return attemptWrite(service.sql, attempt, (db) => store.lockDraft(db, account_id, id))
+  return attemptWrite(sql, attempt, (db) => store.lockDraft(db, account_id, id), memory.drafts.take(account_id, id))
 }
 
 /** Replaces what the draft says; its lines only when the body has `items`, its options only when the body has them. */
@@ -215,45 +225,50 @@ function knownLine(draft: Draft, line: string): number {
  * once: whoever comes second is refused with `draft_not_open`.
  */
 export async function completeDraft(service: Service, caller: Caller, id: string): Promise<Order[]> {
-  const found = await getDraft(service, caller.account_id, id)
   const { account_id } = caller
-  if (found.draft.options.order_id !== undefined) return inTransaction(service.sql, (tx) => completeInto(service, caller, id, tx))
-  let fresh: Found | undefined = found
-  const complete = (db: Db) => {
-    const known = fresh
-    fresh = undefined
-    return completeNew(service, caller, id, db, known)
+  const { sql, clock, memory } = service
+  let order_id: unknown
+  const complete = async (db: Db, known?: Found): Promise<Order[] | undefined> => {
+    const found = known ?? (await store.findDraft(db, { account_id, id, now: clock.now().toISOString() }))
+    if (!found) throw unknownDraft(id)
+    if (found.draft.options.order_id !== undefined) return inTransaction(db, (tx) => completeInto(service, caller, id, tx))
+    order_id = found.draft.content.order_id
+    return completeNew(service, caller, found, db)
   }
   for (let attempt = 1; ; attempt++) {
     try {
-      return await attemptWrite(service.sql, complete, (db) => store.lockDraft(db, account_id, id))
+      return await attemptWrite(sql, complete, (db) => store.lockDraft(db, account_id, id), memory.drafts.take(account_id, id))
     } catch (error) {
       if (!violates(error, 'order_name_unique')) throw error
-      const { order_id } = found.draft.content
       if (order_id !== undefined) throw new ApiError('order_id_exists', `There is an order ${order_id} already.`)
       if (attempt === generated_attempts) throw error
     }
   }
 }
 
-/** One attempt to make new orders of a draft, `known` when it has just been read; undefined when it has changed meanwhile. */
-async function completeNew(service: Service, caller: Caller, id: string, db: Db, known?: Found): Promise<Order[] | undefined> {
+/** One attempt to make new orders of a draft as it was read; undefined when it has changed meanwhile. */
+async function completeNew(service: Service, caller: Caller, found: Found, db: Db): Promise<Order[] | undefined> {
   const { account_id } = caller
-  const found = known ?? (await store.findDraft(db, { account_id, id, now: service.clock.now().toISOString() }))
-  if (!found) throw unknownDraft(id)
   const { draft } = found
   assertVersion(draft.version, caller)
   throwRefusal(mayComplete(draft))
   const names = groupItems(draft).map(() => draft.reserved ?? nameFor(service, draft))
   const event: core.DraftEvent = { ...nextEvent(service, caller, draft.version), type: 'completed', orders: names }
-  const completed = core.applyDraftEvent(draft, event)
   const serials = await serialsFor(draft, account_id, names.length, db)
   const orders = newOrders(draft, names, serials).map((change) => {
-    const created = { ...nextEvent(service, caller, 0), created_at: event.created_at, draft_id: id, ...change }
+    const created = { ...nextEvent(service, caller, 0), created_at: event.created_at, draft_id: draft.id, ...change }
     return { order: foldOrder([created])!, event: created, expires_at: expiresAt(draft.options, event.created_at) }
   })
-  const written = await insertOrders(db, { draft: writeOf(caller, completed, event, orders[0]!.expires_at), orders })
-  return written ? orders.map(({ order }) => order) : undefined
+  const completed = core.applyDraftEvent(draft, event)
+  const { expires_at } = orders[0]!
+  const written = await insertOrders(db, {
+    draft: writeOf(caller, { before: found, draft: completed, event, expires_at }),
+    orders,
+  })
+  if (written && db === service.sql) {
+    for (const order of written) service.memory.orders.keep(account_id, order.order.order_id, order, order.size)
+  }
+  return written?.map(({ order }) => order)
 }
 
 function nameFor({ ids }: Service, draft: Draft): core.Named {
@@ -283,7 +298,7 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   await lockOrder(tx, account_id, name)
   const target = await findOrder(tx, { account_id, name, now })
   if (!target) throw unknownOrder(name)
-  const { order: before } = target
+  const before = target.order
   const decision = intoOrder(draft, before)
   if ('refusals' in decision) throwRefusal(decision.refusals)
   const { change } = decision as { change: OrderChange }
@@ -297,9 +312,10 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   const expires_at = expiresAt(draft.options, event.created_at)
   const remaining = expires_at ?? expiresAt(before.options, before.created_at)
   const notification = orderNotification(after, event)
-  await store.appendDraftEvent(tx, writeOf(caller, core.applyDraftEvent(draft, completed), completed, remaining))
+  const next = core.applyDraftEvent(draft, completed)
+  await store.appendDraftEvent(tx, writeOf(caller, { before: found, draft: next, event: completed, expires_at: remaining }))
   await failpoint('orders.between_writes')
-  await appendOrderEvent(tx, { account_id, before, after, event, request: caller.request, expires_at, notification })
+  await appendOrderEvent(tx, { account_id, before: target, after, event, request: caller.request, expires_at, notification })
   return [after]
 }
 
@@ -307,9 +323,10 @@ export async function completeInto(service: Service, caller: Caller, id: string,
 export async function createAndComplete(service: Service, caller: Caller, body: core.DraftIn): Promise<Order[]> {
   try {
     return await inTransaction(service.sql, async (tx) => {
-      const { draft } = await createDraft(service, caller, body, tx)
+      const found = await createDraft(service, caller, body, tx)
+      const { draft } = found
       if (draft.options.order_id !== undefined) return completeInto(service, caller, draft.id, tx)
-      return (await completeNew(service, caller, draft.id, tx)) ?? []
+      return (await completeNew(service, caller, found, tx)) ?? []
     })
   } catch (error) {
     if (!violates(error, 'order_name_unique') || body.order.order_id === undefined) throw error

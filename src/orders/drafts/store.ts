@@ -1,11 +1,22 @@
 import { type Db, json } from '../../lib/db.ts'
+import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { RequestRecord } from '../orders/order.ts'
 import type { After } from '../shared/page.ts'
 import { type Draft, type DraftEvent, foldDraft } from './draft.ts'
 
-/** A draft, and its events as clients may see them: with the request that made them. */
-export type FoundDraft = { draft: Draft; events: (DraftEvent & { request?: RequestRecord })[] }
+/**
+ * A draft, its events as clients may see them: with the request that made them, and the hash of the last of them. `size`: characters of
+ * the events.
+ */
+export type FoundDraft = { draft: Draft; events: (DraftEvent & { request?: RequestRecord })[]; hash: Uint8Array; size: number }
+type Row = { id: string; hash: Uint8Array; events: string | null }
+
+function foundDraft({ id, hash, events: text }: Row): FoundDraft | undefined {
+  const events = JSON.parse(text ?? '[]') as FoundDraft['events']
+  const draft = foldDraft(id, events)
+  return draft && { draft, events, hash, size: text?.length ?? 0 }
+}
 
 /** One draft with its events. `version`: as it was then. An id that is no UUID finds nothing. */
 export async function findDraft(
@@ -13,16 +24,15 @@ export async function findDraft(
   { account_id, id, now, version }: { account_id: string; id: string; now?: string; version?: number },
 ): Promise<FoundDraft | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<{ id: string; events: FoundDraft['events'] }[]>`
-    select d.id, (
-      select jsonb_agg(e.body || jsonb_build_object('request', e.request) order by e.version)
+  const [row] = await db<Row[]>`
+    select d.id, d.hash, (
+      select '[' || string_agg((e.body || jsonb_build_object('request', e.request))::text, ',' order by e.version) || ']'
       from orders.draft_events e
       where e.account_id = d.account_id and e.draft_id = d.id and e.version <= ${version ?? 2_147_483_647}) as events
     from orders.drafts d
     where d.account_id = ${account_id} and d.id = ${id}
       and (d.expires_at is null or d.expires_at > coalesce(${now ?? null}::timestamptz, '-infinity'))`
-  const draft = row && foldDraft(row.id, row.events ?? [])
-  return draft && { draft, events: row.events }
+  return row && foundDraft(row)
 }
 
 export type ListDrafts = {
@@ -40,9 +50,9 @@ export type ListDrafts = {
 export async function listDraftRows(db: Db, filter: ListDrafts): Promise<FoundDraft[]> {
   const { account_id, status, currency, after, limit, now } = filter
   const start = after ?? { created_at: null, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
-  const rows = await db<{ id: string; events: FoundDraft['events'] }[]>`
-    select d.id, (
-      select jsonb_agg(e.body || jsonb_build_object('request', e.request) order by e.version)
+  const rows = await db<Row[]>`
+    select d.id, d.hash, (
+      select '[' || string_agg((e.body || jsonb_build_object('request', e.request))::text, ',' order by e.version) || ']'
       from orders.draft_events e
       where e.account_id = d.account_id and e.draft_id = d.id) as events
     from orders.drafts d
@@ -55,7 +65,7 @@ export async function listDraftRows(db: Db, filter: ListDrafts): Promise<FoundDr
       and (${currency ?? null}::text is null or d.currency = ${currency ?? null})
     order by d.created_at desc, d.id desc
     limit ${limit}`
-  return rows.map(({ id, events }) => ({ draft: foldDraft(id, events)!, events }))
+  return rows.map((row) => foundDraft(row)!)
 }
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
@@ -70,66 +80,83 @@ export async function lockDraft(db: Db, account_id: string, id: string): Promise
 
 export type DraftWrite = {
   account_id: string
+  /** As it was read, or written last; absent for the first version. */
+  before?: FoundDraft | undefined
   /** The draft after the event. */
   draft: Draft
   event: DraftEvent
   request: RequestRecord | undefined
   expires_at?: string | undefined
   notification: Notification
+  /** The event as it is stored, and the hash of the chain that it ends. */
+  body: string
+  hash: Uint8Array
+}
+
+/** All that a write of a draft needs, with what follows from the event. */
+export function draftWrite(write: Omit<DraftWrite, 'body' | 'hash'>): DraftWrite {
+  const body = jsonbText(write.event)
+  return { ...write, body, hash: chainHash(write.before?.hash ?? new Uint8Array(), body) }
+}
+
+function written({ before, draft, event, request, body, hash }: DraftWrite): FoundDraft {
+  const events = [...(before?.events ?? []), request ? { ...event, request } : event]
+  return { draft, events, hash, size: (before?.size ?? 0) + body.length + JSON.stringify(request ?? '').length }
 }
 
 /** The first version of a draft, and the name it reserves. A name that is taken violates `order_name_unique`. */
-export async function insertDraft(db: Db, { account_id, draft, event, request, notification }: DraftWrite): Promise<void> {
-  const names = draft.reserved ? [draft.reserved.order_id, draft.reserved.id] : []
+export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft> {
+  const { account_id, draft, notification, hash } = write
+  const { reserved } = draft
   await db`
     with changed as (
       insert into orders.drafts (account_id, id, version, hash, status, currency, created_at, updated_at)
-      select ${account_id}, ${draft.id}, ${draft.version}, sha256(convert_to(i.body::text, 'UTF8')), ${draft.status}, ${draft.currency},
-             ${draft.created_at}, ${draft.updated_at}
-      from (select ${json(db, event)}::jsonb as body) i
-      returning hash),
-    event as (
-      insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-      select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null},
-             hash
-      from changed),
-    names as (
+      values (${account_id}, ${draft.id}, ${draft.version}, ${hash}, ${draft.status}, ${draft.currency}, ${draft.created_at},
+        ${draft.updated_at})
+      returning id),
+    event as (${insertDraftEvent(db, write)}),
+    ${
+      reserved
+        ? db`names as (
       insert into orders.names (account_id, name, order_uuid)
-      select ${account_id}, n, ${draft.reserved?.id ?? null}::uuid from unnest(${names}::text[]) n),
+      select ${account_id}, n, ${reserved.id}::uuid from unnest(${[reserved.order_id, reserved.id]}::text[]) n),`
+        : db``
+    }
     outbox as (${insertNotifications(db, account_id, [notification])})
     select from changed`
+  return written(write)
 }
 
 /**
  * The `update` of a draft's row that guards a write on it, to stand in the CTE `changed`: nothing happens when the draft has moved
- * on from the version before `event`. Returns the row's new hash.
+ * on from what it was before `event`.
  */
-export function updateDraft(db: Db, { account_id, draft, event, expires_at }: DraftWrite) {
+export function updateDraft(db: Db, { account_id, before, draft, expires_at, hash }: DraftWrite) {
   return db`
     update orders.drafts d
     set version = ${draft.version}, status = ${draft.status}, currency = ${draft.currency}, updated_at = ${draft.updated_at},
-        expires_at = coalesce(${expires_at ?? null}::timestamptz, d.expires_at), hash = sha256(d.hash || convert_to(i.body::text, 'UTF8'))
-    from (select ${json(db, event)}::jsonb as body) i
+        hash = ${hash} ${expires_at === undefined ? db`` : db`, expires_at = ${expires_at}`}
     where d.account_id = ${account_id} and d.id = ${draft.id} and d.version = ${draft.version - 1}
-    returning d.hash`
+      and d.hash = ${before?.hash ?? new Uint8Array()}
+    returning d.id`
 }
 
 /** The event that goes with `updateDraft`, to stand in a CTE after it. */
-export function insertDraftEvent(db: Db, { account_id, draft, event, request }: DraftWrite) {
+export function insertDraftEvent(db: Db, { account_id, draft, event, request, body, hash }: DraftWrite) {
   return db`
     insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-    select ${account_id}, ${draft.id}, ${event.version}, ${json(db, event)}::jsonb, ${request ? json(db, request) : null}, hash
+    select ${account_id}, ${draft.id}, ${event.version}, ${body}::text::jsonb, ${request ? json(db, request) : null}, ${hash}
     from changed`
 }
 
-/** Writes the next version of a draft. False when another write was first. */
-export async function appendDraftEvent(db: Db, write: DraftWrite): Promise<boolean> {
+/** Writes the next version of a draft. Nothing when another write was first. */
+export async function appendDraftEvent(db: Db, write: DraftWrite): Promise<FoundDraft | undefined> {
   const rows = await db`
     with changed as (${updateDraft(db, write)}),
     event as (${insertDraftEvent(db, write)}),
     outbox as (${insertNotifications(db, write.account_id, [write.notification])})
     select from changed`
-  return rows.length === 1
+  return rows.length === 1 ? written(write) : undefined
 }
 
 /** The next `count` serial numbers of the account: the last of them. Numbers of calls that fail later stay unused. */

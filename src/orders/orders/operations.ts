@@ -40,9 +40,9 @@ export async function changeOrder(
   with_events = false,
 ): Promise<FoundOrder> {
   const { account_id } = caller
-  const attempt = async (db: Db): Promise<FoundOrder | undefined> => {
-    const now = service.clock.now().toISOString()
-    const found = await findOrder(db, { account_id, name, now, with_events })
+  const { sql, clock, memory } = service
+  const attempt = async (db: Db, known?: FoundOrder): Promise<FoundOrder | undefined> => {
+    const found = known ?? (await findOrder(db, { account_id, name, now: clock.now().toISOString(), with_events }))
     if (!found) throw unknownOrder(name)
     const { order: before } = found
     assertVersion(before.version, caller)
@@ -57,12 +57,14 @@ export async function changeOrder(
     }
     const after = applyEvent(before, event)
     const notification = orderNotification(after, event)
-    const written = await appendOrderEvent(db, { account_id, before, after, event, request: caller.request, notification })
+    const written = await appendOrderEvent(db, { account_id, before: found, after, event, request: caller.request, notification })
+    if (written && db === sql) memory.orders.keep(account_id, name, written, written.size)
     return written
-      ? { order: after, events: [...found.events, { ...event, ...(caller.request ? { request: caller.request } : {}) }] }
-      : undefined
   }
-  return attemptWrite(service.sql, attempt, (db) => lockOrder(db, account_id, name))
+  // Events of services are kept back unless asked for, so what was read with them is another thing than what was read without.
+  const known = with_events ? undefined : memory.orders.take(account_id, name)
+  const fresh = known?.expires_at && known.expires_at <= clock.now() ? undefined : known
+  return attemptWrite(sql, attempt, (db) => lockOrder(db, account_id, name), fresh)
 }
 
 /**

@@ -1,22 +1,26 @@
 import { type Db, json } from '../../lib/db.ts'
+import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
 import type { After } from '../shared/page.ts'
 import type { Filter, Source } from './list.ts'
-import { foldOrder, type Order, type OrderEvent, type RequestRecord } from './order.ts'
+import { foldOrder, type Order, type OrderEvent, type RequestRecord, type Sums } from './order.ts'
 import { orderSummary } from './summary.ts'
 
 export type StoredEvent = OrderEvent & { request?: RequestRecord }
-/** An order and its events; `request` and service events are there only when asked for. */
-export type FoundOrder = { order: Order; events: StoredEvent[] }
-type Row = { version: number; updated_at: Date; events: string }
+/**
+ * An order, its events, and the hash of the last of them. `request` and service events are there only when asked for. `size`: characters
+ * of the events.
+ */
+export type FoundOrder = { order: Order; events: StoredEvent[]; hash: Uint8Array; expires_at: Date | null; size: number }
+type Row = { version: number; updated_at: Date; hash: Uint8Array; expires_at: Date | null; events: string }
 
-/** Folds a row of a query that selects `version`, `updated_at` and `events`. */
-function foundOrder(row: Row): FoundOrder {
-  const events = JSON.parse(row.events) as StoredEvent[]
+/** Folds a row of a query that selects the columns of `Row`. */
+function foundOrder({ version, updated_at, hash, expires_at, events: text }: Row): FoundOrder {
+  const events = JSON.parse(text) as StoredEvent[]
   const order = foldOrder(events)!
-  return { order: { ...order, version: row.version, updated_at: row.updated_at.toISOString() }, events }
+  return { order: { ...order, version, updated_at: updated_at.toISOString() }, events, hash, expires_at, size: text.length }
 }
 
 /**
@@ -37,7 +41,7 @@ export async function findOrder(
   { account_id, name, now, with_events = false }: { account_id: string; name: string; now: string; with_events?: boolean },
 ): Promise<FoundOrder | undefined> {
   const [row] = await db<Row[]>`
-    select o.version, o.updated_at, ${eventsOf(db, with_events)}
+    select o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(db, with_events)}
     from orders.names n
     join orders.orders o on o.account_id = n.account_id and o.id = n.order_uuid
     where n.account_id = ${account_id} and n.name = ${name} and (o.expires_at is null or o.expires_at > ${now})`
@@ -100,7 +104,7 @@ async function rowsOf(
     and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
     and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
     ${Object.keys(filter.search).length === 0 ? db`` : db`and coalesce(o.search, '{}') @> ${json(db, filter.search)}`}`
-  const selected = db`o.version, o.updated_at, ${eventsOf(db, with_events)}`
+  const selected = db`o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(db, with_events)}`
   if ('store_id' in source) {
     const rows = await db<Row[]>`
       select ${selected}
@@ -145,62 +149,122 @@ export async function lockOrder(db: Db, account_id: string, name: string): Promi
     for update`
 }
 
-/** New orders and the completion of the draft they come from, in one statement. False when the draft has moved on meanwhile. */
+export type NewOrder = { order: Order; event: OrderEvent; expires_at: string | undefined }
+
+/**
+ * New orders and the completion of the draft they come from, in one statement. False when the draft has moved on meanwhile. What there is
+ * none of is left out: a part of a statement costs as much when it writes nothing.
+ */
 export async function insertOrders(
   db: Db,
-  {
-    draft,
-    orders,
-  }: { draft: DraftWrite; orders: readonly { order: Order; event: OrderEvent; expires_at: string | undefined }[] },
-): Promise<boolean> {
+  { draft, orders }: { draft: DraftWrite; orders: readonly NewOrder[] },
+): Promise<FoundOrder[] | undefined> {
   const { account_id, request } = draft
   const reserved = draft.draft.reserved?.id
-  const summaries = orders.map(({ order, event, expires_at }) => ({ ...orderSummary(order), body: event, expires_at }))
+  const made = orders.map(({ order, event, expires_at }) => {
+    const body = jsonbText(event)
+    return { order, event, body, hash: chainHash(new Uint8Array(), body), summary: orderSummary(order), expires_at }
+  })
   const names = orders.flatMap(({ order: { id, order_id } }) =>
     id === reserved ? [] : [...new Set([id, order_id])].map((name) => ({ name, order_uuid: id })),
   )
-  const lines = summaries.flatMap(({ id, lines }) => lines.map((line) => ({ ...line, order_uuid: id })))
-  const stores = summaries.flatMap(({ id, stores }) => stores.map((store_id) => ({ store_id, order_uuid: id })))
+  const lines = made.flatMap(({ summary: { id, lines } }) => lines.map((line) => ({ ...line, order_uuid: id })))
+  const stores = made.flatMap(({ summary: { id, stores } }) => stores.map((store_id) => ({ store_id, order_uuid: id })))
   const rows = await db`
     with changed as (${updateDraft(db, draft)}),
     draft_event as (${insertDraftEvent(db, draft)}),
-    input as (
-      select o.*, sha256(convert_to(o.body::text, 'UTF8')) as hash
-      from jsonb_to_recordset(${json(db, summaries)}) as o (
-        id uuid, order_id text, version int, status text, payment_status text, currency text, customer_id text, gross_amount bigint,
-        net_amount bigint, due bigint, search jsonb, created_at timestamptz, expires_at timestamptz, body jsonb)
-      where exists (select from changed)),
+    input as (${made.length === 1 ? newOrder(db, made[0]!) : newOrders(db, made)}),
     new_orders as (
       insert into orders.orders (account_id, id, order_id, version, hash, status, payment_status, currency, customer_id, gross_amount,
         net_amount, due, authorized, cancelled, captured, refunded, search, created_at, updated_at, expires_at)
-      select ${account_id}, id, order_id, version, hash, status, payment_status, currency, customer_id, gross_amount,
+      select ${account_id}, id, order_id, 1, hash, 'open', payment_status, currency, customer_id, gross_amount,
         net_amount, due, 0, 0, 0, 0, search, created_at, created_at, expires_at
       from input),
     events as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
-      select ${account_id}, id, version, 'created', body->>'id', body, ${request ? json(db, request) : null}::jsonb, hash from input),
-    names as (
-      insert into orders.names (account_id, name, order_uuid)
-      select ${account_id}, n.name, n.order_uuid from jsonb_to_recordset(${json(db, names)}) as n (name text, order_uuid uuid)
-      where exists (select from changed)),
-    lines as (
-      insert into orders.order_lines (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded)
-      select ${account_id}, l.order_uuid, l.line_id, l.due, 0, 0, 0, 0
-      from jsonb_to_recordset(${json(db, lines)}) as l (order_uuid uuid, line_id bigint, due bigint)
-      where exists (select from changed)),
-    stores as (
-      insert into orders.order_stores (account_id, store_id, order_uuid, created_at)
-      select ${account_id}, s.store_id, s.order_uuid, ${draft.draft.updated_at}
-      from jsonb_to_recordset(${json(db, stores)}) as s (store_id text, order_uuid uuid)
-      where exists (select from changed)),
+      select ${account_id}, id, 1, 'created', event_id, body, ${request ? json(db, request) : null}::jsonb, hash from input),
+    ${names.length > 0 ? insertNames(db, account_id, names) : db``}
+    ${lines.length > 0 ? insertLines(db, account_id, lines) : db``}
+    ${stores.length > 0 ? insertStores(db, account_id, stores, draft.draft.updated_at) : db``}
     outbox as (${insertNotifications(db, account_id, [draft.notification])})
     select from changed`
-  return rows.length === 1
+  if (rows.length === 0) return undefined
+  return made.map(({ order, event, body, hash, expires_at }) => {
+    return { order, events: [event], hash, expires_at: dateOf(expires_at) ?? null, size: body.length }
+  })
+}
+
+const dateOf = (text: string | undefined) => (text === undefined ? undefined : new Date(text))
+
+type Made = NewOrder & { body: string; hash: Buffer; summary: ReturnType<typeof orderSummary> }
+
+/** CTE `input` of one new order: its values stand there by themselves. */
+function newOrder(db: Db, { event, body, hash, summary, expires_at }: Made) {
+  return db`
+    select ${summary.id}::uuid as id, ${summary.order_id}::text as order_id, ${hash}::bytea as hash,
+      ${summary.payment_status}::text as payment_status, ${summary.currency}::text as currency,
+      ${summary.customer_id ?? null}::text as customer_id, ${summary.gross_amount}::bigint as gross_amount,
+      ${summary.net_amount}::bigint as net_amount, ${summary.due}::bigint as due, ${json(db, summary.search)}::jsonb as search,
+      ${summary.created_at}::timestamptz as created_at, ${expires_at ?? null}::timestamptz as expires_at, ${event.id}::text as event_id,
+      ${body}::text::jsonb as body
+    from changed`
+}
+
+/** The same of several. */
+function newOrders(db: Db, made: readonly Made[]) {
+  const rows = made.map(({ event, hash, summary, expires_at }) => {
+    return { ...summary, event_id: event.id, body: event, hash: hash.toString('hex'), expires_at }
+  })
+  return db`
+    select o.id, o.order_id, decode(o.hash, 'hex') as hash, o.payment_status, o.currency, o.customer_id, o.gross_amount, o.net_amount,
+      o.due, o.search, o.created_at, o.expires_at, o.event_id, o.body
+    from changed, jsonb_to_recordset(${json(db, rows)}) as o (id uuid, order_id text, hash text, payment_status text, currency text,
+      customer_id text, gross_amount bigint, net_amount bigint, due bigint, search jsonb, created_at timestamptz,
+      expires_at timestamptz, event_id text, body jsonb)`
+}
+
+function insertNames(db: Db, account_id: string, names: readonly { name: string; order_uuid: string }[]) {
+  return db`
+    names as (
+      insert into orders.names (account_id, name, order_uuid)
+      select ${account_id}, n.name, n.order_uuid
+      from changed, unnest(${names.map(({ name }) => name)}::text[], ${names.map(({ order_uuid }) => order_uuid)}::uuid[])
+        as n (name, order_uuid)),`
+}
+
+type Line = { line_id: number; due: number } & Sums
+
+/** CTE that adds lines nothing was recorded on; one line, as most often, stands there by itself. */
+function insertLines(db: Db, account_id: string, lines: readonly (Line & { order_uuid: string })[]) {
+  const [{ order_uuid, line_id, due }] = lines as [Line & { order_uuid: string }]
+  const source =
+    lines.length === 1
+      ? db`select ${account_id}, ${order_uuid}::uuid, ${line_id}::bigint, ${due}::bigint, 0, 0, 0, 0 from changed`
+      : db`
+        select ${account_id}, l.order_uuid, l.line_id, l.due, 0, 0, 0, 0
+        from changed, jsonb_to_recordset(${json(db, lines)}) as l (order_uuid uuid, line_id bigint, due bigint)`
+  return db`
+    lines as (
+      insert into orders.order_lines (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded) ${source}),`
+}
+
+function insertStores(
+  db: Db,
+  account_id: string,
+  stores: readonly { store_id: string; order_uuid: string }[],
+  created_at: string,
+) {
+  return db`
+    stores as (
+      insert into orders.order_stores (account_id, store_id, order_uuid, created_at)
+      select ${account_id}, s.store_id, s.order_uuid, ${created_at}
+      from changed, jsonb_to_recordset(${json(db, stores)}) as s (store_id text, order_uuid uuid)),`
 }
 
 export type OrderWrite = {
   account_id: string
-  before: Order
+  /** As it was read, or written last. */
+  before: FoundOrder
   after: Order
   event: OrderEvent
   request: RequestRecord | undefined
@@ -208,45 +272,73 @@ export type OrderWrite = {
   notification: Notification
 }
 
-/** Writes the next version of an order: event, totals, lines and notification, or nothing when another write was first (false). */
-export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<boolean> {
-  const { account_id, before, after, event, request } = write
+/**
+ * Writes the next version of an order: event, totals, lines and notification, in one statement. Nothing when the order is not, or no
+ * longer, what it was taken for: then another write was first.
+ */
+export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<FoundOrder | undefined> {
+  const { account_id, before: found, after, event, request, expires_at } = write
+  const before = found.order
   const summary = orderSummary(after)
+  const body = jsonbText(event)
+  const hash = chainHash(found.hash, body)
   const lines = summary.lines.filter(({ line_id }) => after.sums.get(line_id) !== before.sums.get(line_id))
+  const same_content = after.content === before.content && after.items === before.items
   const rows = await db`
     with changed as (
       update orders.orders o
-      set version = ${after.version}, status = ${after.status}, payment_status = ${summary.payment_status},
-          customer_id = ${summary.customer_id ?? null}, gross_amount = ${summary.gross_amount}, net_amount = ${summary.net_amount},
-          due = ${summary.due}, authorized = ${summary.authorized}, cancelled = ${summary.cancelled}, captured = ${summary.captured},
-          refunded = ${summary.refunded}, search = ${json(db, summary.search)}, updated_at = ${after.updated_at},
-          expires_at = coalesce(${write.expires_at ?? null}::timestamptz, o.expires_at),
-          hash = sha256(o.hash || convert_to(i.body::text, 'UTF8'))
-      from (select ${json(db, event)}::jsonb as body) i
-      where o.account_id = ${account_id} and o.id = ${after.id} and o.version = ${before.version}
-      returning o.hash, o.created_at, i.body),
+      set version = ${after.version}, hash = ${hash}, status = ${after.status}, payment_status = ${summary.payment_status},
+          authorized = ${summary.authorized}, cancelled = ${summary.cancelled}, captured = ${summary.captured},
+          refunded = ${summary.refunded}, updated_at = ${after.updated_at}
+          ${same_content ? db`` : contentColumns(db, summary)}
+          ${expires_at === undefined ? db`` : db`, expires_at = ${expires_at}`}
+      where o.account_id = ${account_id} and o.id = ${after.id} and o.version = ${before.version} and o.hash = ${found.hash}
+      returning o.created_at),
     event as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
-      select ${account_id}, ${after.id}, ${event.version}, ${event.type}, body->>'id', body,
-             ${request ? json(db, request) : null}::jsonb, hash
+      select ${account_id}, ${after.id}, ${event.version}, ${event.type}, ${event.id}, ${body}::text::jsonb,
+             ${request ? json(db, request) : null}::jsonb, ${hash}
       from changed),
-    lines as (
-      insert into orders.order_lines as l (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded)
-      select ${account_id}, ${after.id}, n.line_id, n.due, n.authorized, n.cancelled, n.captured, n.refunded
-      from jsonb_to_recordset(${json(db, lines)}) as n (
-        line_id bigint, due bigint, authorized bigint, cancelled bigint, captured bigint, refunded bigint)
-      where exists (select from changed)
-      on conflict (account_id, order_uuid, line_id) do update set due = excluded.due, authorized = excluded.authorized,
-        cancelled = excluded.cancelled, captured = excluded.captured, refunded = excluded.refunded),
-    ${after.options.multiple_authorizations ? authorizationsOf(db, write) : db``}
-    ${after.content === before.content && after.items === before.items ? db`` : contentOf(db, write, summary)}
+    ${lines.length > 0 ? upsertLines(db, account_id, after.id, lines) : db``}
+    ${after.options.multiple_authorizations ? authorizationsOf(db, account_id, before, after) : db``}
+    ${same_content ? db`` : contentOf(db, account_id, after, summary)}
     outbox as (${insertNotifications(db, account_id, [write.notification])})
     select from changed`
-  return rows.length === 1
+  if (rows.length === 0) return undefined
+  const stored = request ? { ...event, request } : event
+  const events = [...found.events, stored]
+  return { order: after, events, hash, expires_at: dateOf(expires_at) ?? found.expires_at, size: found.size + body.length }
+}
+
+/** What of an order's row follows from its content and lines. */
+function contentColumns(db: Db, { customer_id, gross_amount, net_amount, due, search }: ReturnType<typeof orderSummary>) {
+  return db`
+    , customer_id = ${customer_id ?? null}, gross_amount = ${gross_amount}, net_amount = ${net_amount}, due = ${due},
+    search = ${json(db, search)}`
+}
+
+/** CTE that brings the totals of lines up to date; of one, as most often, they stand there by themselves. */
+function upsertLines(db: Db, account_id: string, order_uuid: string, lines: readonly Line[]) {
+  const [{ line_id, due, authorized, cancelled, captured, refunded }] = lines as [Line]
+  const source =
+    lines.length === 1
+      ? db`
+        select ${account_id}, ${order_uuid}::uuid, ${line_id}::bigint, ${due}::bigint, ${authorized}::bigint, ${cancelled}::bigint,
+          ${captured}::bigint, ${refunded}::bigint
+        from changed`
+      : db`
+        select ${account_id}, ${order_uuid}::uuid, n.line_id, n.due, n.authorized, n.cancelled, n.captured, n.refunded
+        from changed, jsonb_to_recordset(${json(db, lines)}) as n (
+          line_id bigint, due bigint, authorized bigint, cancelled bigint, captured bigint, refunded bigint)`
+  return db`
+    lines as (
+      insert into orders.order_lines as l (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded) ${source}
+      on conflict (account_id, order_uuid, line_id) do update set due = excluded.due, authorized = excluded.authorized,
+        cancelled = excluded.cancelled, captured = excluded.captured, refunded = excluded.refunded),`
 }
 
 /** CTEs that bring the totals per authorization up to date. */
-function authorizationsOf(db: Db, { account_id, before, after }: OrderWrite) {
+function authorizationsOf(db: Db, account_id: string, before: Order, after: Order) {
   const changed = [...after.authorizations].flatMap(([authorization_id, sums]) =>
     [...sums]
       .filter(([line_id, line]) => before.authorizations.get(authorization_id)?.get(line_id) !== line)
@@ -265,7 +357,7 @@ function authorizationsOf(db: Db, { account_id, before, after }: OrderWrite) {
 }
 
 /** CTEs that drop lines and stores that the order no longer has, and add its new stores. */
-function contentOf(db: Db, { account_id, after }: OrderWrite, { stores }: { stores: string[] }) {
+function contentOf(db: Db, account_id: string, after: Order, { stores }: { stores: string[] }) {
   return db`
     removed_lines as (
       delete from orders.order_lines l

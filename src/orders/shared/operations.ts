@@ -4,10 +4,11 @@ import { inTransaction } from '../../lib/db.ts'
 import { ApiError, invariant } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
+import { unlessRefused } from '../../lib/memory.ts'
 import type { EventBase, RequestRecord } from '../orders/order.ts'
 
 /** What the operations of the orders service need. */
-export type Service = Pick<Parts, 'sql' | 'clock' | 'ids'>
+export type Service = Pick<Parts, 'sql' | 'clock' | 'ids' | 'memory'>
 
 /** Who calls, and what for: becomes `created_by` and `request` of the event. */
 export type Caller = {
@@ -33,16 +34,19 @@ export function nextEvent({ clock, ids }: Service, caller: Caller, version: numb
 
 /**
  * Runs a guarded write: `attempt` reads, decides and writes, and returns undefined when another write was first. After a few of those
- * it runs under the row lock that `lock` takes, where nobody can be first.
+ * it runs under the row lock that `lock` takes, where nobody can be first. `known`, what this process wrote last, saves the first read: a
+ * refusal that is decided on it is decided again on what the database has.
  */
-export async function attemptWrite<T>(
+export async function attemptWrite<T, K>(
   sql: Service['sql'],
-  attempt: (db: Db) => Promise<T | undefined>,
+  attempt: (db: Db, known?: K) => Promise<T | undefined>,
   lock: (db: Db) => Promise<void>,
+  known?: K,
 ): Promise<T> {
   await failpoint('orders.before_write')
+  const remembered = known === undefined ? undefined : await attempt(sql, known).catch(unlessRefused)
   for (let count = 0; count < limits.optimistic_attempts; count++) {
-    const result = await attempt(sql)
+    const result = remembered ?? (await attempt(sql))
     if (result === undefined) continue
     await failpoint('orders.written')
     return result
