@@ -99,7 +99,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
           event(1, 'INITIALIZE'),
           event(2, 'AUTHORIZE', { amount: 100, operation_id: 'op1', success: false, transaction_status: 'DECLINED' }),
         ],
-        operations: [{ ...paid, state: 'failed', outcome: { error: { message: 'no' } } }],
+        operations: [open('void', { amount: 7 }), { ...paid, state: 'failed', outcome: { error: { message: 'no' } } }],
         told: [
           [1, 'checkout_transaction'],
           [2, 'checkout_transaction'],
