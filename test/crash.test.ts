@@ -4,7 +4,7 @@ import { armFailpoints, failpoint } from '../src/lib/failpoints.ts'
 import { crash } from './crash.ts'
 
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const runs = Number(process.env.CRASH_RUNS ?? 12)
+const runs = Number(process.env.CRASH_RUNS ?? 24)
 
 test(`crash: after ${runs} crashes with seed ${seed} everything is as its clients were told, once`, async () => {
   const report = await crash({ runs, seed, say: () => {} })

@@ -9,7 +9,7 @@ import { verify } from '../src/verify/operations.ts'
 import { type Answer, fetchToken, send } from './client.ts'
 import { isolation } from './database.ts'
 import { type Chance, chance } from './hostile.ts'
-import { dataFolder, type Kvitt, postmasterPid, runKvitt } from './process.ts'
+import { dataFolder, type Kvitt, postmasterPid, standBy } from './process.ts'
 import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
 
 /*
@@ -27,13 +27,18 @@ const within_ms = 120_000
 /** Some calls get no answer, or a late one: then the resolver has something to do. */
 const script = { seed: 'crash', fault_rate: 0.15, faults: ['timeout_before', 'timeout_after', 'duplicate', 'late'], after_s: 1 }
 
-/** What happens in the n-th run: everything comes from the seed, but for what the machine's timing adds. */
-function planOf(r: Chance): Plan {
-  if (r.odds(0.15)) return { kind: 'database', after_ms: r.below(1_500) }
-  if (r.odds(0.2)) return { kind: 'server', after_ms: r.below(1_500) }
-  const failpoint = r.pick(Object.keys(failpoints) as Failpoint[])
-  // The resolver comes by rarely: when the simulator, or a crash, has left something to ask about.
-  return { kind: 'failpoint', failpoint, on: failpoint === 'resolver.claimed' ? 1 : 1 + r.below(6) }
+/** What happens in each run: every failpoint once in 24, in an order that comes from the seed, but for what the machine's timing adds. */
+function plansOf(r: Chance, runs: number): Plan[] {
+  const round = [...(Object.keys(failpoints) as Failpoint[]), ...Array(4).fill('server'), ...Array(4).fill('database')]
+  const left: typeof round = []
+  return Array.from({ length: runs }, () => {
+    if (left.length === 0) left.push(...round)
+    const [kind] = left.splice(r.below(left.length), 1)
+    if (kind === 'server' || kind === 'database') return { kind, after_ms: r.below(1_500) }
+    // Seldom passed: when the simulator, or a crash, has left something to ask about; when an order gets a line more.
+    const rare = kind === 'resolver.claimed' || kind === 'orders.between_writes'
+    return { kind: 'failpoint', failpoint: kind, on: rare ? 1 : 1 + r.below(4) }
+  })
 }
 
 function storyOf(r: Chance, callback_url: string): Story {
@@ -67,7 +72,10 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
     KVITT_ALLOW_LOOPBACK_CALLBACKS: '1',
     KVITT_LOG: 'fatal',
   }
+  const prepare = (plan?: Plan) =>
+    standBy(plan?.kind === 'failpoint' ? { ...env, KVITT_FAILPOINTS: `${plan.failpoint}=kill@${plan.on}` } : env)
   let server: Kvitt | undefined
+  let next: ReturnType<typeof standBy> | undefined
   let stopping = false
   const told: { key: string; told: Acknowledged }[] = []
   const call = insisting(url, report.faults, client)
@@ -82,16 +90,21 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
   }
   let walkers: Promise<unknown> | undefined
   try {
-    const r = chance(seed)
-    for (let run = 1; run <= runs; run += 1) {
-      const plan = planOf(r)
-      const armed: Record<string, string> =
-        plan.kind === 'failpoint' ? { KVITT_FAILPOINTS: `${plan.failpoint}=kill@${plan.on}` } : {}
-      server = runKvitt(['start'], { ...env, ...armed })
+    const plans = plansOf(chance(seed), runs)
+    next = prepare(plans[0])
+    for (const [index, plan] of plans.entries()) {
+      const run = index + 1
+      server = next
+      next.go()
       await Promise.race([server.ready, server.exit])
+      next = prepare(plans[run])
       if (!walkers) await call('PUT', '/v1/simulator/script', script)
       walkers ??= Promise.all(Array.from({ length: 4 }, walker))
-      const how = await crashOnce(plan, server, () => postmasterPid(folder.path))
+      const walks = told.length
+      const how = await crashOnce(plan, server, {
+        postmaster: () => postmasterPid(folder.path),
+        walked: () => told.length - walks,
+      })
       report.runs[how] = (report.runs[how] ?? 0) + 1
       if (run % 20 === 0 || plan.kind === 'database') {
         await answering(sql)
@@ -99,7 +112,8 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
       }
       say(`run ${run} of ${runs}: ${how}, ${told.length} walks, ${report.faults.length} faults`)
     }
-    server = runKvitt(['start'], env)
+    server = next
+    next.go()
     await server.ready
     stopping = true
     await walkers
@@ -111,8 +125,10 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
     report.faults.push(...(await undelivered(sql, receiver.seen)))
   } finally {
     stopping = true
-    server?.child.kill('SIGKILL')
-    await server?.exit
+    for (const one of [server, next]) {
+      one?.child.kill('SIGKILL')
+      await one?.exit
+    }
     await sql.end({ timeout: 1 })
     receiver.close()
     await database.close()
@@ -121,12 +137,19 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
   return report
 }
 
-/** Lets the planned crash happen; a failpoint that nobody comes by is replaced by a kill. Says what it was. */
-async function crashOnce(plan: Plan, server: Kvitt, postmaster: () => number): Promise<string> {
+/** Lets the planned crash happen; a failpoint that several walks have not come by is replaced by a kill. Says what it was. */
+async function crashOnce(
+  plan: Plan,
+  server: Kvitt,
+  { postmaster, walked }: { postmaster: () => number; walked: () => number },
+): Promise<string> {
   const wait = (ms: number) => Promise.race([server.exit.then(() => true), new Promise((wake) => setTimeout(wake, ms, false))])
   let how: string = plan.kind
-  if (plan.kind === 'failpoint') how = (await wait(3_000)) ? plan.failpoint : 'server'
-  else await wait(plan.after_ms)
+  if (plan.kind === 'failpoint') {
+    const began = Date.now()
+    const passed = () => Date.now() - began > 10_000 || (Date.now() - began > 2_000 && walked() > 6)
+    while (how !== plan.failpoint && !passed()) how = (await wait(50)) ? plan.failpoint : 'server'
+  } else await wait(plan.after_ms)
   if (plan.kind === 'database') {
     process.kill(postmaster(), 'SIGQUIT') // what `pg_ctl stop -m immediate` sends
     await wait(500)

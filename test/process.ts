@@ -26,18 +26,28 @@ export async function stopAll(): Promise<void> {
 
 /** Runs `bin/kvitt.mjs` as users do. Only `env` and what finding programs needs is handed down. */
 export function runKvitt(args: string[], env: Record<string, string>): Kvitt {
+  return run(['bin/kvitt.mjs', ...args], env, 'ignore')
+}
+
+/** Has a server loaded that starts when `go` is called. */
+export function standBy(env: Record<string, string>): Kvitt & { go(): void } {
+  const one = run(['test/standby.mjs', 'start'], env, 'pipe')
+  return { ...one, go: () => one.child.stdin!.end('go') }
+}
+
+function run([program, ...args]: [string, ...string[]], env: Record<string, string>, stdin: 'ignore' | 'pipe'): Kvitt {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [join(root, 'bin/kvitt.mjs'), ...args], {
+  const child = spawn(process.execPath, [join(root, program), ...args], {
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   })
   let output = ''
   const exit = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.on('close', (code, signal) => resolve(code ?? signal))
   })
   const ready = new Promise<Ready>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
+    for (const stream of [child.stdout!, child.stderr!]) {
       stream.on('data', (text) => {
         output += text
         const line = /^kvitt ready (\{.*\})$/m.exec(output)
