@@ -17,7 +17,7 @@ import type {
 } from '../src/gateways/gateway.ts'
 import { readConfig } from '../src/lib/config.ts'
 import { createServer } from '../src/lib/http.ts'
-import { honourIdempotencyKeys } from '../src/lib/idempotency.ts'
+import { honourIdempotencyKeys, joiningTransactions } from '../src/lib/idempotency.ts'
 import { type Clock, systemIds } from '../src/lib/ids.ts'
 import { createLog } from '../src/lib/log.ts'
 import { createMetrics } from '../src/lib/metrics.ts'
@@ -93,7 +93,7 @@ export async function startTransactions() {
   }
   const log = createLog(process.env.KVITT_LOG ?? 'fatal')
   const parts: Parts = {
-    sql: database.sql,
+    sql: joiningTransactions(database.sql),
     memory: createMemories(database.sql),
     config: readConfig({}),
     clock,
@@ -134,11 +134,17 @@ export type TransactionsServer = Awaited<ReturnType<typeof startTransactions>>
 export type Answer = { status: number; headers: Headers; body: Record<string, unknown> & { events: Record<string, unknown>[] } }
 
 /** One call; the body is sent as given, as JSON text. */
-export async function call(server: { url: string }, method: string, path: string, body?: unknown): Promise<Answer> {
+export async function call(
+  server: { url: string },
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const json = { 'content-type': 'application/json; charset=utf-8', 'dintero-system-name': 'woocommerce' }
   const response = await fetch(server.url + path, {
     method,
-    headers:
-      body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8', 'dintero-system-name': 'woocommerce' },
+    headers: { ...(body === undefined ? {} : json), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
   return { status: response.status, headers: response.headers, body: (await response.json()) as Answer['body'] }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { armFailpoints } from '../src/lib/failpoints.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
 import {
   authorized,
@@ -108,17 +109,41 @@ test('authorization: 400 and an event when the provider refuses', async () => {
   })
 })
 
-test('authorization: a hold is released once, and the session is completed', async () => {
+async function held(): Promise<string> {
   const enabled = { type: 'payment_product_type', enabled: true }
   const sid = await openSession(server, { configuration: { dintero: { external: enabled } } })
   server.gateway.script = [{ outcome: 'held', gateway_reference: 'h' }]
   await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type: 'dintero.external' })
   const [row] = await server.sql<{ id: string }[]>`select id from checkout.transactions where session_id = ${sid}`
-  const path = `/v1/transactions/${row!.id}/authorization`
+  return `/v1/transactions/${row!.id}/authorization`
+}
+
+test('authorization: a hold is released once, and the session is completed', async () => {
+  const path = await held()
   assert.equal((await call(server, 'POST', path, { amount: 1 })).status, 400)
   server.gateway.script = [succeeded, succeeded]
   const { status, body } = await call(server, 'POST', path, {})
   assert.equal(status, 200)
   has(body, { status: 'AUTHORIZED', version: 2 })
   assert.equal((await call(server, 'POST', path, {})).status, 400)
+})
+
+test('authorization: a release of a hold is answered the same again for the same key, also when it broke half-way', async () => {
+  const path = await held()
+  const key = { 'idempotency-key': 'release' }
+  server.gateway.script = [succeeded, unknown]
+  assert.equal((await call(server, 'POST', path, {}, key)).status, 202)
+  server.gateway.script = [succeeded, succeeded]
+  armFailpoints('idempotency.before_commit=throw')
+  assert.equal((await call(server, 'POST', path, {}, key)).status, 500)
+  armFailpoints(undefined)
+  assert.equal((await call(server, 'GET', path.replace('/authorization', ''))).body.status, 'ON_HOLD')
+  server.gateway.script = [succeeded, succeeded]
+  const first = await call(server, 'POST', path, {}, key)
+  assert.deepEqual([first.status, first.body.status], [200, 'AUTHORIZED'])
+  server.gateway.calls = []
+  const again = await call(server, 'POST', path, {}, key)
+  assert.deepEqual([again.status, again.body, again.headers.get('idempotent-replayed')], [200, first.body, 'true'])
+  assert.deepEqual(server.gateway.calls, [])
+  assert.equal((await call(server, 'POST', path, { reason: 'other' }, key)).status, 422)
 })

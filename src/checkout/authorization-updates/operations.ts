@@ -2,6 +2,7 @@ import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { OperationRequest } from '../operations-log/operation.ts'
 import { findOpenPayment } from '../operations-log/store.ts'
 import { answerOf, type Payments, resolvePayment } from '../payments/operations.ts'
+import { type Effect, plainly } from '../sessions/operations.ts'
 import { type Command, findRepeated, type Moved, move, productOf, readTransaction } from '../transactions/operations.ts'
 import type { Transaction } from '../transactions/store.ts'
 import { isRefusal } from '../transactions/transaction.ts'
@@ -11,7 +12,12 @@ import { type AuthorizationRequest, type AuthorizationUpdate, mayUpdateAuthoriza
  * Extends, changes or finalises an authorization, or releases a hold (checkout-api §4.5.5).
  * Errors: not_found, those of `mayUpdateAuthorization`, operation_conflict.
  */
-export async function updateAuthorization(payments: Payments, command: Command, body: AuthorizationRequest): Promise<Moved> {
+export async function updateAuthorization(
+  payments: Payments,
+  command: Command,
+  body: AuthorizationRequest,
+  effect: Effect = plainly,
+): Promise<Moved> {
   const { gateways } = payments
   const repeated = await findRepeated(payments, command)
   if (repeated) return repeated
@@ -20,7 +26,7 @@ export async function updateAuthorization(payments: Payments, command: Command, 
   const verdict = mayUpdateAuthorization(transaction, productOf(gateway, transaction.payment_product_type), body)
   if (isRefusal(verdict)) throwRefusal(verdict)
   const update = verdict as AuthorizationUpdate
-  if (update.update === 'release_hold') return releaseHold(payments, transaction, command)
+  if (update.update === 'release_hold') return releaseHold(payments, transaction, command, effect)
   const request: OperationRequest = {
     ...command.request,
     update: update.update,
@@ -41,9 +47,14 @@ export async function updateAuthorization(payments: Payments, command: Command, 
 
 /**
  * Tells the provider to approve what it holds, then records the payment the usual way: asked what came of it, it says so. That makes
- * a repetition harmless, so no operation of its own is needed.
+ * a repetition harmless, so no operation of its own is needed; `effect` stores the answer.
  */
-async function releaseHold(payments: Payments, transaction: Transaction, { created_by }: Command): Promise<Moved> {
+async function releaseHold(
+  payments: Payments,
+  transaction: Transaction,
+  { created_by }: Command,
+  effect: Effect,
+): Promise<Moved> {
   const { account_id, id, payment_product_type, amount, currency, gateway_reference } = transaction
   const gateway = payments.gateways.find(account_id, payment_product_type)
   const held = await findOpenPayment(payments.sql, account_id, id)
@@ -56,6 +67,6 @@ async function releaseHold(payments: Payments, transaction: Transaction, { creat
     throw new ApiError('operation_declined', `The provider refused to release the hold: ${outcome.error.message}`)
   }
   payments.log.info({ transaction_id: id, created_by }, 'hold released')
-  const paid = await resolvePayment(payments, held)
+  const paid = await resolvePayment(payments, held, { effect })
   return { transaction: paid.transaction ?? transaction, operation: paid.operation }
 }

@@ -12,7 +12,7 @@ export const authorizationUpdateRoutes: FastifyPluginAsync<Parts> = async (app, 
   app.post<{ Params: { id: string }; Body: AuthorizationRequest }>(
     '/v1/transactions/:id/authorization',
     {
-      config: { scopes: ['admin:checkout', 'write:checkout'], idempotency: 'operation' },
+      config: { scopes: ['admin:checkout', 'write:checkout'], idempotency: 'late' },
       schema: {
         operationId: 'transactions_id_authorization_post',
         tags: ['transactions'],
@@ -23,7 +23,8 @@ export const authorizationUpdateRoutes: FastifyPluginAsync<Parts> = async (app, 
     },
     async (request, reply) => {
       const command = { ...commandOf(request), request: recordOf(request, {}) }
-      return answer(reply, await updateAuthorization(parts, command, bodyOf(request.body)))
+      const updated = await updateAuthorization(parts, command, bodyOf(request.body), (work) => request.effect(work))
+      return answer(reply, updated)
     },
   )
 }

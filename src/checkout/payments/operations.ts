@@ -9,6 +9,7 @@ import { tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
+import { type Effect, plainly } from '../sessions/operations.ts'
 import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../sessions/session.ts'
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, remember, withTimeout } from '../transactions/operations.ts'
@@ -267,11 +268,11 @@ function tokenIds({ account_id, payment_product_type, request }: OperationRow, o
   }
 }
 
-/** Asks the provider what came of a payment, and records it. Also what the resolver does. */
+/** Asks the provider what came of a payment, and records it. Also what the resolver does. `effect` is for the record of a success. */
 export async function resolvePayment(
   payments: Payments,
   operation: OperationRow,
-  options: { too_late?: boolean } = {},
+  { effect = plainly, ...options }: { too_late?: boolean; effect?: Effect } = {},
 ): Promise<Paid> {
   const { account_id, id, session_id, transaction_id, payment_product_type } = operation
   const gateway = payments.gateways.find(account_id, payment_product_type)
@@ -284,7 +285,8 @@ export async function resolvePayment(
   if (!session) throw new Error(`Operation ${id} has lost its session.`)
   const transaction = await findTransaction(payments.sql, account_id, transaction_id)
   if (outcome.outcome === 'absent' && !call_off) return { session, operation, transaction }
-  return recordPayment(payments, { session, operation, transaction, ...options }, outcome)
+  const record = () => recordPayment(payments, { session, operation, transaction, ...options }, outcome)
+  return outcome.outcome === 'succeeded' ? effect(record) : record()
 }
 
 /** The payment that the customer comes back from, brought up to date. Errors: not_found. */
