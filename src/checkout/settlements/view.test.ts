@@ -6,6 +6,7 @@ import {
   csvItem,
   csvTotal,
   decimal,
+  isWestern,
   pdfCells,
   pdfColumns,
   pdfFacts,
@@ -135,7 +136,7 @@ test('settlement: as PDF', () => {
   assert.deepEqual(pdfTotals({ ...row, amount: 0 }).at(-1), ['Amount', '0.00'])
   assert.deepEqual(pdfCells(row, item), ['2026-11-23 10:00', 'R,1', 'T12345678.t', '1 000.00', '', '-5.00', '995.00'])
   assert.deepEqual(pdfCells(row, { ...item, merchant_reference: 'é ~ ÿ ł\n', capture: 0, refund: 7, fee: 0 }), [
-    ...['2026-11-23 10:00', 'é ~ ÿ l ', 'T12345678.t', '', '-0.07', '', '-0.07'],
+    ...['2026-11-23 10:00', 'é ~ ÿ ł ', 'T12345678.t', '', '-0.07', '', '-0.07'],
   ])
   assert.deepEqual(
     pdfColumns.map(({ name, align }) => `${name} ${align}`),
@@ -186,10 +187,18 @@ test('report configuration: its known members; destinations without an id get on
 const texts: [text: string, shown: string][] = [
   [' ~\xa0ÿ€Œ‚Ÿ', ' ~\xa0ÿ€Œ‚Ÿ'],
   ['e\u0301', 'é'],
-  ['ŁłĐđĦħıŊŋŦŧ', 'LlDdHhiNnTt'],
-  ['č ő Ș', 'c o S'],
+  ['Łódź č ő Ș', 'Łódź č ő Ș'],
+  ['Ελλάδα Київ Հայ ₴ №', 'Ελλάδα Київ Հայ ₴ №'],
   ['a\tb\nc', 'a b c'],
-  ['ﬁ', 'fi'],
   ['日本 \u0301 😀', '?? ? ?'],
 ]
+for (const [text, western] of [
+  ['', true],
+  ['Kroner – 12 €', true],
+  ['Łódź', false],
+  ['Київ', false],
+] as const) {
+  test(`PDF: ${JSON.stringify(text)} is ${western ? 'in' : 'not in'} the font that every reader has`, () =>
+    assert.equal(isWestern(text), western))
+}
 for (const [text, shown] of texts) test(`PDF: ${JSON.stringify(text)} is ${shown}`, () => assert.equal(printable(text), shown))

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import type PDFDocument from 'pdfkit'
 import type { Config } from '../../../lib/config.ts'
@@ -7,7 +8,7 @@ import { ApiError } from '../../../lib/errors.ts'
 import type { Clock } from '../../../lib/ids.ts'
 import { attachmentName, attachmentTypes, extensionOf, type SettlementRow } from '../settlement.ts'
 import { findAccount, findSettlement, type ItemRow, listItems } from '../store.ts'
-import { csvHead, csvItem, csvTotal, pdfCells, pdfColumns, pdfFacts, pdfTotals, printable } from './report.ts'
+import { csvHead, csvItem, csvTotal, isWestern, pdfCells, pdfColumns, pdfFacts, pdfTotals, printable } from './report.ts'
 
 type Named = { account_id: string; settlement_id: string; attachment_id: string }
 type Pdf = InstanceType<typeof PDFDocument>
@@ -87,12 +88,16 @@ async function* csv(sql: Sql, settlement: SettlementRow): AsyncGenerator<string>
 /** Starts the PDF; the rest is written as it is read. The library is large, so it is loaded when the first PDF is asked for. */
 async function pdf(sql: Sql, settlement: SettlementRow): Promise<Readable> {
   const { default: Document } = await import('pdfkit')
-  const title = `Settlement ${printable(settlement.provider_reference)}`
+  const title = `Settlement ${settlement.provider_reference}`
   const info = { Title: title, Author: 'Kvitt', Producer: 'Kvitt', Creator: 'Kvitt', CreationDate: settlement.settled_at }
   const document = new Document({ size: 'A4', margin: 0, lang: 'en', info })
   write(document, sql, settlement).catch((error) => document.destroy(error))
   return document
 }
+
+/** For letters that the fonts of every PDF reader lack. Only those that are used get into the file. */
+const wide_font = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSansCondensed.ttf')
+const fontOf = (text: string, usual: string) => (isWestern(text) ? usual : wide_font)
 
 const left = 36
 const text_size = 7
@@ -143,7 +148,10 @@ function head(document: Pdf, settlement: SettlementRow): number {
   let y = 82
   for (const [name, value] of pdfFacts(settlement)) {
     document.font('Helvetica').fontSize(9).fillColor(grey).text(name, left, y, { lineBreak: false })
-    document.fillColor(ink).text(value, left + 90, y, { width: 210, height: 11, ellipsis: true, lineBreak: false })
+    document
+      .font(fontOf(value, 'Helvetica'))
+      .fillColor(ink)
+      .text(value, left + 90, y, { width: 210, height: 11, ellipsis: true, lineBreak: false })
     y += 15
   }
   let x_y = 82
@@ -185,6 +193,7 @@ function row(document: Pdf, y: number, cells: readonly string[], font: string): 
   document.font(font).fontSize(text_size).fillColor(ink)
   for (const [index, { width, align }] of pdfColumns.entries()) {
     const text = cells[index] ?? ''
+    document.font(fontOf(text, font))
     if (align === 'right') amountCell(document, text, { x, y, width })
     else {
       const wrapped = wrap(document, text, width - 6)
@@ -223,10 +232,11 @@ function fitting(document: Pdf, text: string, width: number, mark: string): stri
 function foot(document: Pdf, { provider_reference }: SettlementRow, page: number): void {
   const y = document.page.height - 40
   const room = document.page.width - 2 * left - 60
-  document.font('Helvetica').fontSize(7.5).fillColor(grey)
-  document.text(fitting(document, printable(provider_reference), room, '…'), left, y, { lineBreak: false })
+  const reference = printable(provider_reference)
+  document.font(fontOf(reference, 'Helvetica')).fontSize(7.5).fillColor(grey)
+  document.text(fitting(document, reference, room, '…'), left, y, { lineBreak: false })
   const text = `Page ${page}`
-  document.text(text, document.page.width - left - document.widthOfString(text), y, { lineBreak: false })
+  document.font('Helvetica').text(text, document.page.width - left - document.widthOfString(text), y, { lineBreak: false })
 }
 
 function rule(document: Pdf, y: number, from: number, to: number): void {

@@ -120,32 +120,18 @@ function minute(at: Date): string {
   return at.toISOString().slice(0, 16).replace('T', ' ')
 }
 
-/** Letters that lose no accent when decomposed. */
-const plainLetters: Record<string, string> = {
-  Ł: 'L',
-  ł: 'l',
-  Đ: 'D',
-  đ: 'd',
-  Ħ: 'H',
-  ħ: 'h',
-  ı: 'i',
-  Ŋ: 'N',
-  ŋ: 'n',
-  Ŧ: 'T',
-  ŧ: 't',
+/** True when the PDF's own font has every letter (Windows-1252); the others are in a font that is put into the file. */
+export function isWestern(text: string): boolean {
+  return /^[\x20-\x7e\xa0-\xff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]*$/.test(text)
 }
-/** What the font of the PDF has (Windows-1252). */
-const inFont = /[\x20-\x7e\xa0-\xff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]/
 
-/**
- * A text as the PDF can show it. Its font has the letters of Western Europe; other Latin letters lose their accents, and everything else
- * becomes a question mark. The CSV has them all.
- */
+/** A text as the PDF can show it: Latin, Greek, Cyrillic, Armenian and Georgian. The rest is a question mark; the CSV has it. */
 export function printable(text: string): string {
   return Array.from(text.normalize('NFC'), (letter) => {
-    if (inFont.test(letter)) return letter
-    if (/\s/.test(letter)) return ' '
-    const bare = plainLetters[letter] ?? letter.normalize('NFKD').replace(/\p{Mn}/gu, '')
-    return bare !== '' && Array.from(bare).every((part) => inFont.test(part)) ? bare : '?'
+    if (isWestern(letter) || written.test(letter)) return letter
+    return /\s/.test(letter) ? ' ' : '?'
   }).join('')
 }
+
+const written =
+  /^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Armenian}\p{Script=Georgian}\p{Sc}\u2010-\u2027№]$/u
