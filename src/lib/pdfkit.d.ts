@@ -2,7 +2,14 @@
 declare module 'pdfkit' {
   import type { Readable } from 'node:stream'
 
-  type TextOptions = { width?: number; height?: number; align?: 'left' | 'right'; lineBreak?: boolean; ellipsis?: boolean }
+  type TextOptions = {
+    width?: number
+    height?: number
+    align?: 'left' | 'right'
+    lineBreak?: boolean
+    ellipsis?: boolean
+    baseline?: 'alphabetic'
+  }
   interface PDFDocument extends Readable {
     page: { width: number; height: number }
     font(name: string): this

@@ -117,7 +117,7 @@ const cells: [text: string, cell: string][] = [
   ['a\nb', '"a\nb"'],
   ['a\rb', '"a\rb"'],
   ['say "a" "b"', '"say ""a"" ""b"""'],
-  ...['=1', '+1', '-1', '@a', '\ta'].map((text): [string, string] => [text, `'${text}`]),
+  ...['=1', '+1', '-1', '@a', '\ta', '＝1'].map((text): [string, string] => [text, `'${text}`]),
   ['\ra', '"\'\ra"'],
   ['1=1', '1=1'],
 ]

@@ -98,6 +98,8 @@ async function pdf(sql: Sql, settlement: SettlementRow): Promise<Readable> {
 /** For letters that the fonts of every PDF reader lack. Only those that are used get into the file. */
 const wide_font = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSansCondensed.ttf')
 const fontOf = (text: string, usual: string) => (isWestern(text) ? usual : wide_font)
+/** How far the line on which the letters stand is below their top, in both fonts: so that they stand in one row. */
+const on_line = (y: number, size: number) => y + 0.718 * size
 
 const left = 36
 const text_size = 7
@@ -151,7 +153,7 @@ function head(document: Pdf, settlement: SettlementRow): number {
     document
       .font(fontOf(value, 'Helvetica'))
       .fillColor(ink)
-      .text(value, left + 90, y, { width: 210, height: 11, ellipsis: true, lineBreak: false })
+      .text(value, left + 90, on_line(y, 9), { width: 210, height: 11, ellipsis: true, lineBreak: false, baseline: 'alphabetic' })
     y += 15
   }
   let x_y = 82
@@ -197,7 +199,9 @@ function row(document: Pdf, y: number, cells: readonly string[], font: string): 
     if (align === 'right') amountCell(document, text, { x, y, width })
     else {
       const wrapped = wrap(document, text, width - 6)
-      for (const [line, part] of wrapped.entries()) document.text(part, x, y + line * line_height, { lineBreak: false })
+      for (const [line, part] of wrapped.entries()) {
+        document.text(part, x, on_line(y + line * line_height, text_size), { lineBreak: false, baseline: 'alphabetic' })
+      }
       lines = Math.max(lines, wrapped.length)
     }
     x += width
@@ -234,7 +238,7 @@ function foot(document: Pdf, { provider_reference }: SettlementRow, page: number
   const room = document.page.width - 2 * left - 60
   const reference = printable(provider_reference)
   document.font(fontOf(reference, 'Helvetica')).fontSize(7.5).fillColor(grey)
-  document.text(fitting(document, reference, room, '…'), left, y, { lineBreak: false })
+  document.text(fitting(document, reference, room, '…'), left, on_line(y, 7.5), { lineBreak: false, baseline: 'alphabetic' })
   const text = `Page ${page}`
   document.font('Helvetica').text(text, document.page.width - left - document.widthOfString(text), y, { lineBreak: false })
 }
