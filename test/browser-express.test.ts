@@ -115,6 +115,30 @@ test('express: a company fills in its name and number; another billing address; 
   await context.close()
 })
 
+test('express: the keyboard goes on to the delivery, stays there, and what is not saved yet outlives a refresh', {
+  skip: skipBrowser,
+}, async () => {
+  const { page, frame } = await embed(stage(), {
+    session: { order: goods, express: { shipping_options: [home, point], customer_types: ['b2c', 'b2b'] } },
+  })
+  const focused = () => frame.locator(':focus').getAttribute('data-testid')
+  await fillAddress(frame)
+  await frame.getByTestId('phone_number').press('Enter')
+  await frame.getByTestId('shipping-home').and(frame.locator(':focus')).waitFor()
+  await frame.getByTestId('shipping-home').press('ArrowDown')
+  await frame.getByTestId('shipping').getByText('Hentested').waitFor()
+  await frame.getByTestId('shipping-point').and(frame.locator(':focus')).waitFor()
+  await frame.getByTestId('customer-type-b2b').focus()
+  await frame.getByTestId('customer-type-b2b').press('Space')
+  assert.equal(await focused(), 'customer-type-b2b')
+  await frame.getByTestId('business_name').fill('Stoler AS')
+  await frame.getByTestId('language').selectOption('no')
+  await frame.getByText('Hvor skal vi sende varene?').waitFor()
+  assert.equal(await frame.getByTestId('business_name').inputValue(), 'Stoler AS')
+  assert.equal(await frame.getByTestId('customer-type-b2b').isChecked(), true)
+  await page.context().close()
+})
+
 test('express: discount codes are asked of the merchant; one that he does not know is told', { skip: skipBrowser }, async (t) => {
   const merchant = createServer((request, response) => {
     let body = ''

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Assets } from '../src/checkout/payment-page/assets.ts'
 import { samples } from '../src/checkout/payment-page/gallery.ts'
-import { chooseLanguage, languages, money } from '../src/checkout/payment-page/language.ts'
+import { chooseLanguage, languages, money, timeSpan } from '../src/checkout/payment-page/language.ts'
 import { renderPage } from '../src/checkout/payment-page/page.ts'
 import { readTheme, themeCss } from '../src/checkout/payment-page/theme.ts'
 import type { View } from '../src/checkout/payment-page/view.ts'
@@ -131,6 +131,32 @@ test('money: in the currency’s own units and the language’s own form', () =>
   ] as const) {
     assert.equal(plain(money(language, amount, currency)), expected)
   }
+})
+
+test('times of delivery: by the clock of where it is delivered, or the one that the text itself names; one day is said once', () => {
+  const plain = (text: string) => text.replace(/[\u00a0\u2009\u202f]/g, ' ')
+  for (const [starts_at, ends_at, zone, expected] of [
+    ['2026-12-01T17:00:00Z', '2026-12-01T19:00:00Z', 'Europe/Oslo', '1. des. 2026, 18:00–20:00'],
+    ['2026-12-01T17:00:00Z', '2026-12-01T19:00:00Z', 'Europe/Helsinki', '1. des. 2026, 19:00–21:00'],
+    ['2026-12-01T17:00:00+02:00', '2026-12-01T19:00:00+02:00', 'Europe/Oslo', '1. des. 2026, 17:00–19:00'],
+    ['2026-12-01T23:30:00Z', undefined, 'Europe/Oslo', '2. des. 2026, 00:30'],
+    ['2026-12-01T17:00:00Z', 'later', 'Europe/Oslo', '1. des. 2026, 18:00'],
+    ['soon', undefined, 'Europe/Oslo', 'soon'],
+  ] as const) {
+    assert.equal(plain(timeSpan('no', starts_at, ends_at, zone)), expected)
+  }
+})
+
+test('express: forms of one way of delivery stand together, named by their place or their time', () => {
+  const { fragment } = render(samples['express-ready']!.view, { language: 'en' })
+  const groups = fragment.markup.split('<fieldset class="shipping-group">').slice(1)
+  const labels = groups.map((group) =>
+    [...group.split('</fieldset>')[0]!.matchAll(/<legend>([^<]*)|class="label">([^<]*)/g)].map(([, a, b]) => a ?? b),
+  )
+  assert.deepEqual(labels, [
+    ['Hentested', 'Kiosken, Torget 2, Oslo', 'Butikken, Storgata 22, Oslo'],
+    ['På kvelden', '5 Jan 2026, 17:00–19:00', '5 Jan 2026, 19:00–21:00'],
+  ])
 })
 
 test('theme: only colours and lengths get through, and text on them can be read', () => {

@@ -43,11 +43,17 @@ export function say(message: string, kind: 'error' | 'info' = 'error', focus = f
 
 const reasons = new Set<string>()
 
+let resting = ''
+
 /** While any reason holds, nothing can be changed or paid. The reasons are kept apart: a lock outlives a validation. */
 export function busy(reason: string, on: boolean): void {
+  // A field that is switched off loses the keyboard; it gets it back.
+  if (on && reasons.size === 0) resting = document.activeElement?.id ?? ''
   if (on) reasons.add(reason)
   else reasons.delete(reason)
   apply()
+  if (on || reasons.size > 0 || document.activeElement !== document.body) return
+  document.getElementById(resting)?.focus({ preventScroll: true })
 }
 
 export const isBusy = () => reasons.size > 0
@@ -90,7 +96,8 @@ export function show(next: PageState, markup: string): void {
       before instanceof HTMLInputElement &&
       (field.type === 'checkbox' || field.type === 'radio')
     ) {
-      if (field.name !== 'payment_product_type') field.checked = before.checked
+      // The server knows which product and which delivery is chosen.
+      if (!['payment_product_type', 'shipping_option'].includes(field.name)) field.checked = before.checked
     } else if (before.value !== '') field.value = before.value
   }
   if (!ended && told && !find('#message')?.textContent) say(told, kind === 'info' ? 'info' : 'error')

@@ -1,4 +1,4 @@
-import { busy, find, findAll, query, say, state, text } from './dom.ts'
+import { busy, find, query, say, state, text } from './dom.ts'
 import { checkForm, formBody } from './fields.ts'
 import { type Incoming, place, post } from './messages.ts'
 import { announce, call, reload, send } from './session.ts'
@@ -30,41 +30,49 @@ export function addressCallbackResult(result: Incoming): void {
   answered = undefined
 }
 
+type Address = Record<string, unknown> | undefined
+
 /** Saves the addresses; with client_side_address_callback the merchant's page is asked first (clients §1.6). */
 export async function saveAddress(form: HTMLFormElement): Promise<void> {
   if (!checkForm(form)) return
-  const { shipping_address, billing_address } = formBody(form) as Record<string, Record<string, unknown> | undefined>
+  const { shipping_address, billing_address } = formBody(form) as Record<string, Address>
   const addresses = {
     shipping_address,
     billing_address: billing_address ? withContact(billing_address, shipping_address) : shipping_address,
   }
   busy('address', true)
+  let saved = false
   try {
-    if (query.get('client_side_address_callback') !== 'true' || place === 'alone') {
-      await change('addresses', addresses, 'address_refused')
-      return
-    }
-    const session = { ...state.session, order: { ...state.session?.order, ...addresses } }
-    post({ type: 'AddressCallback', session })
-    const result = await new Promise<Incoming>((resolve) => {
-      answered = resolve
-    })
-    if (result.success !== true) {
-      say(typeof result.error === 'string' && result.error ? result.error : text('address_refused'), 'error', true)
-      return
-    }
-    // The merchant may have saved the address with its own update; if not, we do, and the server makes no callback of its own.
-    await reload()
-    const saved = state.session?.order?.shipping_address as Record<string, unknown> | undefined
-    const same = Object.entries(shipping_address ?? {}).every(([name, value]) => saved?.[name] === value)
-    if (!same) await change('addresses?client_side_address_callback=true', addresses, 'address_refused')
-    else announce('SessionUpdated')
+    saved = await putAddresses(addresses)
   } finally {
     busy('address', false)
   }
+  // On to what comes next: delivery, else how to pay.
+  if (saved) (find('#express-shipping :checked') ?? find('#express-shipping input, #products input:not(:disabled)'))?.focus()
 }
 
-function withContact(billing: Record<string, unknown>, shipping: Record<string, unknown> | undefined) {
+async function putAddresses(addresses: { shipping_address?: Address; billing_address?: Address }): Promise<boolean> {
+  const refusal = 'address_refused'
+  if (query.get('client_side_address_callback') !== 'true' || place === 'alone') return change('addresses', addresses, refusal)
+  const session = { ...state.session, order: { ...state.session?.order, ...addresses } }
+  post({ type: 'AddressCallback', session })
+  const result = await new Promise<Incoming>((resolve) => {
+    answered = resolve
+  })
+  if (result.success !== true) {
+    say(typeof result.error === 'string' && result.error ? result.error : text(refusal), 'error', true)
+    return false
+  }
+  // The merchant may have saved the address with its own update; if not, we do, and the server makes no callback of its own.
+  await reload()
+  const saved = state.session?.order?.shipping_address as Address
+  const same = Object.entries(addresses.shipping_address ?? {}).every(([name, value]) => saved?.[name] === value)
+  if (!same) return change('addresses?client_side_address_callback=true', addresses, refusal)
+  announce('SessionUpdated')
+  return true
+}
+
+function withContact(billing: Record<string, unknown>, shipping: Address) {
   return { email: shipping?.email, phone_number: shipping?.phone_number, ...billing }
 }
 
@@ -88,9 +96,3 @@ export async function changeCodes(codes: string[], wanted?: string): Promise<voi
 }
 
 export const codes = () => (state.session?.order?.discount_codes ?? []) as string[]
-
-/** Shows the fields of a company, or of a person. */
-export function showCustomerType(type: string): void {
-  for (const fields of findAll('#express-address .fields')) fields.dataset.company = String(type === 'b2b')
-  find('#express-address .fields input')?.focus()
-}

@@ -45,6 +45,17 @@ export function listen(handlers: Readonly<Record<string, (message: Incoming) => 
 }
 
 let told_height = -1
+/** Set while a bank's page takes our place. */
+let lent = false
+
+/** Makes room for a page that does not tell its height, and takes the customer to its top. */
+export function lendFrame(height: number): void {
+  if (place !== 'frame') return
+  lent = true
+  told_height = height
+  post({ type: 'HeightChanged', height })
+  post({ type: 'ScrollToTop' })
+}
 
 /** Tells the height of the page now and whenever it changes. */
 export function watchHeight(then: () => void): void {
@@ -53,12 +64,17 @@ export function watchHeight(then: () => void): void {
   if (!page) return
   const tell = () => {
     const height = Math.ceil(page.getBoundingClientRect().height)
-    if (height === told_height) return
+    if (lent || height === told_height) return
     told_height = height
     post({ type: 'HeightChanged', height })
     then()
   }
   new ResizeObserver(tell).observe(page)
+  // Back from the bank by the back button.
+  window.addEventListener('pageshow', () => {
+    lent = false
+    tell()
+  })
   tell()
 }
 

@@ -3,7 +3,7 @@
  * leaving the page, and speaks with the merchant's page through the Web SDK's messages.
  */
 import { find, query, restored, selectedType, selectProduct, state } from './dom.ts'
-import { addressCallbackResult, changeCodes, chooseShipping, codes, saveAddress, showCustomerType } from './express.ts'
+import { addressCallbackResult, changeCodes, chooseShipping, codes, saveAddress } from './express.ts'
 import { watchFields } from './fields.ts'
 import { listen, place, post, watchHeight } from './messages.ts'
 import { cancel, fillTestCard, pay, validationResult } from './pay.ts'
@@ -40,7 +40,6 @@ function onChange({ target }: Event): void {
   if (target.name === 'language') void changeLanguage(target.value, true)
   if (target.name === 'payment_product_type') setType(selectedType())
   if (target.name === 'shipping_option') void chooseShipping(target.value)
-  if (target.name === 'customer_type') showCustomerType(target.value)
 }
 
 function onClick({ target }: Event): void {

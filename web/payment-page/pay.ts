@@ -1,6 +1,6 @@
 import { busy, find, isBusy, payForm, query, say, selectedType, state, text } from './dom.ts'
 import { checkForm, formBody } from './fields.ts'
-import { type Incoming, place, post } from './messages.ts'
+import { type Incoming, lendFrame, place, post } from './messages.ts'
 import { isLauncher } from './pop-out.ts'
 import { call, reload, send } from './session.ts'
 
@@ -130,7 +130,7 @@ function showCode(qr_code: string, approval_url: string): void {
   const name = find('.product:has(input:checked) .label')?.textContent ?? ''
   say(text('scan_qr').replace('{name}', name), 'info', true)
   const figure = document.createElement('figure')
-  figure.className = 'qr'
+  figure.className = 'card qr'
   const image = Object.assign(document.createElement('img'), {
     src: qr_code,
     alt: text('scan_qr').replace('{name}', name),
@@ -153,16 +153,21 @@ async function poll(poll_url: string): Promise<void> {
     if (answer?.status === 202) continue
     if (!answer) continue
     await reload()
+    find('.qr')?.remove()
     if (state.stage === 'open') say(text('declined'), 'error', true)
     return
   }
 }
+
+/** A bank's page does not tell its height: room for the largest window of 3-D Secure that is usual. */
+const bank_height_px = 640
 
 /** On to the bank or the wallet. Cards stay in the frame; wallets that refuse frames take the whole window. */
 async function leave(href: string, type: string): Promise<void> {
   say(text('leaving'), 'info')
   const other_site = new URL(href, location.href).origin !== location.origin
   if (place === 'frame' && other_site && !type.endsWith('.creditcard')) return leaveTop(href)
+  lendFrame(bank_height_px)
   location.assign(href)
 }
 

@@ -73,14 +73,25 @@ const express: SessionView = {
     customer_types: ['b2c', 'b2b'],
     shipping_options: [
       { id: 'home', line_id: 'home', title: 'Hjemlevering', amount: 4900, operator: 'Posten', description: '1–3 dager' },
-      {
+      ...[
+        { business_name: 'Kiosken', address_line: 'Torget 2', postal_place: 'Oslo', distance: 0.4 },
+        { business_name: 'Butikken', address_line: 'Storgata 22', postal_place: 'Oslo', distance: 1.3 },
+      ].map((pick_up_address, index) => ({
         id: 'point',
-        line_id: 'point-1',
+        line_id: `point-${index + 1}`,
         title: 'Hentested',
         amount: 0,
         operator: 'Posten',
-        pick_up_address: { business_name: 'Kiosken', address_line: 'Torget 2', postal_place: 'Oslo' },
-      },
+        pick_up_address,
+      })),
+      ...[16, 18].map((hour) => ({
+        id: 'evening',
+        line_id: `evening-${hour}`,
+        title: 'På kvelden',
+        amount: 9900,
+        operator: 'Budet',
+        time_slot: { starts_at: `2026-01-05T${hour}:00:00Z`, ends_at: `2026-01-05T${hour + 2}:00:00Z` },
+      })),
     ],
   },
 }

@@ -44,9 +44,16 @@ export function money(language: Language, amount: number, currency: string): str
   }
 }
 
-/** A point in time as the customer reads it; in UTC unless the text carries its own offset's meaning for the shop. */
-export function dateTime(language: Language, iso: string, timeZone = 'UTC'): string {
-  const date = new Date(iso)
-  if (Number.isNaN(date.getTime())) return iso
-  return new Intl.DateTimeFormat(languages[language].locale, { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(date)
+/** A span of time as the customer reads it, such as `1. des. 2026, 18:00–20:00`. A text with an offset of its own means that clock. */
+export function timeSpan(language: Language, starts_at: string, ends_at: string | undefined, timeZone: string): string {
+  const offset = /([+-])(\d\d):?(\d\d)$/.exec(starts_at)
+  const shift_ms = offset ? Number(`${offset[1]}1`) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000 : 0
+  const [start, end] = [starts_at, ends_at ?? ''].map((iso) => new Date(new Date(iso).getTime() + shift_ms))
+  if (Number.isNaN(start!.getTime())) return starts_at
+  const format = new Intl.DateTimeFormat(languages[language].locale, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    timeZone: offset ? 'UTC' : timeZone,
+  })
+  return end! > start! ? format.formatRange(start!, end!) : format.format(start)
 }

@@ -1,5 +1,7 @@
 /** A merchant's colours, already checked: safe to stand in a style sheet. */
 export type Theme = {
+  /** False when the merchant chose no colour: then ours has a light and a dark form, in the style sheet. */
+  own: boolean
   primary: string
   on_primary: string
   backdrop: string | undefined
@@ -59,11 +61,13 @@ const radius = (value: unknown, fallback: string) => {
 /** Checks the theme of the configuration; what can't be read is left at ours. */
 export function readTheme(theme: unknown): Theme {
   const { primary, backdrop, cardRadius, buttonRadius } = (theme ?? {}) as Record<string, unknown>
-  const own = readColour(primary) ?? ([22, 82, 70] as const)
+  const chosen = readColour(primary)
+  const colour = chosen ?? ([22, 82, 70] as const)
   const behind = readColour(backdrop)
   return {
-    primary: css(own),
-    on_primary: textOn(own),
+    own: chosen !== undefined,
+    primary: css(colour),
+    on_primary: textOn(colour),
     backdrop: behind && css(behind),
     on_backdrop: behind ? textOn(behind) : '',
     card: radius(cardRadius, '12px'),
@@ -74,6 +78,6 @@ export function readTheme(theme: unknown): Theme {
 /** The theme as a style sheet. It holds nothing but checked values. */
 export function themeCss(theme: Theme): string {
   const behind = theme.backdrop ? `--backdrop:${theme.backdrop};--on-backdrop:${theme.on_backdrop};` : ''
-  const values = `--primary:${theme.primary};--on-primary:${theme.on_primary};${behind}--card-radius:${theme.card}`
-  return `:root{${values};--button-radius:${theme.button}}`
+  const colours = theme.own ? `--primary:${theme.primary};--on-primary:${theme.on_primary};` : ''
+  return `:root{${colours}${behind}--card-radius:${theme.card};--button-radius:${theme.button}}`
 }

@@ -48,7 +48,7 @@ export type ShippingView = {
   vat_amount?: number
   operator?: string
   delivery_method?: string
-  pick_up_address?: AddressView
+  pick_up_address?: Record<string, unknown> & { distance?: number; opening_hours?: { timezone?: string } }
   time_slot?: { starts_at?: string; ends_at?: string }
   environmental_data?: { description?: string }
 }

@@ -6,17 +6,18 @@ import { type Ended, type MerchantView, wasRefused } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
 import { checkboxes, expressMissing, expressParts } from './express.ts'
 import { header, message } from './frame.ts'
+import { type Icon, icon } from './icons.ts'
 import { productList } from './products.ts'
 import { summary } from './summary.ts'
 
-const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Texts]>> = {
-  paid: ['paid_title', 'paid'],
-  held: ['held_title', 'held'],
-  failed: ['failed_title', 'failed'],
-  declined: ['failed_title', 'failed'],
-  cancelled: ['cancelled_title', 'cancelled'],
-  expired: ['expired_title', 'expired'],
-  not_found: ['not_found_title', 'not_found'],
+const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Texts, icon: Icon]>> = {
+  paid: ['paid_title', 'paid', 'done'],
+  held: ['held_title', 'held', 'later'],
+  failed: ['failed_title', 'failed', 'cross'],
+  declined: ['failed_title', 'failed', 'cross'],
+  cancelled: ['cancelled_title', 'cancelled', 'cross'],
+  expired: ['expired_title', 'expired', 'later'],
+  not_found: ['not_found_title', 'not_found', 'cross'],
 }
 
 /** Everything inside the page's frame: what the script swaps when the session has changed. */
@@ -41,9 +42,9 @@ ${continue_url && html`<p><a class="button" href="${continue_url}" data-testid="
 
 /** The end of a session: what happened, and the way back to the shop. Without JavaScript the browser goes there by itself. */
 function outcome({ t, stage }: Context, href: string | undefined): Html {
-  const [title, text] = ends[stage] ?? ends.not_found!
+  const [title, text, drawing] = ends[stage] ?? ends.not_found!
   const back = safeHref(href)
-  return html`<section class="card centre outcome" data-outcome="${stage}"><h1>${t[title]}</h1>${message(t[text], 'info')}
+  return html`<section class="card centre outcome" data-outcome="${stage}">${icon(drawing)}<h1>${t[title]}</h1>${message(t[text], 'info')}
 ${back && html`<p><a class="button" href="${back}" target="_top" data-testid="back">${t.back_to_shop}</a></p>`}</section>`
 }
 
@@ -64,11 +65,11 @@ ${summary(context)}${expressParts(context)}
 ${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
 ${session.express && checkboxes(session.checkboxes)}
 ${missing && html`<p class="hint" data-testid="express-missing">${t.address_first}</p>`}
-<p class="hint terms">${t.terms} ${
-    terms &&
-    html`<a href="${terms}" target="_blank" rel="noopener noreferrer"
- data-testid="terms">${t.terms_link}</a>`
-  }</p>
+${
+  terms &&
+  html`<p class="hint terms">${t.terms} <a href="${terms}" target="_blank" rel="noopener noreferrer"
+ data-testid="terms">${t.terms_link}</a></p>`
+}
 ${
   !launcher &&
   products.length > 0 &&

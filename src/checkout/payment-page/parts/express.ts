@@ -1,5 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
-import { dateTime } from '../language.ts'
+import { languages, timeSpan } from '../language.ts'
 import type { CheckboxView, ShippingView } from '../view.ts'
 import { amountText, type Context } from './context.ts'
 import { addressFields } from './fields.ts'
@@ -35,12 +35,12 @@ ${
   types.length > 1 &&
   html`<fieldset class="inline-choice"><legend>${t.customer_type}</legend>${types.map(
     (type) =>
-      html`<label class="choice"><input type="radio" name="customer_type" value="${type}" data-testid="customer-type-${type}"${
+      html`<label class="choice"><input type="radio" name="customer_type" id="customer-type-${type}" value="${type}" data-testid="customer-type-${type}"${
         (type === 'b2b') === company ? html` checked` : ''
       }><span>${type === 'b2b' ? t.b2b : t.b2c}</span></label>`,
   )}</fieldset>`
 }
-<div class="fields" data-company="${company ? 'true' : 'false'}">${addressFields(context, {
+<div class="fields">${addressFields(context, {
     prefix: 'shipping_address',
     value,
     company: types.includes('b2b'),
@@ -48,9 +48,9 @@ ${
   })}</div>
 ${
   differing.length > 0 &&
-  html`<label class="choice"><input type="checkbox" name="other_billing" value="true"
+  html`<label class="choice"><input type="checkbox" name="other_billing" id="other-billing" value="true"
  data-testid="other-billing"${differs ? html` checked` : ''}>
-<span>${t.other_billing}</span></label><div class="fields billing" data-company="${company ? 'true' : 'false'}"><h3>
+<span>${t.other_billing}</span></label><div class="fields billing"><h3>
 ${t.billing_title}</h3>${addressFields(context, {
     prefix: 'billing_address',
     value: differs ? billing : undefined,
@@ -59,7 +59,7 @@ ${t.billing_title}</h3>${addressFields(context, {
     testid: 'billing-',
   })}</div>`
 }
-<button type="submit" class="secondary" data-testid="save-address">${t.save_address}</button></form></section>`
+<button type="submit" class="${value ? 'secondary' : 'button'}" id="save-address" data-testid="save-address">${t.save_address}</button></form></section>`
 }
 
 function shipping(context: Context): Html | false {
@@ -78,26 +78,56 @@ ${t.no_shipping}</p></section>`
   return html`<section class="card" id="express-shipping"><form data-form="shipping"><fieldset><legend><h2>
 ${t.shipping_title}</h2></legend>${ids.map((id) => {
     const members = options.filter((option) => option.id === id)
-    return html`<div class="shipping-group">${members.map((option) => shippingRow(context, option))}</div>`
+    const together = members.length > 1 && members.every(({ title }) => title === members[0]!.title)
+    return together
+      ? html`<fieldset class="shipping-group"><legend>${members[0]!.title ?? id}</legend>${members.map((option) =>
+          shippingRow(context, option, differenceOf(context, option)),
+        )}</fieldset>`
+      : members.map((option) => shippingRow(context, option))
   })}</fieldset></form></section>`
 }
 
-function shippingRow(context: Context, option: ShippingView): Html {
-  const { t, language, session } = context
+/** What tells one form of a product from the others: the place or the time. */
+function differenceOf(context: Context, option: ShippingView): string | undefined {
+  return placeText(option) || slotText(context, option)
+}
+
+function placeText({ pick_up_address: place }: ShippingView): string | undefined {
+  return place && [place.business_name, place.address_line, place.postal_place].filter(Boolean).join(', ')
+}
+
+/** Clocks of the countries that a shop here sends to; all others go by the one of Oslo, Stockholm, Copenhagen and Berlin. */
+const zones: Readonly<Record<string, string>> = { FI: 'Europe/Helsinki', GB: 'Europe/London', IS: 'Atlantic/Reykjavik' }
+
+function slotText({ language, session }: Context, { time_slot: slot }: ShippingView): string | undefined {
+  const country = String(session.order?.shipping_address?.country)
+  return slot?.starts_at && timeSpan(language, slot.starts_at, slot.ends_at, zones[country] ?? 'Europe/Oslo')
+}
+
+function distanceText({ language }: Context, { pick_up_address: place }: ShippingView): string | undefined {
+  if (typeof place?.distance !== 'number') return undefined
+  const { locale } = languages[language]
+  return new Intl.NumberFormat(locale, { style: 'unit', unit: 'kilometer', maximumFractionDigits: 1 }).format(place.distance)
+}
+
+/** One option. `name` stands for it where its title is said already. */
+function shippingRow(context: Context, option: ShippingView, name?: string): Html {
+  const { t, session } = context
   const chosen = session.order?.shipping_option?.line_id === option.line_id
-  const place = option.pick_up_address
-  const slot = option.time_slot
+  const place = placeText(option)
+  const slot = slotText(context, option)
   const notes = [
     option.description,
     option.operator,
-    place && `${t.pick_up}: ${[place.business_name, place.address_line, place.postal_place].filter(Boolean).join(', ')}`,
-    slot?.starts_at && `${dateTime(language, slot.starts_at)}${slot.ends_at ? ` – ${dateTime(language, slot.ends_at)}` : ''}`,
+    place !== name && place && `${t.pick_up}: ${place}`,
+    distanceText(context, option),
+    slot !== name && slot,
     option.environmental_data?.description,
   ].filter(Boolean)
-  return html`<label class="choice"><input type="radio" name="shipping_option" value="${option.line_id}"
+  return html`<label class="choice"><input type="radio" name="shipping_option" id="shipping-${option.line_id.replace(/[^\w-]/g, '_')}" value="${option.line_id}"
  data-testid="shipping-${option.line_id}"${
    chosen ? html` checked` : ''
- }><span class="label">${option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>
+ }><span class="label">${name ?? option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>
 <span>${option.amount ? amountText(context, option.amount) : t.free}</span></label>`
 }
 
@@ -118,7 +148,7 @@ ${
   codes.length < most &&
   html`<div class="row end"><div class="field"><label for="f-discount">${t.discount_code}</label>
 <input id="f-discount" name="discount_code" autocomplete="off" data-testid="discount-code" aria-describedby="f-discount-error">
-<p class="error" id="f-discount-error"></p></div><button type="submit" class="secondary" data-testid="apply-discount">
+<p class="error" id="f-discount-error"></p></div><button type="submit" class="secondary" id="apply-discount" data-testid="apply-discount">
 ${t.apply}</button></div>`
 }</form></section>`
 }

@@ -3,6 +3,7 @@ import { fill, languages } from '../language.ts'
 import type { Product, ProductGroup } from '../products.ts'
 import { type Context, pageQuery } from './context.ts'
 import { addressFields, textField } from './fields.ts'
+import { productIcon } from './icons.ts'
 
 const groups: readonly ProductGroup[] = ['card', 'wallet', 'later', 'other']
 const groupTitle = { card: 'group_card', wallet: 'group_wallet', later: 'group_later', other: 'group_other' } as const
@@ -17,7 +18,7 @@ ${groups.map((group) => {
   const members = products.filter((product) => product.group === group)
   return (
     members.length > 0 &&
-    html`${titled && html`<h3>${t[groupTitle[group]]}</h3>`}${members.map((product) => row(context, product, product === selected))}`
+    html`${titled && members.some(({ label }) => label !== t[groupTitle[group]]) && html`<h3>${t[groupTitle[group]]}</h3>`}${members.map((product) => row(context, product, product === selected))}`
   )
 })}
 <p class="error" id="product-error" data-testid="product-error"></p></fieldset>`
@@ -31,7 +32,7 @@ function row(context: Context, product: Product, selected: boolean): Html {
   return html`<div class="product" data-product="${type}" data-kind="${product.kind}">
 <label class="choice"><input type="radio" name="payment_product_type" value="${type}" id="${id}" data-testid="product-${type}"${
     selected ? html` checked` : ''
-  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}${reason}</span></label>
+  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}${reason}</span>${productIcon(product)}</label>
 ${
   !product.payable
     ? ''
@@ -81,8 +82,9 @@ function cardFields(context: Context, product: Product): Html {
   return html`${
     saved &&
     html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card"
- value="true" checked data-testid="saved-card">
-<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card" value=""
+ id="saved-card" value="true" checked data-testid="saved-card">
+<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card"
+ id="other-card" value=""
  data-testid="other-card"><span>${t.other_card}</span></label></div>`
   }<div class="card-fields"${saved ? html` data-saved="true"` : ''}>${textField(context, {
     name: 'card.number',
@@ -112,7 +114,7 @@ function cardFields(context: Context, product: Product): Html {
   })}</div>
 ${
   consent &&
-  html`<label class="choice"><input type="checkbox" name="generate_payment_token" value="true" data-testid="save-card"${
+  html`<label class="choice"><input type="checkbox" name="generate_payment_token" id="save-card" value="true" data-testid="save-card"${
     consent === 'opt_out' ? html` checked` : ''
   }><span>${t.save_card}</span></label>`
 }${testFill(context)}</div>`

@@ -2,19 +2,26 @@ import { type Html, html } from '../../../lib/html.ts'
 import type { DiscountView, ItemView } from '../view.ts'
 import { amountText, type Context } from './context.ts'
 
-function discountRow(context: Context, discount: DiscountView, counted: boolean): Html | '' {
+const discountText = ({ t }: Context, { description }: DiscountView) => description || t.discount
+
+function discountRow(context: Context, discount: DiscountView): Html | '' {
   if (!discount.amount) return ''
-  const text = discount.description || context.t.discount
-  // A line's discounts are inside its amount already: told, not counted again.
-  return html`<li class="discount"><span>${text}</span><span>
-${counted ? '' : '('}${amountText(context, -discount.amount)}${counted ? '' : ')'}</span></li>`
+  return html`<li class="discount"><span>${discountText(context, discount)}</span><span>
+${amountText(context, -discount.amount)}</span></li>`
+}
+
+/** A line's discounts are inside its amount already: told beside its name, so that nobody counts them again. */
+function discountNote(context: Context, discount: DiscountView): Html | '' {
+  if (!discount.amount) return ''
+  return html`<span class="discount note">${discountText(context, discount)}: ${amountText(context, -discount.amount)}</span>`
 }
 
 function itemRow(context: Context, item: ItemView): Html {
   const quantity = item.quantity !== undefined && item.quantity !== 1 ? html`<span class="hint">${item.quantity} × </span>` : ''
-  return html`<li data-testid="item"><span>${quantity}${item.description || item.id || item.line_id}</span>
-<span>${item.amount === undefined ? '' : amountText(context, item.amount)}</span></li>
-${(item.discount_lines ?? []).map((discount) => discountRow(context, discount, false))}`
+  return html`<li data-testid="item"><span>${quantity}${item.description || item.id || item.line_id}${(
+    item.discount_lines ?? []
+  ).map((discount) => discountNote(context, discount))}</span>
+<span>${item.amount === undefined ? '' : amountText(context, item.amount)}</span></li>`
 }
 
 /** What is paid for: lines, discounts, shipping, VAT, total. */
@@ -27,7 +34,7 @@ export function summary(context: Context): Html {
     order.vat_amount ?? items.reduce((sum, item) => sum + (item.vat_amount ?? 0), 0) + Math.round(shipping?.vat_amount ?? 0)
   const lines = items.length > 0 || shipping !== undefined
   const list = html`<ul class="lines">${items.map((item) => itemRow(context, item))}
-${(order.discount_lines ?? []).map((discount) => discountRow(context, discount, true))}
+${(order.discount_lines ?? []).map((discount) => discountRow(context, discount))}
 ${
   shipping &&
   html`<li data-testid="shipping"><span>${t.shipping}: ${shipping.title}</span><span>
