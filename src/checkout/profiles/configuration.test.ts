@@ -116,6 +116,28 @@ for (const [name, profile, request, currency, expected] of merges) {
     assert.deepEqual(enabledProducts(configuration), expected)
   })
 }
+test('session configuration: groups and products say what they are, wherever they come from', () => {
+  const typed = {
+    payex: { type: 'payment_type', creditcard: { enabled: true, type: 'payment_product_type' } },
+    vipps: { enabled: true, type: 'payment_product_type' },
+  }
+  for (const request of [
+    { payex: { creditcard: { enabled: true } }, vipps: { enabled: true } },
+    { active_payment_types: { enabled: true } },
+  ]) {
+    const { active_payment_types: _, ...configuration } = sessionConfiguration({}, request, available, 'NOK').configuration
+    assert.deepEqual(configuration, typed)
+  }
+})
+for (const [profile, request, path] of [
+  [{ vipps: { enabled: true } }, { default_payment_type: 'vipps' }, undefined],
+  [{ vipps: { enabled: true } }, { default_payment_type: 'swish.swish' }, '/configuration/default_payment_type'],
+  [{ vipps: { enabled: true }, default_payment_type: 'swish.swish' }, {}, undefined],
+] as const) {
+  test(`session configuration: ${JSON.stringify(request)} over ${JSON.stringify(profile)} is ${path ? 'refused' : 'taken'}`, () => {
+    assert.equal(sessionConfiguration(profile, request, available, 'NOK').refusal?.path, path)
+  })
+}
 test('session configuration: without a gateway it says so', () => {
   assert.equal(sessionConfiguration({ vipps: { enabled: true } }, {}, [], 'NOK').refusal?.code, 'gateway_not_configured')
 })

@@ -62,14 +62,26 @@ export const productTypes: readonly string[] = [
 /** Characters of `dynamic_descriptor`, the text on the customer's statement, by group (checkout-api §3.13). */
 const descriptor_length: Readonly<Record<string, number>> = { collector: 40, payex: 40, vipps: 100 }
 
-/** What a configuration that is sent must keep to: `enabled` is true or false, and a `dynamic_descriptor` fits the statement. */
+const channels = ['ecommerce', 'in_app', 'in_store']
+
+/** What a configuration that is sent must keep to. Whoever writes `"yes"` for true learns it now, not when no money came. */
 export function configurationRefusal(configuration: Tree, at = '/configuration'): Refusal | undefined {
+  const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
   for (const type of productTypes) {
     const { enabled } = productSettings(configuration, type) ?? {}
-    if (enabled === undefined || typeof enabled === 'boolean') continue
-    const path = `${at}/${type.replace('.', '/')}/enabled`
-    return { code: 'invalid_request', path, message: `${path} must be true or false.` }
+    if (enabled !== undefined && typeof enabled !== 'boolean') {
+      return refuse(`${at}/${type.replace('.', '/')}/enabled`, 'must be true or false.')
+    }
   }
+  const { auto_capture = false, channel = 'ecommerce', countries } = configuration
+  if (typeof auto_capture !== 'boolean') return refuse(`${at}/auto_capture`, 'must be true or false.')
+  if (!channels.includes(channel as string)) return refuse(`${at}/channel`, `must be one of ${channels.join(', ')}.`)
+  const { allow_countries, deny_countries } = isObject(countries) ? countries : {}
+  const both =
+    Array.isArray(allow_countries) &&
+    Array.isArray(deny_countries) &&
+    allow_countries.find((code) => deny_countries.includes(code))
+  if (both) return refuse(`${at}/countries`, `can't both allow and deny ${String(both).slice(0, 10)}.`)
   for (const [group, length] of Object.entries(descriptor_length)) {
     const text = productSettings(configuration, group)?.dynamic_descriptor
     if (text === undefined || (typeof text === 'string' && text.length <= length)) continue
@@ -107,7 +119,7 @@ function mapProducts(configuration: Tree, change: (type: string, settings: Tree)
       if (changed) products[name] = changed
       else delete products[name]
     }
-    if (names.some((name) => name in products)) copy[group] = products
+    if (names.some((name) => name in products)) copy[group] = { ...products, type: 'payment_type' }
     else delete copy[group]
   }
   const settings = configuration[flat]
@@ -169,7 +181,14 @@ export function sessionConfiguration(
   const configuration = mapProducts(merged, (type, { payability: _payability, ...settings }) =>
     kept.includes(type) ? { ...settings, type: 'payment_product_type' } : undefined,
   )
-  return { configuration, refusal: combinationRefusal(kept, wanted, available, currency) }
+  return { configuration, refusal: combinationRefusal(kept, wanted, available, currency) ?? defaultRefusal(request, wanted) }
+}
+
+/** The default must be enabled. A profile's may be of another currency than the session's: that one is let be. */
+function defaultRefusal({ default_payment_type: type }: Tree, wanted: readonly string[]): Refusal | undefined {
+  if (type === undefined || wanted.includes(type as string)) return undefined
+  const path = '/configuration/default_payment_type'
+  return { code: 'invalid_request', path, message: `${path} must be enabled: ${wanted.join(', ')}.`, allowed: wanted }
 }
 
 function combinationRefusal(

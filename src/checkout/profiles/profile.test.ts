@@ -120,7 +120,7 @@ test('configuration: shown with what of it can be paid with', () => {
   assert.deepEqual(withPayability(configuration, order, [product('vipps')]), {
     ...{
       vipps: { enabled: true, payability: 'payable' },
-      payex: { swish: { enabled: false, payability: 'disabled_by_gateway' } },
+      payex: { type: 'payment_type', swish: { enabled: false, payability: 'disabled_by_gateway' } },
     },
   })
   assert.deepEqual(payableProducts(configuration, order, [product('vipps'), product('payex.swish')]), ['vipps'])
@@ -128,6 +128,7 @@ test('configuration: shown with what of it can be paid with', () => {
 })
 
 const all = { enabled: true }
+const group = { type: 'payment_type' }
 const available = [product('vipps'), product('payex.swish'), product('dintero.wallets')]
 // profile and request | what the session gets
 const expanded: [title: string, profile: Tree, request: Tree, expected: Tree][] = [
@@ -135,21 +136,25 @@ const expanded: [title: string, profile: Tree, request: Tree, expected: Tree][] 
     'every product of the account, with what is said of it',
     { payex: { swish: { a: 1 } } },
     { active_payment_types: all },
-    { active_payment_types: all, vipps: { enabled: true, ...typed }, payex: { swish: { a: 1, enabled: true, ...typed } } },
+    {
+      active_payment_types: all,
+      vipps: { enabled: true, ...typed },
+      payex: { ...group, swish: { a: 1, enabled: true, ...typed } },
+    },
   ],
   [
     'what is switched off stays off',
     { vipps: { enabled: false } },
     { active_payment_types: all },
-    { active_payment_types: all, payex: { swish: { enabled: true, ...typed } } },
+    { active_payment_types: all, payex: { ...group, swish: { enabled: true, ...typed } } },
   ],
   [
     'gift cards only by name',
     { dintero: { wallets: { enabled: true, payability: 'x' } }, vipps: { enabled: false } },
     { active_payment_types: all },
     {
-      ...{ active_payment_types: all, payex: { swish: { enabled: true, ...typed } } },
-      dintero: { wallets: { enabled: true, ...typed } },
+      ...{ active_payment_types: all, payex: { ...group, swish: { enabled: true, ...typed } } },
+      dintero: { ...group, wallets: { enabled: true, ...typed } },
     },
   ],
   [
@@ -264,6 +269,14 @@ const sent: [configuration: Tree, refusal: object | undefined][] = [
   [{ payex: { dynamic_descriptor: 'x'.repeat(41) } }, too_long('/configuration/payex/dynamic_descriptor', 40)],
   [{ collector: { dynamic_descriptor: 'x'.repeat(41) } }, too_long('/configuration/collector/dynamic_descriptor', 40)],
   [{ vipps: { dynamic_descriptor: 'x'.repeat(101) } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
+  [{ auto_capture: true, channel: 'in_app', countries: { allow_countries: ['NO'], deny_countries: ['SE'] } }, undefined],
+  [{ countries: { allow_countries: ['NO'] } }, undefined],
+  [{ auto_capture: 'yes' }, wrong('/configuration/auto_capture', 'must be true or false.')],
+  [{ channel: 'web' }, wrong('/configuration/channel', 'must be one of ecommerce, in_app, in_store.')],
+  [
+    { countries: { allow_countries: ['NO', 'SE'], deny_countries: ['SE'] } },
+    wrong('/configuration/countries', "can't both allow and deny SE."),
+  ],
   [{ vipps: { dynamic_descriptor: [] } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
 ]
 for (const [configuration, refusal] of sent) {

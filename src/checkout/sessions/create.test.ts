@@ -13,7 +13,7 @@ import {
   type SessionRequest,
   storedExpress,
 } from './create.ts'
-import { amountRefusal, type Order, storedItem, storedOption, storedOrder, sumOfLines } from './order.ts'
+import { amountRefusal, type Order, partsRefusal, storedItem, storedOption, storedOrder, sumOfLines } from './order.ts'
 
 const product = (payment_product_type: string, token_types: string[] = []) =>
   ({ payment_product_type, currencies: 'any', token_types }) as unknown as PaymentProduct
@@ -287,3 +287,25 @@ test('new session: an order without lines is not refused for them, and settings 
   const made = newSessionData({ ...request, configuration: { vipps: { enabled: 'yes' } } }, basis)
   assert.equal('refusal' in made && made.refusal.path, '/configuration/vipps/enabled')
 })
+
+const shipment = (line_id: string) => ({ id: line_id, line_id, amount: 0 })
+const option = { ...shipment('all'), title: 'All' }
+for (const [name, part, auto_capture, path] of [
+  ['a gift card', { gift_cards: [{ amount: 0 }, {}] }, false, undefined],
+  ['a gift card that adds', { gift_cards: [{ amount: 0 }, { amount: -1 }] }, false, '/order/gift_cards/1/amount'],
+  ['splits to come', { items: [{ line_id: '1', splits: [] }] }, false, undefined],
+  ['splits to come, captured at once', { items: [{}, { splits: [] }] }, true, '/order/items/1/splits'],
+  ['one shipment', { shipping_option: { ...option, shipments: [shipment('1')] } }, false, '/order/shipping_option/shipments'],
+  ['no shipment', { shipping_option: { ...option, shipments: [] } }, false, '/order/shipping_option/shipments'],
+  ['two shipments', { shipping_option: { ...option, shipments: [shipment('1'), shipment('2')] } }, false, undefined],
+  [
+    'two shipments and one split',
+    { shipping_option: { ...option, shipments: [shipment('1'), shipment('2')], splits: [] } },
+    false,
+    '/order/shipping_option/splits',
+  ],
+] as const) {
+  test(`order: ${name}${path ? ` is refused at ${path}` : ''}`, () => {
+    assert.equal(partsRefusal({ ...order, ...part } as never, auto_capture)?.path, path)
+  })
+}

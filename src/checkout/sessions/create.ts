@@ -13,7 +13,16 @@ import {
   type Tree,
 } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
-import { amountRefusal, Order, ShippingOption, type StoredOption, type StoredOrder, storedOption, storedOrder } from './order.ts'
+import {
+  amountRefusal,
+  Order,
+  partsRefusal,
+  ShippingOption,
+  type StoredOption,
+  type StoredOrder,
+  storedOption,
+  storedOrder,
+} from './order.ts'
 import type { Express, SessionData } from './session.ts'
 
 /** Where the customer and the callbacks go (checkout-api §3.2.1). Any scheme but those that run as script in the page. */
@@ -194,7 +203,7 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   if (wrong) return { refusal: wrong }
   const { configuration, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
   if (refusal) return { refusal }
-  const repeated = linesRefusal(order, configuration)
+  const repeated = partsRefusal(order, configuration.auto_capture === true) ?? linesRefusal(order, configuration)
   if (repeated) return { refusal: repeated }
   const payable = payableProducts(configuration, order, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.

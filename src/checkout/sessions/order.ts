@@ -171,6 +171,24 @@ export function sumOfLines({ items = [], shipping_option }: Pick<StoredOrder, 'i
   return items.reduce((sum, { amount = 0 }) => sum + amount, 0) + (shipping_option?.amount ?? 0)
 }
 
+/** What the parts of an order must keep to, beside their types (checkout-api §2.4, §2.6, §3.2.2). */
+export function partsRefusal(
+  { items = [], shipping_option, gift_cards = [] }: StoredOrder,
+  auto_capture: boolean,
+): Refusal | undefined {
+  const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
+  const negative = gift_cards.findIndex(({ amount }) => typeof amount === 'number' && amount < 0)
+  if (negative >= 0) return refuse(`/order/gift_cards/${negative}/amount`, 'must be >= 0.')
+  const undecided = auto_capture ? items.findIndex(({ splits }) => splits?.length === 0) : -1
+  if (undecided >= 0) return refuse(`/order/items/${undecided}/splits`, 'may be empty only when auto_capture is off.')
+  const option: { shipments?: unknown; [member: string]: unknown } = shipping_option ?? {}
+  if (option.shipments === undefined) return undefined
+  const several = Array.isArray(option.shipments) && option.shipments.length > 1
+  if (!several) return refuse('/order/shipping_option/shipments', 'must be two or more.')
+  const whole = ['splits', 'fee_split', 'pay_in_store'].find((name) => option[name] !== undefined)
+  return whole ? refuse(`/order/shipping_option/${whole}`, 'belongs to each of the shipments.') : undefined
+}
+
 /** With `strict-session-amounts`, the lines must add up to the amount; with `partial_payment` it may be less (checkout-api §1.10). */
 export function amountRefusal(order: StoredOrder): Refusal | undefined {
   const sum = sumOfLines(order)

@@ -35,9 +35,10 @@ ${
   types.length > 1 &&
   html`<fieldset class="inline-choice"><legend>${t.customer_type}</legend>${types.map(
     (type) =>
-      html`<label class="choice"><input type="radio" name="customer_type" id="customer-type-${type}" value="${type}" data-testid="customer-type-${type}"${
-        (type === 'b2b') === company ? html` checked` : ''
-      }><span>${type === 'b2b' ? t.b2b : t.b2c}</span></label>`,
+      html`<label class="choice"><input type="radio" name="customer_type" id="customer-type-${type}" value="${type}"
+ data-testid="customer-type-${type}"${
+   (type === 'b2b') === company ? html` checked` : ''
+ }><span>${type === 'b2b' ? t.b2b : t.b2c}</span></label>`,
   )}</fieldset>`
 }
 <div class="fields">${addressFields(context, {
@@ -59,7 +60,8 @@ ${t.billing_title}</h3>${addressFields(context, {
     testid: 'billing-',
   })}</div>`
 }
-<button type="submit" class="${value ? 'secondary' : 'button'}" id="save-address" data-testid="save-address">${t.save_address}</button></form></section>`
+<button type="submit" class="${value ? 'secondary' : 'button'}" id="save-address" data-testid="save-address">
+${t.save_address}</button></form></section>`
 }
 
 function shipping(context: Context): Html | false {
@@ -124,7 +126,8 @@ function shippingRow(context: Context, option: ShippingView, name?: string): Htm
     slot !== name && slot,
     option.environmental_data?.description,
   ].filter(Boolean)
-  return html`<label class="choice"><input type="radio" name="shipping_option" id="shipping-${option.line_id.replace(/[^\w-]/g, '_')}" value="${option.line_id}"
+  const id = `shipping-${option.line_id.replace(/[^\w-]/g, '_')}`
+  return html`<label class="choice"><input type="radio" name="shipping_option" id="${id}" value="${option.line_id}"
  data-testid="shipping-${option.line_id}"${
    chosen ? html` checked` : ''
  }><span class="label">${name ?? option.title ?? option.id}${notes.map((note) => html`<span class="hint note">${note}</span>`)}</span>

@@ -16,10 +16,10 @@ export function productList(context: Context, products: readonly Product[], sele
   return html`<fieldset class="products" id="products"><legend><h2>${t.payment_method}</h2></legend>
 ${groups.map((group) => {
   const members = products.filter((product) => product.group === group)
-  return (
-    members.length > 0 &&
-    html`${titled && members.some(({ label }) => label !== t[groupTitle[group]]) && html`<h3>${t[groupTitle[group]]}</h3>`}${members.map((product) => row(context, product, product === selected))}`
-  )
+  const title = t[groupTitle[group]]
+  const said = members.every(({ label }) => label === title)
+  const rows = members.map((product) => row(context, product, product === selected))
+  return members.length > 0 && html`${titled && !said && html`<h3>${title}</h3>`}${rows}`
 })}
 <p class="error" id="product-error" data-testid="product-error"></p></fieldset>`
 }
@@ -32,7 +32,8 @@ function row(context: Context, product: Product, selected: boolean): Html {
   return html`<div class="product" data-product="${type}" data-kind="${product.kind}">
 <label class="choice"><input type="radio" name="payment_product_type" value="${type}" id="${id}" data-testid="product-${type}"${
     selected ? html` checked` : ''
-  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}><span class="label">${product.label}${reason}</span>${productIcon(product)}</label>
+  }${product.payable ? '' : html` disabled aria-describedby="${id}-reason"`}>
+<span class="label">${product.label}${reason}</span>${productIcon(product)}</label>
 ${
   !product.payable
     ? ''
