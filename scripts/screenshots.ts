@@ -6,12 +6,13 @@ import { startServer } from '../test/server.ts'
 
 const folder = fileURLToPath(new URL('../docs/screenshots/', import.meta.url))
 const wanted = process.argv.slice(2)
-const pictures: [sample: string, name: string, dark?: boolean][] = [
+const pictures: [sample: string, name: string, look?: { dark?: boolean; width?: number }][] = [
   ['open', 'payment-page'],
   ['open-no-language', 'payment-page-norwegian'],
-  ['open', 'payment-page-dark', true],
+  ['open', 'payment-page-dark', { dark: true }],
   ['themed', 'payment-page-themed'],
   ['express-ready', 'express'],
+  ['express-ready', 'express-wide', { width: 1280 }],
   ['declined', 'declined'],
   ['processing', 'processing'],
   ['paid', 'paid'],
@@ -19,9 +20,9 @@ const pictures: [sample: string, name: string, dark?: boolean][] = [
 
 const server = await startServer({ work: false, role: 'checkout' })
 const browser = await launchBrowser()
-for (const [sample, name, dark] of pictures) {
+for (const [sample, name, { dark = false, width = 400 } = {}] of pictures) {
   if (wanted.length > 0 && !wanted.includes(sample)) continue
-  const context = await browser.newContext({ viewport: { width: 400, height: 300 }, colorScheme: dark ? 'dark' : 'light' })
+  const context = await browser.newContext({ viewport: { width, height: 300 }, colorScheme: dark ? 'dark' : 'light' })
   const page = await context.newPage()
   await page.goto(`${server.url}/page-gallery/${sample}`)
   await page.evaluate("document.body.classList.add('scripted')")
