@@ -59,7 +59,7 @@ async function rate(account_id: string, dead: number): Promise<Rate> {
   await sql`
     insert into notifications.subscriptions (account_id, id, url, events, created_at, created_by, updated_at)
     select ${account_id}, s.id, s.url, array['checkout_transaction'], now(), 'bench', now()
-    from jsonb_to_recordset(${json(sql, subscriptions)}) as s (id text, url text)`
+    from jsonb_to_recordset(${json(subscriptions)}) as s (id text, url text)`
   await sql`
     insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event)
     select ${account_id}, 'transaction', 't' || n, 2, 'checkout_transaction' from generate_series(1, ${events}) n`

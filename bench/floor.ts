@@ -21,7 +21,7 @@ const schema = {
 app.post('/floor', { schema }, async (request) => {
   next += 1
   const id = String(next)
-  await sql`insert into floor.rows (account_id, id, data) values ('T00000001', ${id}, ${json(sql, request.body)})`
+  await sql`insert into floor.rows (account_id, id, data) values ('T00000001', ${id}, ${json(request.body)})`
   return { id, ...(request.body as object) }
 })
 app.get('/floor/:id', async (request) => {

@@ -105,7 +105,7 @@ test('card token use: failures are kept up to fifteen, a success clears them, a 
   const token_id = card.payment_token_id
   const use = (success: boolean, blocked: boolean) =>
     server.sql`with changed as (select 1),
-      ${recordTokenUse(server.sql, 'T00000001', { token_id, success, blocked, at: new Date() })} done as (select 1)
+      ${recordTokenUse('T00000001', { token_id, success, blocked, at: new Date() })} done as (select 1)
       select from changed`
   const failures = async () =>
     (await server.sql`select cardinality(failures) as count, status from checkout.card_tokens where id = ${token_id}`)[0]

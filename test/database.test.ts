@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { connect, openTransaction } from '../src/lib/db.ts'
+import { connect, openTransaction, placeOf } from '../src/lib/db.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
 let database: TestDatabase
@@ -56,3 +56,12 @@ test('a statement that fails after its first row: the next one on its connection
     await sql.end()
   }
 })
+
+const places: [url: string, place: ReturnType<typeof placeOf>][] = [
+  ['postgres://u:p@h:1/d', { url: 'postgres://u:p@h:1/d' }],
+  ['postgres://u:p@h:1/d?host=/run/pg', { url: 'postgres://u:p@h:1/d', path: '/run/pg/.s.PGSQL.1' }],
+  ['postgres://u@h/d?host=%2Frun%2Fa%20b&ssl=true', { url: 'postgres://u@h/d?ssl=true', path: '/run/a b/.s.PGSQL.5432' }],
+  ['postgres://u@h/d?host=other', { url: 'postgres://u@h/d?host=other' }],
+  ['postgres://a,b/d', { url: 'postgres://a,b/d' }],
+]
+for (const [url, place] of places) test(`database: the place that ${url} names`, () => assert.deepEqual(placeOf(url), place))

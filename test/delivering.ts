@@ -55,7 +55,7 @@ export async function startDelivering(options: { timeout_ms?: number; rules?: Re
     },
     /** Writes notifications as a service does: with the change that they report. */
     async tell(...notifications: Notification[]) {
-      await sql`with changed as (select 1), told as (${insertNotifications(sql, account_id, notifications)}) select from changed`
+      await sql`with changed as (select 1), told as (${insertNotifications(account_id, notifications)}) select from changed`
     },
     /** Everything that is due now. */
     run: (signal = stop.signal) => deliver(delivering, signal),

@@ -16,7 +16,7 @@ after(() => database.drop())
 async function stored(value: unknown): Promise<{ text: string; hash: Buffer }> {
   const { sql } = database
   const [row] = await sql<{ text: string; hash: Buffer }[]>`
-    select v::text as text, sha256(convert_to(v::text, 'UTF8')) as hash from (select ${json(sql, value)}::jsonb as v) x`
+    select v::text as text, sha256(convert_to(v::text, 'UTF8')) as hash from (select ${json(value)}::jsonb as v) x`
   return row!
 }
 
@@ -64,7 +64,7 @@ for (const created_at of times) {
     const { sql } = database
     const [row] = await sql<{ hash: Buffer; time: string }[]>`
       select sha256('\\xab'::bytea || convert_to(jsonb_build_array(3, 'CAPTURE'::text, 'CAPTURED'::text, true, 100::bigint, ${id}::uuid,
-        null::uuid, ${id}::uuid, ${json(sql, more.data)}::jsonb, ${created_at}::timestamptz, ${more.created_by}::text)::text, 'UTF8')) as hash,
+        null::uuid, ${id}::uuid, ${json(more.data)}::jsonb, ${created_at}::timestamptz, ${more.created_by}::text)::text, 'UTF8')) as hash,
         to_jsonb(${created_at}::timestamptz)::text as time`
     assert.deepEqual(chained!.hash, row!.hash)
     assert.equal(`"${timestampText(created_at)}"`, row!.time)

@@ -20,7 +20,7 @@ after(() => server.close())
 
 async function tell(...notifications: Notification[]) {
   const { sql } = server
-  await sql`with changed as (select 1), told as (${insertNotifications(sql, account.account_id, notifications)}) select from changed`
+  await sql`with changed as (select 1), told as (${insertNotifications(account.account_id, notifications)}) select from changed`
 }
 
 test('trigger and replay: the running server sends what they ask for', async () => {

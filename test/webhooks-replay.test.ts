@@ -25,7 +25,7 @@ async function tell(...sequences: number[]) {
     details: { amount: sequence },
   }))
   const { sql } = server
-  await sql`with changed as (select 1), told as (${insertNotifications(sql, account.account_id, notifications)}) select from changed`
+  await sql`with changed as (select 1), told as (${insertNotifications(account.account_id, notifications)}) select from changed`
 }
 
 async function subscribe(url: string) {

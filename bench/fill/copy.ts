@@ -79,7 +79,7 @@ export async function loadTemplates(sql: Sql, account_id: string, walks: readonl
       second: walk.second,
       tomorrow: tomorrow(walk.second),
     }
-    await sql`insert into fill.templates values (${number}, ${json(sql, old)}, ${walk.weight})`
+    await sql`insert into fill.templates values (${number}, ${json(old)}, ${walk.weight})`
     const ids = Object.entries(old).flatMap(([name, id]) =>
       /^(draft|order_uuid|session|transaction|token|token_id)$/.test(name) ? [id] : [],
     )
@@ -228,7 +228,7 @@ export async function fill(sql: Sql, copier: Copier, rows: number, progress: (do
       const db = tx as unknown as Db
       await db`set local statement_timeout = 0`
       await db`truncate fill.batch`
-      await db`insert into fill.batch select * from jsonb_to_recordset(${json(db, batch)}) as b (
+      await db`insert into fill.batch select * from jsonb_to_recordset(${json(batch)}) as b (
         n bigint, template int, shift interval, at timestamptz, position bigint, new text[])`
       await db`analyze fill.batch`
       for (const statement of copier.insert.values()) await tx.unsafe(statement)

@@ -28,7 +28,7 @@ export async function insertAccount(
       returning account_id
     )
     insert into accounts.signing_keys (account_id, kid, private_jwk, created_at)
-    select account_id, ${key.kid}, ${json(db, key.private_jwk)}, ${now} from changed
+    select account_id, ${key.kid}, ${json(key.private_jwk)}, ${now} from changed
     returning account_id`
   return rows.length > 0
 }

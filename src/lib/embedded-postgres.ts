@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import postgres from 'postgres'
+import { placeOf } from './db.ts'
 import { type Cluster, openCluster } from './embedded-postgres/cluster.ts'
 import { withLock } from './embedded-postgres/lock.ts'
 import { ensureRunning, stopPostmaster } from './embedded-postgres/postmaster.ts'
@@ -41,7 +42,9 @@ export async function openEmbeddedPostgres(data_folder: string, options: Options
       const cluster = await openCluster(folder, note)
       const adopted = await ensureRunning(cluster, { durable, note })
       if (closing) return { cluster, adopted }
-      presence = postgres(urlOf(cluster, 'postgres'), {
+      const { url, ...place } = placeOf(urlOf(cluster, 'postgres'))
+      presence = postgres(url, {
+        ...place,
         max: 1,
         max_lifetime: null,
         onnotice: () => {},
@@ -90,8 +93,9 @@ export async function openEmbeddedPostgres(data_folder: string, options: Options
   }
 }
 
-function urlOf(cluster: Cluster, database: string): string {
-  return `postgres://kvitt:${cluster.password}@127.0.0.1:${cluster.port}/${database}`
+function urlOf({ password, port, socket_folder }: Cluster, database: string): string {
+  const host = socket_folder === undefined ? '' : `?host=${encodeURIComponent(socket_folder)}`
+  return `postgres://kvitt:${password}@127.0.0.1:${port}/${database}${host}`
 }
 
 async function ensureDatabase(sql: postgres.Sql): Promise<void> {

@@ -23,26 +23,32 @@ export function jsonbText(value: unknown): string {
 }
 
 function objectText(object: Record<string, unknown>): string {
+  const names = Object.keys(object)
+  const is_plain = plain.test(names.join(''))
   let text = ''
-  for (const name of Object.keys(object).sort(byLengthThenBytes)) {
+  for (const name of names.sort(is_plain ? byLength : byLengthThenBytes)) {
     const member = object[name]
     if (member === undefined || typeof member === 'function') continue
-    text += `${text === '' ? '' : ', '}${JSON.stringify(name)}: ${jsonbText(member)}`
+    text += `${text === '' ? '' : ', '}${is_plain ? `"${name}"` : JSON.stringify(name)}: ${jsonbText(member)}`
   }
   return `{${text}}`
 }
 
+/** One byte a character, and none that JSON escapes: most names. */
+const plain = /^[ !#-[\]-~]*$/
+
+function byLength(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : 1)
+}
+
 function byLengthThenBytes(a: string, b: string): number {
-  if (plain.test(a) && plain.test(b)) return a.length - b.length || (a < b ? -1 : 1)
   const [first, second] = [Buffer.from(a), Buffer.from(b)]
   return first.length - second.length || first.compare(second)
 }
 
-/** One byte a character. */
-const plain = /^[ -~]*$/
-
 /** PostgreSQL writes all digits, and no exponent. What is no number in JSON is `null` there. */
 function numberText(value: number): string {
+  if (Number.isSafeInteger(value)) return String(value)
   if (!Number.isFinite(value)) return 'null'
   const text = JSON.stringify(value)
   const [, sign, whole, fraction = '', exponent] = /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? []

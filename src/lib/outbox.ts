@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { type Db, json } from './db.ts'
+import { json, part } from './db.ts'
 
 /**
  * Something that subscribers and callbacks are told. It is a row, written by the same statement as the change it reports,
@@ -20,15 +20,11 @@ export type Notification = {
  * An `insert` to stand as a CTE in the statement that makes the change. The guarded CTE before it must be named `changed` and have one
  * row: when the guard let nothing through, nothing is notified either. At least one notification.
  */
-export function insertNotifications(
-  db: Db,
-  account_id: string,
-  notifications: readonly Notification[],
-): postgres.PendingQuery<never[]> {
+export function insertNotifications(account_id: string, notifications: readonly Notification[]): postgres.PendingQuery<never[]> {
   const rows = notifications.map(
-    ({ aggregate_type, aggregate_id, sequence, event, details = {} }, index) => db`
-    ${index > 0 ? db`union all` : db``}
-    select ${account_id}, ${aggregate_type}, ${aggregate_id}, ${sequence}::int, ${event}, ${json(db, details)}::jsonb from changed`,
+    ({ aggregate_type, aggregate_id, sequence, event, details = {} }, index) => part`
+    ${index > 0 ? part`union all` : part``}
+    select ${account_id}, ${aggregate_type}, ${aggregate_id}, ${sequence}::int, ${event}, ${json(details)}::jsonb from changed`,
   )
-  return db`insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event, details) ${rows}`
+  return part`insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event, details) ${rows}`
 }

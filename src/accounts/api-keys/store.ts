@@ -1,4 +1,4 @@
-import type { Db } from '../../lib/db.ts'
+import { type Db, part } from '../../lib/db.ts'
 
 /** An API key, without the key. */
 export type ApiKeyRow = {
@@ -11,7 +11,7 @@ export type ApiKeyRow = {
   deleted_at: Date | null
 }
 
-const columns = (db: Db) => db`id, created_at, name, updated_at, expires_at, deleted_by, deleted_at`
+const columns = () => part`id, created_at, name, updated_at, expires_at, deleted_by, deleted_at`
 
 export async function insertApiKey(
   db: Db,
@@ -21,7 +21,7 @@ export async function insertApiKey(
   const [row] = await db<ApiKeyRow[]>`
     insert into accounts.api_keys (account_id, id, name, key_hash, created_at, created_by, updated_at)
     values (${account_id}, ${id}, ${name ?? null}, ${key_hash}, ${now}, ${created_by}, ${now})
-    returning ${columns(db)}`
+    returning ${columns()}`
   return row!
 }
 
@@ -35,7 +35,7 @@ export async function listApiKeys(
     with last as (
       select created_at, id from accounts.api_keys where account_id = ${account_id} and id = ${starting_after}
     )
-    select ${columns(db)} from accounts.api_keys k
+    select ${columns()} from accounts.api_keys k
     where account_id = ${account_id} and (${include_deleted} or deleted_at is null)
       and (not exists (select from last) or (k.created_at, k.id) < (select last.created_at, last.id from last))
     order by created_at desc, id desc
@@ -48,7 +48,7 @@ export async function deleteApiKey(db: Db, key: { account_id: string; id: string
   const [row] = await db<ApiKeyRow[]>`
     update accounts.api_keys set deleted_at = ${now}, deleted_by = ${deleted_by}, updated_at = ${now}
     where account_id = ${account_id} and id = ${id} and deleted_at is null
-    returning ${columns(db)}`
+    returning ${columns()}`
   return row
 }
 
@@ -58,7 +58,7 @@ export async function rotateApiKey(db: Db, key: { account_id: string; id: string
   const [row] = await db<ApiKeyRow[]>`
     update accounts.api_keys set key_hash = ${key_hash}, updated_at = ${now}
     where account_id = ${account_id} and id = ${id} and deleted_at is null
-    returning ${columns(db)}`
+    returning ${columns()}`
   return row
 }
 

@@ -1,4 +1,4 @@
-import type { Db } from '../../lib/db.ts'
+import { type Db, part } from '../../lib/db.ts'
 import { limits } from '../../lib/limits.ts'
 
 /** A client, without its secret's hash. */
@@ -28,20 +28,19 @@ export type GrantRow = {
   type: string
 }
 
-const clientColumns = (db: Db) =>
-  db`id, created_at, created_by, updated_at, deleted_at, deleted_by, name, description, client_id, callbacks`
-const grantColumns = (db: Db) =>
-  db`id, created_at, created_by, updated_at, deleted_at, deleted_by, client_id, audience, scope, type`
+const clientColumns = () =>
+  part`id, created_at, created_by, updated_at, deleted_at, deleted_by, name, description, client_id, callbacks`
+const grantColumns = () => part`id, created_at, created_by, updated_at, deleted_at, deleted_by, client_id, audience, scope, type`
 
 export async function listClients(db: Db, account_id: string): Promise<ClientRow[]> {
   return db<ClientRow[]>`
-    select ${clientColumns(db)} from accounts.clients where account_id = ${account_id} and deleted_at is null
+    select ${clientColumns()} from accounts.clients where account_id = ${account_id} and deleted_at is null
     order by created_at, id limit ${limits.clients_listed}`
 }
 
 export async function findClient(db: Db, account_id: string, id: string) {
   const [row] = await db<ClientRow[]>`
-    select ${clientColumns(db)} from accounts.clients where account_id = ${account_id} and id = ${id} and deleted_at is null`
+    select ${clientColumns()} from accounts.clients where account_id = ${account_id} and id = ${id} and deleted_at is null`
   return row
 }
 
@@ -67,7 +66,7 @@ export async function insertClient(
     values (${account_id}, ${id}, ${client_id}, ${name ?? null}, ${description ?? null}, ${callbacks}, ${secret_hash}, ${now},
       ${created_by}, ${now})
     on conflict (account_id, client_id) do nothing
-    returning ${clientColumns(db)}`
+    returning ${clientColumns()}`
   return row
 }
 
@@ -83,7 +82,7 @@ export async function deleteClient(db: Db, client: { account_id: string; id: str
       update accounts.grants g set deleted_at = ${now}, deleted_by = ${deleted_by}, updated_at = ${now}
       from changed where g.account_id = changed.account_id and g.client_id = changed.id and g.deleted_at is null
     )
-    select ${clientColumns(db)} from changed`
+    select ${clientColumns()} from changed`
   return row
 }
 
@@ -93,7 +92,7 @@ export async function rotateSecret(db: Db, client: { account_id: string; id: str
   const [row] = await db<ClientRow[]>`
     update accounts.clients set secret_hash = ${secret_hash}, secret_version = secret_version + 1, updated_at = ${now}
     where account_id = ${account_id} and id = ${id} and deleted_at is null
-    returning ${clientColumns(db)}`
+    returning ${clientColumns()}`
   return row
 }
 
@@ -104,7 +103,7 @@ export async function listGrants(
 ): Promise<GrantRow[]> {
   const { account_id, client_id = null, audience = null } = query
   return db<GrantRow[]>`
-    select ${grantColumns(db)} from accounts.grants
+    select ${grantColumns()} from accounts.grants
     where account_id = ${account_id} and deleted_at is null
       and (${audience}::text is null or audience = ${audience})
       and (${client_id}::text is null or client_id = ${client_id} or client_id in (
@@ -155,6 +154,6 @@ export async function deleteGrant(db: Db, grant: { account_id: string; id: strin
   const [row] = await db<GrantRow[]>`
     update accounts.grants set deleted_at = ${now}, deleted_by = ${deleted_by}, updated_at = ${now}
     where account_id = ${account_id} and id = ${id} and deleted_at is null
-    returning ${grantColumns(db)}`
+    returning ${grantColumns()}`
   return row
 }

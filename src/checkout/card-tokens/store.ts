@@ -1,15 +1,15 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { type CardTokenRow, failures_kept, type TokenUse } from './card-token.ts'
 
 /**
  * CTEs that store the tokens of an authorization and tell of them, for the statement that writes it; they need its CTE `changed`.
  * A token that the provider gave before, also one that was deleted, is active again.
  */
-export function storeCardTokens(db: Db, account_id: string, tokens: readonly CardTokenRow[]) {
-  return db`
+export function storeCardTokens(account_id: string, tokens: readonly CardTokenRow[]) {
+  return part`
     stored_tokens as (
       insert into checkout.card_tokens as k
-      select n.* from jsonb_populate_recordset(null::checkout.card_tokens, ${json(db, tokens)}) n
+      select n.* from jsonb_populate_recordset(null::checkout.card_tokens, ${json(tokens)}) n
       where exists (select from changed)
       on conflict (account_id, id) do update set
         version = k.version + 1, status = 'ACTIVE', transaction_id = excluded.transaction_id, masked_pan = excluded.masked_pan,
@@ -27,8 +27,8 @@ export function storeCardTokens(db: Db, account_id: string, tokens: readonly Car
 }
 
 /** CTEs that count a payment with a token, for the statement that settles it; they need its CTE `changed`. */
-export function recordTokenUse(db: Db, account_id: string, use: TokenUse & { token_id: string; at: Date }) {
-  return db`
+export function recordTokenUse(account_id: string, use: TokenUse & { token_id: string; at: Date }) {
+  return part`
     used_token as (
       update checkout.card_tokens k set
         failures = case when ${use.success} then '{}' else
@@ -69,7 +69,7 @@ export function listCardTokens(db: Db, account_id: string, query: Required<Pick<
   return db<CardTokenRow[]>`
     select * from checkout.card_tokens k
     where k.account_id = ${account_id}
-      ${customer_id === undefined ? db`` : db`and k.customer_id = ${customer_id}`}
+      ${customer_id === undefined ? part`` : part`and k.customer_id = ${customer_id}`}
       and (${relationship_id ?? null}::text is null or k.relationship_id = ${relationship_id ?? null})
       and (${status ?? null}::text is null or k.status = ${status ?? null})
       and (${include_deleted ?? false} or ${status ?? ''} = 'DELETED' or k.deleted_at is null)

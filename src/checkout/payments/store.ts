@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { insertNotifications } from '../../lib/outbox.ts'
 import { cardTokensOf, useOf } from '../card-tokens/card-token.ts'
 import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
@@ -22,7 +22,7 @@ export async function insertPayment(db: Db, session: SessionRow, operation: Oper
         and s.hash = ${session.hash} and s.operation_id is null and s.outcome is null
       returning s.id
     ),
-    recorded as (${insertOperation(db, operation)})
+    recorded as (${insertOperation(operation)})
     select from changed`
   return rows.length === 1
 }
@@ -62,20 +62,20 @@ export async function writePayment(
       where s.account_id = ${account_id} and s.id = ${id} and s.version = ${session.version} and s.hash = ${session.hash}
       returning s.id
     ),
-    ${session_events.length > 0 ? db`session_events as (${insertSessionEvents(db, session, session_events)}),` : db``}
-    ${transaction ? db`paid as (${upsertTransaction(db, transaction, hashes.transaction)}),` : db``}
-    ${events.length > 0 ? db`appended as (${insertEvents(db, { account_id, id: operation.transaction_id }, events)}),` : db``}
-    ${tokens.length > 0 ? storeCardTokens(db, account_id, tokens) : db``}
-    ${use ? recordTokenUse(db, account_id, use) : db``}
-    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
-    recorded as (${settleOperation(db, operation)})
+    ${session_events.length > 0 ? part`session_events as (${insertSessionEvents(session, session_events)}),` : part``}
+    ${transaction ? part`paid as (${upsertTransaction(transaction, hashes.transaction)}),` : part``}
+    ${events.length > 0 ? part`appended as (${insertEvents({ account_id, id: operation.transaction_id }, events)}),` : part``}
+    ${tokens.length > 0 ? storeCardTokens(account_id, tokens) : part``}
+    ${use ? recordTokenUse(account_id, use) : part``}
+    ${notifications.length > 0 ? part`told as (${insertNotifications(account_id, notifications)}),` : part``}
+    recorded as (${settleOperation(operation)})
     select from changed`
   return rows.length === 1 ? hashes : undefined
 }
 
 /** CTE that publishes a transaction, or brings one that is published up to date. */
-function upsertTransaction(db: Db, t: TransactionRow, hash: Uint8Array) {
-  return db`
+function upsertTransaction(t: TransactionRow, hash: Uint8Array) {
+  return part`
     insert into checkout.transactions as t (account_id, id, session_id, version, event_count, hash, status, settlement_status, gateway,
       gateway_reference, payment_product_type, payment_operation, currency, amount, authorized, captured, refunded, voided,
       pending_capture, pending_refund, pending_void, merchant_reference, merchant_reference_2, customer_id, store_id, terminal_id,
@@ -86,7 +86,7 @@ function upsertTransaction(db: Db, t: TransactionRow, hash: Uint8Array) {
       ${t.authorized}, ${t.captured}, ${t.refunded}, ${t.voided}, ${t.pending_capture}, ${t.pending_refund}, ${t.pending_void},
       ${t.merchant_reference}, ${t.merchant_reference_2}, ${t.customer_id}, ${t.store_id}, ${t.terminal_id},
       ${t.payout_destination_id}, ${t.channel}, ${t.card_brand}, ${t.token_id}, ${t.auto_capture_at}, ${t.auto_capture_until},
-      ${t.final_authorization}, ${t.search_terms}::text[], ${json(db, t.data)}, ${t.authorized_at}, ${t.captured_at},
+      ${t.final_authorization}, ${t.search_terms}::text[], ${json(t.data)}, ${t.authorized_at}, ${t.captured_at},
       ${t.refunded_at}, ${t.created_at}, ${t.updated_at}
     from changed
     on conflict (account_id, id) do update set

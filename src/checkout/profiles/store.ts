@@ -50,7 +50,7 @@ export async function insertProfileOnce(
   const { account_id, profile_id, id, data, at } = profile
   await db`
     insert into checkout.profiles (account_id, profile_id, id, data, created_at, updated_at)
-    values (${account_id}, ${profile_id}, ${id}, ${json(db, data)}, ${at}, ${at})
+    values (${account_id}, ${profile_id}, ${id}, ${json(data)}, ${at}, ${at})
     on conflict do nothing`
 }
 
@@ -62,7 +62,7 @@ export async function insertProfile(
   const { account_id, profile_id, id, data, created_by, at } = profile
   const [row] = await db<ProfileRow[]>`
     insert into checkout.profiles as p (account_id, profile_id, id, data, created_at, created_by, updated_at)
-    values (${account_id}, ${profile_id}, ${id}, ${json(db, data)}, ${at}, ${created_by}, ${at})
+    values (${account_id}, ${profile_id}, ${id}, ${json(data)}, ${at}, ${created_by}, ${at})
     on conflict (account_id, profile_id) do update
       set id = excluded.id, data = excluded.data, created_at = excluded.created_at, created_by = excluded.created_by,
           updated_at = excluded.updated_at, deleted_at = null, deleted_by = null
@@ -77,7 +77,7 @@ export async function replaceProfile(
   { account_id, name, data, at }: { account_id: string; name: string; data: ProfileData; at: Date },
 ): Promise<ProfileRow | undefined> {
   const [row] = await db<ProfileRow[]>`
-    update checkout.profiles set data = ${json(db, data)}, updated_at = ${at}
+    update checkout.profiles set data = ${json(data)}, updated_at = ${at}
     where account_id = ${account_id} and (profile_id = ${name} or id = ${name}) and deleted_at is null
     returning account_id, profile_id, id, data, created_at, created_by, updated_at, deleted_at, deleted_by`
   return row
@@ -109,7 +109,7 @@ export async function saveAccountConfiguration(
 ): Promise<void> {
   await db`
     insert into checkout.account_configurations (account_id, data, updated_at, updated_by)
-    values (${account_id}, ${json(db, data)}, ${at}, ${updated_by})
+    values (${account_id}, ${json(data)}, ${at}, ${updated_by})
     on conflict (account_id) do update
       set data = excluded.data, updated_at = excluded.updated_at, updated_by = excluded.updated_by`
 }

@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { type Db, json, type Tx } from '../../lib/db.ts'
+import { type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
@@ -29,16 +29,15 @@ export function chainSessionEvents(
 
 /** An insert to stand as a CTE after `changed`: these events, at least one. */
 export function insertSessionEvents(
-  db: Db,
   { account_id, id }: Pick<SessionRow, 'account_id' | 'id'>,
   events: readonly ChainedSessionEvent[],
 ): postgres.PendingQuery<never[]> {
   const rows = events.map(
-    ({ sequence, body, hash }, index) => db`
-    ${index > 0 ? db`union all` : db``}
+    ({ sequence, body, hash }, index) => part`
+    ${index > 0 ? part`union all` : part``}
     select ${account_id}, ${id}, ${sequence}::int, ${body}::text::jsonb, ${hash}::bytea from changed`,
   )
-  return db`insert into checkout.session_events (account_id, session_id, sequence, body, hash) ${rows}`
+  return part`insert into checkout.session_events (account_id, session_id, sequence, body, hash) ${rows}`
 }
 
 /** One session, with its events in order when asked. One statement. */
@@ -58,11 +57,11 @@ export async function findSession(
     return row
   }
   const [row] = await db<FoundSession[]>`
-    select s.account_id, s.id, s.version, s.event_count, s.hash, s.profile_id, s.payment_operation, s.data, s.operation_id, s.transaction_id,
-           s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at, s.created_by,
-           s.updated_at, s.cancelled_at, s.cancelled_by,
-           (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
-            where e.account_id = s.account_id and e.session_id = s.id) as events
+    select s.account_id, s.id, s.version, s.event_count, s.hash, s.profile_id, s.payment_operation, s.data, s.operation_id,
+      s.transaction_id, s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at,
+      s.created_by, s.updated_at, s.cancelled_at, s.cancelled_by,
+      (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+       where e.account_id = s.account_id and e.session_id = s.id) as events
     from checkout.sessions s
     where s.account_id = ${account_id} and s.id = ${id}`
   return row
@@ -92,16 +91,18 @@ export type SessionFilter = {
 export async function listSessions(db: Db, account_id: string, filter: SessionFilter): Promise<FoundSession[]> {
   const { limit, id, transaction_id, search, store_id } = filter
   if (id || transaction_id || search !== null || store_id === null) {
-    const narrowed = narrow(db, account_id, filter)
-    return narrowed ? findSessions(db, account_id, filter, narrowed) : walkSessions(db, account_id, filter, db`checkout.sessions`)
+    const narrowed = narrow(account_id, filter)
+    return narrowed
+      ? findSessions(db, account_id, filter, narrowed)
+      : walkSessions(db, account_id, filter, part`checkout.sessions`)
   }
   const count = newestLookedAt(limit)
-  const window: Fragment = db`(
-    select * from checkout.sessions s where ${page(db, account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
+  const window: Fragment = part`(
+    select * from checkout.sessions s where ${page(account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
   const newest = await walkSessions(db, account_id, filter, window)
   if (newest.length === limit) return newest
   const terms = store_id.map((store) => `${account_id}|store_id:${store}`)
-  return findSessions(db, account_id, filter, hasTerm(db, terms))
+  return findSessions(db, account_id, filter, hasTerm(terms))
 }
 
 type Fragment = postgres.PendingQuery<never[]>
@@ -110,10 +111,10 @@ type Fragment = postgres.PendingQuery<never[]>
 function walkSessions(db: Db, account_id: string, filter: SessionFilter, source: Fragment) {
   return db<FoundSession[]>`
     with page as (
-      select * from ${source} s where ${page(db, account_id, filter)} and ${matches(db, filter)}
+      select * from ${source} s where ${page(account_id, filter)} and ${matches(filter)}
       order by s.account_id, s.created_at desc, s.id desc
       limit ${filter.limit})
-    ${shown(db)}`
+    ${shown()}`
 }
 
 /**
@@ -125,60 +126,60 @@ function findSessions(db: Db, account_id: string, filter: SessionFilter, narrowe
     with found as materialized (
       select s.id, s.created_at
       from (select * from checkout.sessions s where s.account_id = ${account_id} and ${narrowed} offset 0) s
-      where ${page(db, account_id, filter)} and ${matches(db, filter)}),
+      where ${page(account_id, filter)} and ${matches(filter)}),
     page as (
       select s.* from (select id from found order by created_at desc, id desc limit ${filter.limit}) wanted
       join checkout.sessions s on s.account_id = ${account_id} and s.id = wanted.id)
-    ${shown(db)}`
+    ${shown()}`
 }
 
-function shown(db: Db) {
-  return db`
-    select p.account_id, p.id, p.version, p.event_count, p.hash, p.profile_id, p.payment_operation, p.data, p.operation_id, p.transaction_id,
-           p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at, p.created_by,
-           p.updated_at, p.cancelled_at, p.cancelled_by,
-           (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
-            where e.account_id = p.account_id and e.session_id = p.id) as events
+function shown() {
+  return part`
+    select p.account_id, p.id, p.version, p.event_count, p.hash, p.profile_id, p.payment_operation, p.data, p.operation_id,
+      p.transaction_id, p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at,
+      p.created_by, p.updated_at, p.cancelled_at, p.cancelled_by,
+      (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+       where e.account_id = p.account_id and e.session_id = p.id) as events
     from page p
     order by p.created_at desc, p.id desc`
 }
 
-function matches(db: Db, { id, transaction_id, store_id }: SessionFilter) {
-  return db`
+function matches({ id, transaction_id, store_id }: SessionFilter) {
+  return part`
     (${id}::text[] is null or s.id = any(${id}))
     and (${transaction_id}::text[] is null or s.transaction_id = any(${transaction_id}))
     and (${store_id}::text[] is null or s.store_id = any(${store_id}))`
 }
 
 /** Whose, from when until when, and after which. */
-function page(db: Db, account_id: string, { starting_after, created_at_gte, created_at_lte }: SessionFilter) {
-  return db`
-    s.account_id = ${account_id} and ${after(db, account_id, starting_after)}
+function page(account_id: string, { starting_after, created_at_gte, created_at_lte }: SessionFilter) {
+  return part`
+    s.account_id = ${account_id} and ${after(account_id, starting_after)}
     and s.created_at >= coalesce(${created_at_gte}::timestamptz, '-infinity')
     and s.created_at <= coalesce(${created_at_lte}::timestamptz, 'infinity')`
 }
 
 /** True of a session `s` that has one of these terms, by the index `sessions_by_term`. */
-function hasTerm(db: Db, terms: string[]): Fragment {
-  return db`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}::text[]`
+function hasTerm(terms: string[]): Fragment {
+  return part`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}::text[]`
 }
 
 /** The most telling condition, written so that its index is used; a fixed handful of statements. */
-function narrow(db: Db, account_id: string, { id, transaction_id, search }: SessionFilter): Fragment | undefined {
-  if (id) return db`s.id = any(${id})`
+function narrow(account_id: string, { id, transaction_id, search }: SessionFilter): Fragment | undefined {
+  if (id) return part`s.id = any(${id})`
   // The transaction names its session, so that sessions need no index for this one.
   if (transaction_id) {
-    return db`s.id in (
+    return part`s.id in (
       select t.session_id from checkout.transactions t where t.account_id = ${account_id} and t.id = any(${transaction_id}))`
   }
   if (search === null) return undefined
-  return db`(s.merchant_reference = ${search} or ${hasTerm(db, [`${account_id}/${search}`])})`
+  return part`(s.merchant_reference = ${search} or ${hasTerm([`${account_id}/${search}`])})`
 }
 
 /** After the last session of the page before; from the newest when there is none. */
-function after(db: Db, account_id: string, starting_after: string | null): postgres.PendingQuery<never[]> {
-  if (starting_after === null) return db`true`
-  return db`(s.created_at, s.id) < (
+function after(account_id: string, starting_after: string | null): postgres.PendingQuery<never[]> {
+  if (starting_after === null) return part`true`
+  return part`(s.created_at, s.id) < (
     select c.created_at, c.id from checkout.sessions c where c.account_id = ${account_id} and c.id = ${starting_after})`
 }
 
@@ -213,7 +214,7 @@ export async function insertSession(
         ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
         ${created_at})
       returning id)
-    ${insertSessionEvents(db, session, chained)}`
+    ${insertSessionEvents(session, chained)}`
   return { hash, size: text.length }
 }
 
@@ -256,7 +257,7 @@ export async function updateSession(
     with changed as (
       update checkout.sessions s set
         version = ${version + 1}, event_count = ${event_count}, hash = ${hash},
-        data = coalesce(${change.data ? json(db, change.data) : null}, s.data),
+        data = coalesce(${change.data ? json(change.data) : null}, s.data),
         amount = coalesce(${order?.amount ?? null}, s.amount), currency = coalesce(${order?.currency ?? null}, s.currency),
         merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),
         merchant_reference_2 = coalesce(${order?.merchant_reference_2 ?? null}, s.merchant_reference_2),
@@ -267,8 +268,8 @@ export async function updateSession(
         cancelled_at = ${next.cancelled_at}, cancelled_by = ${next.cancelled_by}
       where s.account_id = ${account_id} and s.id = ${id} and s.version = ${version} and s.hash = ${read.hash}
       returning s.id)
-    ${notifications.length > 0 ? db`, told as (${insertNotifications(db, account_id, notifications)})` : db``}
-    ${chained.length > 0 ? db`, session_events as (${insertSessionEvents(db, read, chained)})` : db``}
+    ${notifications.length > 0 ? part`, told as (${insertNotifications(account_id, notifications)})` : part``}
+    ${chained.length > 0 ? part`, session_events as (${insertSessionEvents(read, chained)})` : part``}
     select from changed`
   if (rows.length === 0) return undefined
   const appended = read.events ? { events: [...read.events, ...events] } : {}

@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { searchTerm } from '../transactions/list.ts'
 import { hasTerm } from '../transactions/listing/store.ts'
 import type { Group, SettlementEvent, SettlementRow, Untold } from './settlement.ts'
@@ -44,7 +44,7 @@ export function listDueAccounts(db: Db, finished_until: Date): Promise<{ account
 /** The account, held until the database transaction ends; nothing when another worker has it, unless `wait`. */
 export async function lockAccount(db: Db, account_id: string, wait = false): Promise<SettlementAccount | undefined> {
   const [row] = await db<SettlementAccount[]>`
-    select * from checkout.settlement_accounts where account_id = ${account_id} for update ${wait ? db`` : db`skip locked`}`
+    select * from checkout.settlement_accounts where account_id = ${account_id} for update ${wait ? part`` : part`skip locked`}`
   return row
 }
 
@@ -80,8 +80,8 @@ export async function withoutTimeout(db: Db): Promise<void> {
 export type Scope = { account_id: string; from: Date; until: Date; transaction_ids: string[] | null }
 
 /** The events that moved money and are in no settlement (checkout-api §10.1; `dintero.zero` never is, §9.1). */
-function dueEvents(db: Db, { account_id, from, until, transaction_ids }: Scope) {
-  return db`
+function dueEvents({ account_id, from, until, transaction_ids }: Scope) {
+  return part`
     from checkout.transaction_events e
     join checkout.transactions t on t.account_id = e.account_id and t.id = e.transaction_id
     where e.account_id = ${account_id} and e.success and e.amount > 0 and e.event in ('CAPTURE', 'REFUND')
@@ -97,14 +97,14 @@ export function listDueGroups(db: Db, scope: Scope): Promise<Group[]> {
   return db<Group[]>`
     select split_part(t.payment_product_type, '.', 1) as provider, t.currency,
       coalesce(t.payout_destination_id, '') as payout_destination_id
-    ${dueEvents(db, scope)}
+    ${dueEvents(scope)}
     group by 1, 2, 3 order by 1, 2, 3`
 }
 
 /** The newest transactions with events to settle. */
 export async function listDueTransactions(db: Db, scope: Scope, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
-    select e.transaction_id as id ${dueEvents(db, scope)} group by 1 order by max(e.created_at) desc, 1 desc limit ${limit}`
+    select e.transaction_id as id ${dueEvents(scope)} group by 1 order by max(e.created_at) desc, 1 desc limit ${limit}`
   return rows.map(({ id }) => id)
 }
 
@@ -125,7 +125,7 @@ export function insertSettlements(
 ): Promise<Pick<SettlementRow, 'id' | 'item_count'>[]> {
   return db<Pick<SettlementRow, 'id' | 'item_count'>[]>`
     with wanted as (
-      select * from jsonb_to_recordset(${json(db, settlements)}) as w (id text, kind text, provider text, provider_reference text,
+      select * from jsonb_to_recordset(${json(settlements)}) as w (id text, kind text, provider text, provider_reference text,
         currency text, payout_destination_id text, start_at timestamptz, end_at timestamptz)
     ),
     item as (
@@ -136,7 +136,7 @@ export function insertSettlements(
         select e.account_id, e.transaction_id, e.sequence, e.created_at, case e.event when 'CAPTURE' then e.amount else 0 end as capture,
           case e.event when 'REFUND' then e.amount else 0 end as refund, split_part(t.payment_product_type, '.', 1) as provider,
           t.currency, coalesce(t.payout_destination_id, '') as payout_destination_id
-        ${dueEvents(db, scope)}
+        ${dueEvents(scope)}
       ) d
       join wanted w on w.provider = d.provider and w.currency = d.currency and w.payout_destination_id = d.payout_destination_id
       left join checkout.settlement_fees f on f.account_id = d.account_id and f.provider = d.provider and f.currency = d.currency
@@ -209,7 +209,7 @@ export async function appendSettlementEvents(
 ): Promise<number> {
   const [row] = await db<{ count: number }[]>`
     with event as (
-      select * from jsonb_to_recordset(${json(db, events)}) as e (transaction_id text, version int, sequence int,
+      select * from jsonb_to_recordset(${json(events)}) as e (transaction_id text, version int, sequence int,
         transaction_status text, settlement_status text, amount bigint, request_id uuid, data jsonb, created_at timestamptz)
     ),
     changed as (
@@ -272,28 +272,28 @@ export function listSettlements(db: Db, account_id: string, f: SettlementFilter)
   return db<SettlementRow[]>`
     select s.* from checkout.settlements s
     where s.account_id = ${account_id}
-      ${f.starting_after_date === null ? db`` : db`and (s.settled_at, s.id) < (${f.starting_after_date}, ${f.starting_after_id})`}
+      ${f.starting_after_date === null ? part`` : part`and (s.settled_at, s.id) < (${f.starting_after_date}, ${f.starting_after_id})`}
       and (${f.settled_at_gte}::timestamptz is null or s.settled_at >= ${f.settled_at_gte})
       and (${f.settled_at_lte}::timestamptz is null or s.settled_at <= ${f.settled_at_lte})
       and (${f.created_at_gte}::timestamptz is null or s.created_at >= ${f.created_at_gte})
       and (${f.created_at_lte}::timestamptz is null or s.created_at <= ${f.created_at_lte})
       and (${f.provider}::text[] is null or s.provider = any(${f.provider}))
       and (${f.payout_destination_id}::text is null or s.payout_destination_id = ${f.payout_destination_id})
-      ${f.search === null ? db`` : db`and s.id in (${found(db, account_id, f.search)})`}
+      ${f.search === null ? part`` : part`and s.id in (${found(account_id, f.search)})`}
     order by s.account_id, s.settled_at desc, s.id desc
     limit ${f.limit}`
 }
 
 /** Settlements of this id or reference, and those that a transaction of this id or reference is in. */
-function found(db: Db, account_id: string, search: string) {
-  return db`
+function found(account_id: string, search: string) {
+  return part`
     select f.id from checkout.settlements f
     where f.account_id = ${account_id} and (f.id = ${search} or f.provider_reference = ${search})
     union all
     select i.settlement_id from checkout.settlement_items i
     where i.account_id = ${account_id} and i.transaction_id in (
       select t.id from checkout.transactions t
-      where t.account_id = ${account_id} and ${hasTerm(db, [searchTerm(account_id, search)])}
+      where t.account_id = ${account_id} and ${hasTerm([searchTerm(account_id, search)])}
         and (t.id = ${search} or t.merchant_reference = ${search}))`
 }
 
@@ -332,8 +332,8 @@ export function listItems(
     where i.account_id = ${account_id} and i.settlement_id = ${id}
       ${
         after === undefined
-          ? db``
-          : db`and (i.created_at, i.transaction_id, i.event_sequence)
+          ? part``
+          : part`and (i.created_at, i.transaction_id, i.event_sequence)
             > (${after.created_at}, ${after.transaction_id}, ${after.event_sequence}::int)`
       }
     order by i.account_id, i.settlement_id, i.created_at, i.transaction_id, i.event_sequence
@@ -353,7 +353,7 @@ export function listFees(db: Db, account_id: string): Promise<Fee[]> {
 export async function replaceFees(db: Db, account_id: string, fees: readonly Fee[]): Promise<void> {
   await db`
     with wanted as (
-      select * from jsonb_to_recordset(${json(db, fees)}) as w (provider text, currency text, basis_points int, fixed bigint)
+      select * from jsonb_to_recordset(${json(fees)}) as w (provider text, currency text, basis_points int, fixed bigint)
     ),
     removed as (
       delete from checkout.settlement_fees f where f.account_id = ${account_id}

@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText, timestampText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
@@ -103,26 +103,26 @@ export async function writeTransaction(
       update checkout.transactions t set
         version = ${version + 1}, updated_at = ${next.updated_at}, pending_capture = ${next.pending_capture},
         pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at}
-        ${intent ? db`` : settledColumns(db, row, next, hash)}
+        ${intent ? part`` : settledColumns(row, next, hash)}
       where t.account_id = ${account_id} and t.id = ${id} and t.version = ${version} and t.hash = ${row.hash}
       returning t.id
     ),
-    ${chained.length > 0 ? db`appended as (${insertEvents(db, row, chained)}),` : db``}
-    ${ended ? db`ended as (${settleOperation(db, ended)}),` : db``}
-    ${notifications.length > 0 ? db`told as (${insertNotifications(db, account_id, notifications)}),` : db``}
-    recorded as (${intent ? insertOperation(db, operation as OperationRow) : settleOperation(db, operation)})
+    ${chained.length > 0 ? part`appended as (${insertEvents(row, chained)}),` : part``}
+    ${ended ? part`ended as (${settleOperation(ended)}),` : part``}
+    ${notifications.length > 0 ? part`told as (${insertNotifications(account_id, notifications)}),` : part``}
+    recorded as (${intent ? insertOperation(operation as OperationRow) : settleOperation(operation)})
     select from changed`
   return rows.length === 1 ? { version: version + 1, hash } : undefined
 }
 
 /** What an outcome changes, and an intent does not. */
-function settledColumns(db: Db, row: TransactionRow, next: TransactionRow, hash: Uint8Array) {
-  return db`
+function settledColumns(row: TransactionRow, next: TransactionRow, hash: Uint8Array) {
+  return part`
     , event_count = ${next.event_count}, hash = ${hash}, status = ${next.status}, settlement_status = ${next.settlement_status},
     amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
     voided = ${next.voided}, final_authorization = ${next.final_authorization}, authorized_at = ${next.authorized_at},
     captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at}
-    ${next.data === row.data ? db`` : db`, data = ${json(db, next.data)}`}`
+    ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}`
 }
 
 export type ChainedEvent = { event: EventRow; data: string; hash: Uint8Array }
@@ -143,31 +143,31 @@ export function chainEvents(previous: Uint8Array, events: readonly EventRow[]): 
 
 /** An insert to stand as a CTE after `changed`: these events. */
 export function insertEvents(
-  db: Db,
   { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>,
   events: readonly ChainedEvent[],
 ): postgres.PendingQuery<never[]> {
   const rows = events.map(
-    ({ event: e, data, hash }, index) => db`
-    ${index > 0 ? db`union all` : db``}
-    select ${account_id}, ${id}, ${e.sequence}::int, ${e.event}, ${e.transaction_status}, ${e.success}::boolean, ${e.amount ?? null}::bigint,
-      ${e.request_id}::uuid, ${e.correlation_request_id ?? null}::uuid, ${e.operation_id ?? null}::uuid, ${data}::text::jsonb,
+    ({ event: e, data, hash }, index) => part`
+    ${index > 0 ? part`union all` : part``}
+    select ${account_id}, ${id}, ${e.sequence}::int, ${e.event}, ${e.transaction_status}, ${e.success}::boolean,
+      ${e.amount ?? null}::bigint, ${e.request_id}::uuid, ${e.correlation_request_id ?? null}::uuid,
+      ${e.operation_id ?? null}::uuid, ${data}::text::jsonb,
       ${e.created_at}::timestamptz, ${e.created_by ?? null}, ${hash}::bytea
     from changed`,
   )
-  return db`
+  return part`
     insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, amount,
       request_id, correlation_request_id, operation_id, data, created_at, created_by, hash) ${rows}`
 }
 
 /** CTE that inserts an intent. */
-export function insertOperation(db: Db, o: OperationRow) {
-  return db`
+export function insertOperation(o: OperationRow) {
+  return part`
     insert into checkout.operations (account_id, id, kind, session_id, transaction_id, gateway, payment_product_type, amount, currency,
       state, attempts, next_attempt_at, request, outcome, created_at, created_by, updated_at)
     select ${o.account_id}, ${o.id}, ${o.kind}, ${o.session_id}, ${o.transaction_id}, ${o.gateway}, ${o.payment_product_type}, ${o.amount},
-      ${o.currency}, ${o.state}, ${o.attempts}, ${o.next_attempt_at}, ${json(db, o.request)}::jsonb,
-      ${o.outcome ? json(db, o.outcome) : null}::jsonb, ${o.created_at}, ${o.created_by}, ${o.updated_at}
+      ${o.currency}, ${o.state}, ${o.attempts}, ${o.next_attempt_at}, ${json(o.request)}::jsonb,
+      ${o.outcome ? json(o.outcome) : null}::jsonb, ${o.created_at}, ${o.created_by}, ${o.updated_at}
     from changed`
 }
 
@@ -175,10 +175,10 @@ export function insertOperation(db: Db, o: OperationRow) {
  * CTE that moves an operation on. One that is settled is never changed again. Its key stands there as two values, for a join with rows
  * from JSON is planned once, while the table is small, and would then read all of it for ever.
  */
-export function settleOperation(db: Db, { account_id, id, state, next_attempt_at, outcome, updated_at }: Ended) {
-  return db`
+export function settleOperation({ account_id, id, state, next_attempt_at, outcome, updated_at }: Ended) {
+  return part`
     update checkout.operations o
-    set state = ${state}, next_attempt_at = ${next_attempt_at}, outcome = ${outcome ? json(db, outcome) : null}::jsonb,
+    set state = ${state}, next_attempt_at = ${next_attempt_at}, outcome = ${outcome ? json(outcome) : null}::jsonb,
       updated_at = ${updated_at}
     from changed
     where o.account_id = ${account_id} and o.id = ${id} and o.state not in ('succeeded', 'failed')`

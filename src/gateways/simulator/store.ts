@@ -1,4 +1,4 @@
-import { type Db, json, type Sql } from '../../lib/db.ts'
+import { type Db, json, part, type Sql } from '../../lib/db.ts'
 import type { CardDetails } from '../gateway.ts'
 import type { Habit } from './cards.ts'
 import type { Script } from './faults.ts'
@@ -36,11 +36,11 @@ export async function insertPayment(
           and not exists (select from simulator.movements
             where account_id = ${account_id} and idempotency_key = ${movement.idempotency_key}))
       returning id
-    )${tokens.length > 0 ? db`, stored as (${insertTokens(db, payment, movement, tokens, now)})` : db``}
+    )${tokens.length > 0 ? part`, stored as (${insertTokens(payment, movement, tokens, now)})` : part``}
     insert into simulator.movements (account_id, idempotency_key, transaction_id, payment_id, kind, amount, currency, state, answered,
       known_at, released, detail, created_at, settled_at)
     select ${account_id}, ${movement.idempotency_key}, ${movement.transaction_id}, changed.id, 'authorize', ${movement.amount}::bigint,
-      ${movement.currency}, ${movement.state}, ${movement.answered}, ${movement.known_at}::timestamptz, 0, ${json(db, movement.detail)},
+      ${movement.currency}, ${movement.state}, ${movement.answered}, ${movement.known_at}::timestamptz, 0, ${json(movement.detail)},
       ${now}::timestamptz, case when ${movement.state} in ('succeeded', 'failed') then ${now}::timestamptz end
     from changed
     returning payment_id`
@@ -48,11 +48,11 @@ export async function insertPayment(
 }
 
 /** CTE that stores the tokens of a payment. */
-function insertTokens(db: Db, { account_id, habit }: Payment, { detail }: Movement, tokens: readonly Token[], now: Date) {
-  return db`
+function insertTokens({ account_id, habit }: Payment, { detail }: Movement, tokens: readonly Token[], now: Date) {
+  return part`
     insert into simulator.tokens (account_id, token, type, payment_id, card, habit, created_at)
-    select ${account_id}, t.token, t.type, changed.id, ${json(db, detail.card ?? {})}::jsonb, ${habit}, ${now}::timestamptz
-    from changed, jsonb_to_recordset(${json(db, tokens)}) as t (token text, type text)`
+    select ${account_id}, t.token, t.type, changed.id, ${json(detail.card ?? {})}::jsonb, ${habit}, ${now}::timestamptz
+    from changed, jsonb_to_recordset(${json(tokens)}) as t (token text, type text)`
 }
 
 /**
@@ -126,27 +126,27 @@ export async function lockMovement(
 /** Adds a movement, and writes the payment's totals with it. */
 export async function insertMovement(db: Db, movement: Movement, payment: Payment | undefined, now: Date): Promise<void> {
   await db`
-    with changed as (${updatePayment(db, payment)})
+    with changed as (${updatePayment(payment)})
     insert into simulator.movements (account_id, idempotency_key, transaction_id, payment_id, kind, amount, currency, state, answered,
       known_at, released, detail, created_at, settled_at)
     values (${movement.account_id}, ${movement.idempotency_key}, ${movement.transaction_id}, ${movement.payment_id}, ${movement.kind},
       ${movement.amount}, ${movement.currency}, ${movement.state}, ${movement.answered}, ${movement.known_at}, ${movement.released},
-      ${json(db, movement.detail)}, ${now}, ${movement.state === 'succeeded' || movement.state === 'failed' ? now : null})`
+      ${json(movement.detail)}, ${now}, ${movement.state === 'succeeded' || movement.state === 'failed' ? now : null})`
 }
 
 /** Settles a movement that was waiting, held, late or lost, and writes the payment's totals with it. A settled one stays as it is. */
 export async function updateMovement(db: Db, movement: Movement, payment: Payment | undefined, now: Date): Promise<void> {
   await db`
-    with changed as (${updatePayment(db, payment)})
+    with changed as (${updatePayment(payment)})
     update simulator.movements set payment_id = ${movement.payment_id}, state = ${movement.state}, known_at = ${movement.known_at},
-      released = ${movement.released}, detail = ${json(db, movement.detail)},
+      released = ${movement.released}, detail = ${json(movement.detail)},
       settled_at = ${movement.state === 'succeeded' || movement.state === 'failed' ? now : null}
     where account_id = ${movement.account_id} and idempotency_key = ${movement.idempotency_key}
       and state not in ('succeeded', 'failed')`
 }
 
-function updatePayment(db: Db, payment: Payment | undefined) {
-  return db`
+function updatePayment(payment: Payment | undefined) {
+  return part`
     update simulator.payments set amount = ${payment?.amount ?? 0}, authorized = ${payment?.authorized ?? 0},
       captured = ${payment?.captured ?? 0}, refunded = ${payment?.refunded ?? 0}, voided = ${payment?.voided ?? 0},
       state = ${payment?.state ?? 'failed'}, is_final = ${payment?.is_final ?? true}
@@ -225,7 +225,7 @@ export async function countEarlier(db: Db, account_id: string, transaction_id: s
 /** A script in place of the one before; the counters begin anew. */
 export async function upsertScript(db: Db, account_id: string, script: Script, now: Date): Promise<void> {
   await db`
-    insert into simulator.scripts (account_id, script, updated_at) values (${account_id}, ${json(db, script)}, ${now})
+    insert into simulator.scripts (account_id, script, updated_at) values (${account_id}, ${json(script)}, ${now})
     on conflict (account_id) do update set script = excluded.script, counters = '{}', updated_at = excluded.updated_at`
 }
 
@@ -258,8 +258,8 @@ export async function listMovements(db: Db, account_id: string, query: BookQuery
     left join simulator.payments p
       on p.account_id = m.account_id and p.transaction_id = m.transaction_id and p.id = m.payment_id
     where m.account_id = ${account_id} and m.sequence > ${Number(starting_after)}
-      ${transaction_id === undefined ? db`` : db`and m.transaction_id = ${transaction_id}`}
-      ${merchant_reference === undefined ? db`` : db`and p.merchant_reference = ${merchant_reference}`}
+      ${transaction_id === undefined ? part`` : part`and m.transaction_id = ${transaction_id}`}
+      ${merchant_reference === undefined ? part`` : part`and p.merchant_reference = ${merchant_reference}`}
     order by m.sequence limit ${limit}`
 }
 

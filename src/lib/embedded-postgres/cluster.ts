@@ -22,6 +22,8 @@ export type Cluster = Remembered & {
   binaries: string
   /** Set when we are root. */
   user: SystemUser | undefined
+  /** Where the running PostgreSQL has its Unix socket, if it has one. */
+  socket_folder?: string
 }
 
 /** Finds the database files of a data folder, or makes them. Starts nothing. */

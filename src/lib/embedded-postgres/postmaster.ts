@@ -7,7 +7,7 @@ import { type Cluster, movePort, plain_environment } from './cluster.ts'
  * Terminology
  *
  * - postmaster: the process of PostgreSQL that listens; its children serve one connection each
- * - postmaster.pid: written by it into the cluster's folder: process id, port, and on line 8 whether it is ready
+ * - postmaster.pid: written by it into the cluster's folder: process id, port, socket, and on line 8 whether it is ready
  */
 
 const start_ms_max = 60_000
@@ -18,7 +18,6 @@ const log_bytes_max = 10_000_000
 /** Sized for a small machine; whoever outgrows them runs a PostgreSQL of their own and sets DATABASE_URL. */
 const settings = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
   shared_buffers: '128MB',
   max_connections: '100',
   max_wal_size: '1GB',
@@ -32,7 +31,7 @@ const durable_settings = { fsync: 'on', synchronous_commit: 'on', full_page_writ
 const fast_settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
 
 type Options = { durable: boolean; note: (message: string) => void }
-type Postmaster = { pid: number; port: number; status: string }
+type Postmaster = { pid: number; port: number; socket_folder: string; status: string }
 
 /**
  * Makes sure that PostgreSQL runs on the cluster, is ready, and that `cluster.port` is its port.
@@ -49,6 +48,8 @@ export async function ensureRunning(cluster: Cluster, options: Options): Promise
     const postmaster = findPostmaster(cluster)
     if (postmaster?.status === 'ready' && (!child || postmaster.pid === child.pid)) {
       cluster.port = postmaster.port
+      if (postmaster.socket_folder === '') delete cluster.socket_folder
+      else cluster.socket_folder = postmaster.socket_folder
       return adopted
     }
     if (!child) {
@@ -81,6 +82,14 @@ export async function ensureRunning(cluster: Cluster, options: Options): Promise
   }
 }
 
+/**
+ * A Unix socket costs less than TCP to ourselves. It stands in the cluster's folder, which nobody but its owner may enter; the name of a
+ * socket can't be long, and a comma would end it.
+ */
+function fitsSocket(folder: string): boolean {
+  return process.platform !== 'win32' && !/[,"']/.test(folder) && Buffer.byteLength(`${folder}/.s.PGSQL.65535.lock`) < 100
+}
+
 /** Stops PostgreSQL in order: open statements are cancelled, what was committed is on the disk. */
 export async function stopPostmaster(cluster: Cluster): Promise<void> {
   const postmaster = findPostmaster(cluster)
@@ -98,7 +107,8 @@ export async function stopPostmaster(cluster: Cluster): Promise<void> {
 
 function startPostmaster(cluster: Cluster, durable: boolean): ChildProcess {
   const { cluster_folder, port, log_file, binaries, user } = cluster
-  const wanted = { ...settings, ...(durable ? durable_settings : fast_settings) }
+  const unix_socket_directories = fitsSocket(cluster_folder) ? cluster_folder : ''
+  const wanted = { ...settings, ...(durable ? durable_settings : fast_settings), unix_socket_directories }
   const args = [
     '-D',
     cluster_folder,
@@ -134,7 +144,9 @@ function findPostmaster({ cluster_folder }: Cluster): Postmaster | undefined {
   }
   const pid = Number(lines[0])
   if (!pid) return undefined
-  if (isPostgres(pid, cluster_folder)) return { pid, port: Number(lines[3]), status: (lines[7] ?? '').trim() }
+  if (isPostgres(pid, cluster_folder)) {
+    return { pid, port: Number(lines[3]), socket_folder: (lines[4] ?? '').trim(), status: (lines[7] ?? '').trim() }
+  }
   // PostgreSQL would take any living process of this id, and a zombie, for its predecessor and refuse to start. Its children,
   // should any be left, are still detected by their shared memory.
   rmSync(path, { force: true })

@@ -53,7 +53,7 @@ export async function insertDeliveries(
   await tx`
     with positioned as (
       update notifications.outbox o set position = p.position
-      from jsonb_to_recordset(${json(tx, positions)}) as p (id bigint, position bigint)
+      from jsonb_to_recordset(${json(positions)}) as p (id bigint, position bigint)
       where o.account_id = ${account_id} and o.id = p.id and o.position is null
     ),
     feed as (
@@ -63,7 +63,7 @@ export async function insertDeliveries(
       aggregate_id, sequence, details, method, url, next_attempt_at, created_at)
     select ${account_id}, d.id, d.endpoint, d.lane, d.position, d.subscription_id, d.event, d.aggregate_type, d.aggregate_id,
       d.sequence, d.details, d.method, d.url, ${now}::timestamptz + make_interval(secs => d.delay_s), ${now}
-    from jsonb_to_recordset(${json(tx, deliveries)}) as d (id uuid, endpoint text, lane text, position bigint,
+    from jsonb_to_recordset(${json(deliveries)}) as d (id uuid, endpoint text, lane text, position bigint,
       subscription_id text, event text, aggregate_type text, aggregate_id text, sequence int, details jsonb, method text,
       url text, delay_s float8)`
 }
@@ -123,7 +123,7 @@ export async function claimDeliveries(sql: Sql, claim: Claim): Promise<ClaimedDe
           when h.probe_at <= ${now} and b.calls is null then 1 else 0 end as free
       from endpoints e
       left join notifications.endpoints h on h.account_id = e.account_id and h.endpoint = e.endpoint
-      left join jsonb_to_recordset(${json(sql, busy)}) as b (account_id text, endpoint text, calls int)
+      left join jsonb_to_recordset(${json(busy)}) as b (account_id text, endpoint text, calls int)
         on b.account_id = e.account_id and b.endpoint = e.endpoint
       order by random()
     ),
@@ -183,9 +183,9 @@ export async function settleDelivery(sql: Sql, settled: SettledAttempt): Promise
       update notifications.deliveries set state = ${state}, failures = ${settled.failures}, leased_until = null,
         next_attempt_at = case when ${state} = 'pending' then ${now}::timestamptz + make_interval(secs => ${settled.wait_s}) end,
         settled_at = case when ${state} = 'pending' then null else ${now}::timestamptz end,
-        request = ${json(sql, settled.request)}, response = ${json(sql, settled.response)},
+        request = ${json(settled.request)}, response = ${json(settled.response)},
         history = case when jsonb_array_length(history) < 50 then history else history - 0 end
-          || jsonb_build_array(${json(sql, settled.line)}::jsonb)
+          || jsonb_build_array(${json(settled.line)}::jsonb)
       where account_id = ${account_id} and id = ${id} and state = 'pending' and attempts = ${settled.attempts}
       returning account_id
     ),

@@ -55,7 +55,7 @@ export async function insertTriggered(
         aggregate_id, sequence, details, method, url, next_attempt_at, created_at)
       select ${account_id}, d.id, 'subscription:' || d.subscription_id, 'trigger:' || d.id, 0, d.subscription_id, d.event,
         d.aggregate_type, d.aggregate_id, d.sequence, d.details, 'POST', d.url, ${now}, ${now}
-      from jsonb_to_recordset(${json(db, deliveries)}) as d (id uuid, subscription_id text, event text, aggregate_type text,
+      from jsonb_to_recordset(${json(deliveries)}) as d (id uuid, subscription_id text, event text, aggregate_type text,
         aggregate_id text, sequence int, details jsonb, url text)
       returning account_id
     )

@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { limits } from '../../lib/limits.ts'
 import type { DeliveriesQuery, DeliveryRow, ReplayRangeIn, replayDelivery } from './log.ts'
 
@@ -28,7 +28,7 @@ export function listDeliveries(
       attempts, next_attempt_at, replay_of, jsonb_build_object('url', request -> 'url') as request, null as response,
       '[]'::jsonb as history, created_at
     from notifications.deliveries
-    where account_id = ${account_id} ${subscription_id === undefined ? db`` : db`and subscription_id = ${subscription_id}`}
+    where account_id = ${account_id} ${subscription_id === undefined ? part`` : part`and subscription_id = ${subscription_id}`}
       and (created_at, id) < (
         coalesce((select created_at from notifications.deliveries where account_id = ${account_id} and id = ${starting_after ?? null}),
           'infinity'),
@@ -48,7 +48,7 @@ export function listReplayable(
   const { from, to, status, event } = range
   return db<DeliveryRow[]>`
     select id, endpoint, lane, position, subscription_id, url from notifications.deliveries
-    where account_id = ${account_id} ${subscription_id === undefined ? db`` : db`and subscription_id = ${subscription_id}`}
+    where account_id = ${account_id} ${subscription_id === undefined ? part`` : part`and subscription_id = ${subscription_id}`}
       and created_at >= ${from} and created_at < ${to} and replay_of is null and event <> 'ping'
       and (${status ?? null}::text is null or state = ${status ?? null}) and (${event ?? null}::text is null or event = ${event ?? null})
     order by created_at, position limit ${limits.replay_max + 1}`
@@ -67,7 +67,7 @@ export async function insertReplays(
         aggregate_id, sequence, details, method, url, next_attempt_at, created_at, replay_of)
       select d.account_id, r.id, r.endpoint, r.lane, d.position, d.subscription_id, d.event, d.aggregate_type, d.aggregate_id,
         d.sequence, d.details, d.method, r.url, ${now}, ${now}, d.id
-      from jsonb_to_recordset(${json(db, replays)}) as r (id uuid, endpoint text, lane text, url text, replay_of uuid)
+      from jsonb_to_recordset(${json(replays)}) as r (id uuid, endpoint text, lane text, url text, replay_of uuid)
       join notifications.deliveries d on d.account_id = ${account_id} and d.id = r.replay_of
       returning account_id
     )

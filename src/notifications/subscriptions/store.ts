@@ -76,7 +76,7 @@ export async function deleteSubscription(
     ),
     given_up as (
       update notifications.deliveries set state = 'dead', next_attempt_at = null, leased_until = null, settled_at = ${made.at},
-        response = ${json(db, { error: 'The subscription was deleted.' })}
+        response = ${json({ error: 'The subscription was deleted.' })}
       where account_id = ${account_id} and endpoint = 'subscription:' || ${id} and state = 'pending'
         and exists (select from changed)
     )
@@ -95,7 +95,7 @@ export async function insertPing(
       insert into notifications.deliveries (account_id, id, endpoint, lane, position, subscription_id, event, aggregate_type,
         aggregate_id, sequence, details, method, url, next_attempt_at, created_at)
       values (${account_id}, ${ping.id}, 'subscription:' || ${ping.subscription_id}::text, 'ping:' || ${ping.id}::text, 0,
-        ${ping.subscription_id}, 'ping', 'subscription', ${ping.subscription_id}, 1, ${json(db, ping.subscription)}, 'POST',
+        ${ping.subscription_id}, 'ping', 'subscription', ${ping.subscription_id}, 1, ${json(ping.subscription)}, 'POST',
         ${ping.url}, ${ping.at}, ${ping.at})
       returning account_id
     )

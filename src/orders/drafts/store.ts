@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import type { RequestRecord } from '../orders/order.ts'
@@ -114,15 +114,15 @@ export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft
       values (${account_id}, ${draft.id}, ${draft.version}, ${hash}, ${draft.status}, ${draft.currency}, ${draft.created_at},
         ${draft.updated_at})
       returning id),
-    event as (${insertDraftEvent(db, write)}),
+    event as (${insertDraftEvent(write)}),
     ${
       reserved
-        ? db`names as (
+        ? part`names as (
       insert into orders.names (account_id, name, order_uuid)
       select ${account_id}, n, ${reserved.id}::uuid from unnest(${[reserved.order_id, reserved.id]}::text[]) n),`
-        : db``
+        : part``
     }
-    outbox as (${insertNotifications(db, account_id, [notification])})
+    outbox as (${insertNotifications(account_id, [notification])})
     select from changed`
   return written(write)
 }
@@ -131,30 +131,30 @@ export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft
  * The `update` of a draft's row that guards a write on it, to stand in the CTE `changed`: nothing happens when the draft has moved
  * on from what it was before `event`.
  */
-export function updateDraft(db: Db, { account_id, before, draft, expires_at, hash }: DraftWrite) {
-  return db`
+export function updateDraft({ account_id, before, draft, expires_at, hash }: DraftWrite) {
+  return part`
     update orders.drafts d
     set version = ${draft.version}, status = ${draft.status}, currency = ${draft.currency}, updated_at = ${draft.updated_at},
-        hash = ${hash} ${expires_at === undefined ? db`` : db`, expires_at = ${expires_at}`}
+        hash = ${hash} ${expires_at === undefined ? part`` : part`, expires_at = ${expires_at}`}
     where d.account_id = ${account_id} and d.id = ${draft.id} and d.version = ${draft.version - 1}
       and d.hash = ${before?.hash ?? new Uint8Array()}
     returning d.id`
 }
 
 /** The event that goes with `updateDraft`, to stand in a CTE after it. */
-export function insertDraftEvent(db: Db, { account_id, draft, event, request, body, hash }: DraftWrite) {
-  return db`
+export function insertDraftEvent({ account_id, draft, event, request, body, hash }: DraftWrite) {
+  return part`
     insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-    select ${account_id}, ${draft.id}, ${event.version}, ${body}::text::jsonb, ${request ? json(db, request) : null}, ${hash}
+    select ${account_id}, ${draft.id}, ${event.version}, ${body}::text::jsonb, ${request ? json(request) : null}, ${hash}
     from changed`
 }
 
 /** Writes the next version of a draft. Nothing when another write was first. */
 export async function appendDraftEvent(db: Db, write: DraftWrite): Promise<FoundDraft | undefined> {
   const rows = await db`
-    with changed as (${updateDraft(db, write)}),
-    event as (${insertDraftEvent(db, write)}),
-    outbox as (${insertNotifications(db, write.account_id, [write.notification])})
+    with changed as (${updateDraft(write)}),
+    event as (${insertDraftEvent(write)}),
+    outbox as (${insertNotifications(write.account_id, [write.notification])})
     select from changed`
   return rows.length === 1 ? written(write) : undefined
 }

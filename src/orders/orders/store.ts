@@ -1,4 +1,4 @@
-import { type Db, json } from '../../lib/db.ts'
+import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
@@ -27,8 +27,8 @@ function foundOrder({ version, updated_at, hash, expires_at, events: text }: Row
  * All events of an order `o` as the text of a JSON array: to build it as JSON takes PostgreSQL twice as long. Many service events would
  * slow every read down, so they come on demand.
  */
-function eventsOf(db: Db, with_events: boolean) {
-  return db`(
+function eventsOf(with_events: boolean) {
+  return part`(
     select '[' || string_agg((case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end)::text, ','
       order by e.version) || ']'
     from orders.order_events e
@@ -41,7 +41,7 @@ export async function findOrder(
   { account_id, name, now, with_events = false }: { account_id: string; name: string; now: string; with_events?: boolean },
 ): Promise<FoundOrder | undefined> {
   const [row] = await db<Row[]>`
-    select o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(db, with_events)}
+    select o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}
     from orders.names n
     join orders.orders o on o.account_id = n.account_id and o.id = n.order_uuid
     where n.account_id = ${account_id} and n.name = ${name} and (o.expires_at is null or o.expires_at > ${now})`
@@ -78,12 +78,12 @@ export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrde
   const { account_id, source, filter, limit } = list
   if ('store_id' in source) return rowsOf(db, list)
   if (filter.order_id !== undefined) {
-    const named = db`o.id in (select n.order_uuid from orders.names n where n.account_id = ${account_id} and n.name = ${filter.order_id})`
+    const named = part`o.id in (select n.order_uuid from orders.names n where n.account_id = ${account_id} and n.name = ${filter.order_id})`
     return rowsOf(db, list, { narrowed: named })
   }
   if (Object.keys(filter.search).length === 0) return rowsOf(db, list)
   const newest = await rowsOf(db, list, { among: newestLookedAt(limit) })
-  return newest.length === limit ? newest : rowsOf(db, list, { narrowed: db`o.search @> ${json(db, filter.search)}` })
+  return newest.length === limit ? newest : rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` })
 }
 
 type Fragment = ReturnType<typeof eventsOf>
@@ -93,18 +93,18 @@ async function rowsOf(
   { account_id, source, filter, after, limit, now, with_events }: ListOrders,
   { narrowed, among }: { narrowed?: Fragment; among?: number } = {},
 ): Promise<FoundOrder[]> {
-  const from = db`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
-  const until = db`coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')`
-  const start = db`(coalesce(${after?.created_at ?? null}::timestamptz, 'infinity'), ${after?.id ?? uuid_max}::uuid)`
+  const from = part`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
+  const until = part`coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')`
+  const start = part`(coalesce(${after?.created_at ?? null}::timestamptz, 'infinity'), ${after?.id ?? uuid_max}::uuid)`
   // `coalesce` keeps the index of searches out of it: that is for `narrowed`.
-  const matches = db`
+  const matches = part`
     (o.expires_at is null or o.expires_at > ${now})
     and (${filter.status ?? null}::text[] is null or o.status = any (${filter.status ?? null}::text[]))
     and (${filter.payment_status ?? null}::text[] is null or o.payment_status = any (${filter.payment_status ?? null}::text[]))
     and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
     and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
-    ${Object.keys(filter.search).length === 0 ? db`` : db`and coalesce(o.search, '{}') @> ${json(db, filter.search)}`}`
-  const selected = db`o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(db, with_events)}`
+    ${Object.keys(filter.search).length === 0 ? part`` : part`and coalesce(o.search, '{}') @> ${json(filter.search)}`}`
+  const selected = part`o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}`
   if ('store_id' in source) {
     const rows = await db<Row[]>`
       select ${selected}
@@ -117,10 +117,10 @@ async function rowsOf(
       limit ${limit}`
     return rows.map(foundOrder)
   }
-  const customer = 'customer_id' in source ? db`o.customer_id = ${source.customer_id} and` : db``
-  const page = db`
+  const customer = 'customer_id' in source ? part`o.customer_id = ${source.customer_id} and` : part``
+  const page = part`
     o.account_id = ${account_id} and ${customer} o.created_at >= ${from} and o.created_at <= ${until} and (o.created_at, o.id) < ${start}`
-  const ordered = db`order by o.created_at desc, o.id desc`
+  const ordered = part`order by o.created_at desc, o.id desc`
   if (narrowed) {
     // `offset 0` and `materialized` keep the planner from walking the index of time instead, in the hope of meeting some early.
     const rows = await db<Row[]>`
@@ -134,9 +134,9 @@ async function rowsOf(
       ${ordered}`
     return rows.map(foundOrder)
   }
-  const among_these = among && db`(select * from orders.orders o where ${page} ${ordered} limit ${among})`
+  const among_these = among && part`(select * from orders.orders o where ${page} ${ordered} limit ${among})`
   const rows = await db<Row[]>`
-    select ${selected} from ${among_these ?? db`orders.orders`} o where ${page} and ${matches} ${ordered} limit ${limit}`
+    select ${selected} from ${among_these ?? part`orders.orders`} o where ${page} and ${matches} ${ordered} limit ${limit}`
   return rows.map(foundOrder)
 }
 
@@ -171,9 +171,9 @@ export async function insertOrders(
   const lines = made.flatMap(({ summary: { id, lines } }) => lines.map((line) => ({ ...line, order_uuid: id })))
   const stores = made.flatMap(({ summary: { id, stores } }) => stores.map((store_id) => ({ store_id, order_uuid: id })))
   const rows = await db`
-    with changed as (${updateDraft(db, draft)}),
-    draft_event as (${insertDraftEvent(db, draft)}),
-    input as (${made.length === 1 ? newOrder(db, made[0]!) : newOrders(db, made)}),
+    with changed as (${updateDraft(draft)}),
+    draft_event as (${insertDraftEvent(draft)}),
+    input as (${made.length === 1 ? newOrder(made[0]!) : newOrders(made)}),
     new_orders as (
       insert into orders.orders (account_id, id, order_id, version, hash, status, payment_status, currency, customer_id, gross_amount,
         net_amount, due, authorized, cancelled, captured, refunded, search, created_at, updated_at, expires_at)
@@ -182,11 +182,11 @@ export async function insertOrders(
       from input),
     events as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
-      select ${account_id}, id, 1, 'created', event_id, body, ${request ? json(db, request) : null}::jsonb, hash from input),
-    ${names.length > 0 ? insertNames(db, account_id, names) : db``}
-    ${lines.length > 0 ? insertLines(db, account_id, lines) : db``}
-    ${stores.length > 0 ? insertStores(db, account_id, stores, draft.draft.updated_at) : db``}
-    outbox as (${insertNotifications(db, account_id, [draft.notification])})
+      select ${account_id}, id, 1, 'created', event_id, body, ${request ? json(request) : null}::jsonb, hash from input),
+    ${names.length > 0 ? insertNames(account_id, names) : part``}
+    ${lines.length > 0 ? insertLines(account_id, lines) : part``}
+    ${stores.length > 0 ? insertStores(account_id, stores, draft.draft.updated_at) : part``}
+    outbox as (${insertNotifications(account_id, [draft.notification])})
     select from changed`
   if (rows.length === 0) return undefined
   return made.map(({ order, event, body, hash, expires_at }) => {
@@ -199,32 +199,32 @@ const dateOf = (text: string | undefined) => (text === undefined ? undefined : n
 type Made = NewOrder & { body: string; hash: Buffer; summary: ReturnType<typeof orderSummary> }
 
 /** CTE `input` of one new order: its values stand there by themselves. */
-function newOrder(db: Db, { event, body, hash, summary, expires_at }: Made) {
-  return db`
+function newOrder({ event, body, hash, summary, expires_at }: Made) {
+  return part`
     select ${summary.id}::uuid as id, ${summary.order_id}::text as order_id, ${hash}::bytea as hash,
       ${summary.payment_status}::text as payment_status, ${summary.currency}::text as currency,
       ${summary.customer_id ?? null}::text as customer_id, ${summary.gross_amount}::bigint as gross_amount,
-      ${summary.net_amount}::bigint as net_amount, ${summary.due}::bigint as due, ${json(db, summary.search)}::jsonb as search,
+      ${summary.net_amount}::bigint as net_amount, ${summary.due}::bigint as due, ${json(summary.search)}::jsonb as search,
       ${summary.created_at}::timestamptz as created_at, ${expires_at ?? null}::timestamptz as expires_at, ${event.id}::text as event_id,
       ${body}::text::jsonb as body
     from changed`
 }
 
 /** The same of several. */
-function newOrders(db: Db, made: readonly Made[]) {
+function newOrders(made: readonly Made[]) {
   const rows = made.map(({ event, hash, summary, expires_at }) => {
     return { ...summary, event_id: event.id, body: event, hash: hash.toString('hex'), expires_at }
   })
-  return db`
+  return part`
     select o.id, o.order_id, decode(o.hash, 'hex') as hash, o.payment_status, o.currency, o.customer_id, o.gross_amount, o.net_amount,
       o.due, o.search, o.created_at, o.expires_at, o.event_id, o.body
-    from changed, jsonb_to_recordset(${json(db, rows)}) as o (id uuid, order_id text, hash text, payment_status text, currency text,
+    from changed, jsonb_to_recordset(${json(rows)}) as o (id uuid, order_id text, hash text, payment_status text, currency text,
       customer_id text, gross_amount bigint, net_amount bigint, due bigint, search jsonb, created_at timestamptz,
       expires_at timestamptz, event_id text, body jsonb)`
 }
 
-function insertNames(db: Db, account_id: string, names: readonly { name: string; order_uuid: string }[]) {
-  return db`
+function insertNames(account_id: string, names: readonly { name: string; order_uuid: string }[]) {
+  return part`
     names as (
       insert into orders.names (account_id, name, order_uuid)
       select ${account_id}, n.name, n.order_uuid
@@ -235,30 +235,25 @@ function insertNames(db: Db, account_id: string, names: readonly { name: string;
 type Line = { line_id: number; due: number } & Sums
 
 /** CTE that adds lines nothing was recorded on; one line, as most often, stands there by itself. */
-function insertLines(db: Db, account_id: string, lines: readonly (Line & { order_uuid: string })[]) {
+function insertLines(account_id: string, lines: readonly (Line & { order_uuid: string })[]) {
   const [{ order_uuid, line_id, due }] = lines as [Line & { order_uuid: string }]
   const source =
     lines.length === 1
-      ? db`select ${account_id}, ${order_uuid}::uuid, ${line_id}::bigint, ${due}::bigint, 0, 0, 0, 0 from changed`
-      : db`
+      ? part`select ${account_id}, ${order_uuid}::uuid, ${line_id}::bigint, ${due}::bigint, 0, 0, 0, 0 from changed`
+      : part`
         select ${account_id}, l.order_uuid, l.line_id, l.due, 0, 0, 0, 0
-        from changed, jsonb_to_recordset(${json(db, lines)}) as l (order_uuid uuid, line_id bigint, due bigint)`
-  return db`
+        from changed, jsonb_to_recordset(${json(lines)}) as l (order_uuid uuid, line_id bigint, due bigint)`
+  return part`
     lines as (
       insert into orders.order_lines (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded) ${source}),`
 }
 
-function insertStores(
-  db: Db,
-  account_id: string,
-  stores: readonly { store_id: string; order_uuid: string }[],
-  created_at: string,
-) {
-  return db`
+function insertStores(account_id: string, stores: readonly { store_id: string; order_uuid: string }[], created_at: string) {
+  return part`
     stores as (
       insert into orders.order_stores (account_id, store_id, order_uuid, created_at)
       select ${account_id}, s.store_id, s.order_uuid, ${created_at}
-      from changed, jsonb_to_recordset(${json(db, stores)}) as s (store_id text, order_uuid uuid)),`
+      from changed, jsonb_to_recordset(${json(stores)}) as s (store_id text, order_uuid uuid)),`
 }
 
 export type OrderWrite = {
@@ -290,19 +285,19 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
       set version = ${after.version}, hash = ${hash}, status = ${after.status}, payment_status = ${summary.payment_status},
           authorized = ${summary.authorized}, cancelled = ${summary.cancelled}, captured = ${summary.captured},
           refunded = ${summary.refunded}, updated_at = ${after.updated_at}
-          ${same_content ? db`` : contentColumns(db, summary)}
-          ${expires_at === undefined ? db`` : db`, expires_at = ${expires_at}`}
+          ${same_content ? part`` : contentColumns(summary)}
+          ${expires_at === undefined ? part`` : part`, expires_at = ${expires_at}`}
       where o.account_id = ${account_id} and o.id = ${after.id} and o.version = ${before.version} and o.hash = ${found.hash}
       returning o.created_at),
     event as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
       select ${account_id}, ${after.id}, ${event.version}, ${event.type}, ${event.id}, ${body}::text::jsonb,
-             ${request ? json(db, request) : null}::jsonb, ${hash}
+             ${request ? json(request) : null}::jsonb, ${hash}
       from changed),
-    ${lines.length > 0 ? upsertLines(db, account_id, after.id, lines) : db``}
-    ${after.options.multiple_authorizations ? authorizationsOf(db, account_id, before, after) : db``}
-    ${same_content ? db`` : contentOf(db, account_id, after, summary)}
-    outbox as (${insertNotifications(db, account_id, [write.notification])})
+    ${lines.length > 0 ? upsertLines(account_id, after.id, lines) : part``}
+    ${after.options.multiple_authorizations ? authorizationsOf(account_id, before, after) : part``}
+    ${same_content ? part`` : contentOf(account_id, after, summary)}
+    outbox as (${insertNotifications(account_id, [write.notification])})
     select from changed`
   if (rows.length === 0) return undefined
   const stored = request ? { ...event, request } : event
@@ -311,26 +306,26 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
 }
 
 /** What of an order's row follows from its content and lines. */
-function contentColumns(db: Db, { customer_id, gross_amount, net_amount, due, search }: ReturnType<typeof orderSummary>) {
-  return db`
+function contentColumns({ customer_id, gross_amount, net_amount, due, search }: ReturnType<typeof orderSummary>) {
+  return part`
     , customer_id = ${customer_id ?? null}, gross_amount = ${gross_amount}, net_amount = ${net_amount}, due = ${due},
-    search = ${json(db, search)}`
+    search = ${json(search)}`
 }
 
 /** CTE that brings the totals of lines up to date; of one, as most often, they stand there by themselves. */
-function upsertLines(db: Db, account_id: string, order_uuid: string, lines: readonly Line[]) {
+function upsertLines(account_id: string, order_uuid: string, lines: readonly Line[]) {
   const [{ line_id, due, authorized, cancelled, captured, refunded }] = lines as [Line]
   const source =
     lines.length === 1
-      ? db`
+      ? part`
         select ${account_id}, ${order_uuid}::uuid, ${line_id}::bigint, ${due}::bigint, ${authorized}::bigint, ${cancelled}::bigint,
           ${captured}::bigint, ${refunded}::bigint
         from changed`
-      : db`
+      : part`
         select ${account_id}, ${order_uuid}::uuid, n.line_id, n.due, n.authorized, n.cancelled, n.captured, n.refunded
-        from changed, jsonb_to_recordset(${json(db, lines)}) as n (
+        from changed, jsonb_to_recordset(${json(lines)}) as n (
           line_id bigint, due bigint, authorized bigint, cancelled bigint, captured bigint, refunded bigint)`
-  return db`
+  return part`
     lines as (
       insert into orders.order_lines as l (account_id, order_uuid, line_id, due, authorized, cancelled, captured, refunded) ${source}
       on conflict (account_id, order_uuid, line_id) do update set due = excluded.due, authorized = excluded.authorized,
@@ -338,18 +333,18 @@ function upsertLines(db: Db, account_id: string, order_uuid: string, lines: read
 }
 
 /** CTEs that bring the totals per authorization up to date. */
-function authorizationsOf(db: Db, account_id: string, before: Order, after: Order) {
+function authorizationsOf(account_id: string, before: Order, after: Order) {
   const changed = [...after.authorizations].flatMap(([authorization_id, sums]) =>
     [...sums]
       .filter(([line_id, line]) => before.authorizations.get(authorization_id)?.get(line_id) !== line)
       .map(([line_id, line]) => ({ authorization_id, line_id, ...line })),
   )
-  return db`
+  return part`
     authorizations as (
       insert into orders.order_authorizations as a (
         account_id, order_uuid, authorization_id, line_id, authorized, cancelled, captured, refunded)
       select ${account_id}, ${after.id}, n.authorization_id, n.line_id, n.authorized, n.cancelled, n.captured, n.refunded
-      from jsonb_to_recordset(${json(db, changed)}) as n (
+      from jsonb_to_recordset(${json(changed)}) as n (
         authorization_id text, line_id bigint, authorized bigint, cancelled bigint, captured bigint, refunded bigint)
       where exists (select from changed)
       on conflict (account_id, order_uuid, authorization_id, line_id) do update set authorized = excluded.authorized,
@@ -357,8 +352,8 @@ function authorizationsOf(db: Db, account_id: string, before: Order, after: Orde
 }
 
 /** CTEs that drop lines and stores that the order no longer has, and add its new stores. */
-function contentOf(db: Db, account_id: string, after: Order, { stores }: { stores: string[] }) {
-  return db`
+function contentOf(account_id: string, after: Order, { stores }: { stores: string[] }) {
+  return part`
     removed_lines as (
       delete from orders.order_lines l
       where l.account_id = ${account_id} and l.order_uuid = ${after.id} and exists (select from changed)

@@ -28,7 +28,7 @@ export async function findReportConfiguration(db: Db, { account_id, id }: Named)
 export async function insertReportConfiguration(db: Db, { account_id, id, data, now }: Change): Promise<ReportConfigurationRow> {
   const [row] = await db<ReportConfigurationRow[]>`
     insert into checkout.report_configurations (account_id, id, data, created_at, updated_at, last_modified_at)
-    values (${account_id}, ${id}, ${json(db, data)}, ${now}, ${now}, ${now})
+    values (${account_id}, ${id}, ${json(data)}, ${now}, ${now}, ${now})
     returning *`
   return row!
 }
@@ -38,7 +38,7 @@ export async function updateReportConfiguration(
   { account_id, id, data, now }: Change,
 ): Promise<ReportConfigurationRow | undefined> {
   const [row] = await db<ReportConfigurationRow[]>`
-    update checkout.report_configurations set data = ${json(db, data)}, updated_at = ${now}, last_modified_at = ${now}
+    update checkout.report_configurations set data = ${json(data)}, updated_at = ${now}, last_modified_at = ${now}
     where account_id = ${account_id} and id = ${id}
     returning *`
   return row

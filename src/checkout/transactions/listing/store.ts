@@ -1,4 +1,4 @@
-import type { Db } from '../../../lib/db.ts'
+import { type Db, part } from '../../../lib/db.ts'
 import { newestLookedAt } from '../../../lib/list-window.ts'
 import type { TransactionFilter } from '../list.ts'
 import type { EventRow, TransactionRow } from '../transaction.ts'
@@ -32,10 +32,10 @@ export type ListedTransaction = Pick<
  * when these don't fill the page in that index: neither way reads the whole account, for a page that is full or for one that is empty.
  */
 export async function listTransactions(db: Db, account_id: string, f: TransactionFilter): Promise<ListedTransaction[]> {
-  if (f.id) return find(db, account_id, f, db`t.id = any(${f.id})`)
-  if (f.session_id) return find(db, account_id, f, db`t.session_id = any(${f.session_id})`)
+  if (f.id) return find(db, account_id, f, part`t.id = any(${f.id})`)
+  if (f.session_id) return find(db, account_id, f, part`t.session_id = any(${f.session_id})`)
   if (f.terms === null) return walk(db, account_id, f)
-  const has_term = hasTerm(db, f.terms)
+  const has_term = hasTerm(f.terms)
   if (f.telling) return find(db, account_id, f, has_term)
   const newest = await walkNewest(db, account_id, f, newestLookedAt(f.limit))
   return newest.length === f.limit ? newest : find(db, account_id, f, has_term)
@@ -44,9 +44,9 @@ export async function listTransactions(db: Db, account_id: string, f: Transactio
 /** Along the index of time, from where the page starts. */
 function walk(db: Db, account_id: string, f: TransactionFilter) {
   return db<ListedTransaction[]>`
-    select ${shown(db)}
+    select ${shown()}
     from checkout.transactions t
-    where ${page(db, account_id, f)} ${matches(db, f)}
+    where ${page(account_id, f)} ${matches(f)}
     order by t.created_at desc, t.id desc
     limit ${f.limit}`
 }
@@ -54,11 +54,11 @@ function walk(db: Db, account_id: string, f: TransactionFilter) {
 /** The same among the next `count` only. */
 function walkNewest(db: Db, account_id: string, f: TransactionFilter, count: number) {
   return db<ListedTransaction[]>`
-    select ${shown(db)}
+    select ${shown()}
     from (
-      select * from checkout.transactions t where ${page(db, account_id, f)} order by t.created_at desc, t.id desc limit ${count}
+      select * from checkout.transactions t where ${page(account_id, f)} order by t.created_at desc, t.id desc limit ${count}
     ) t
-    where true ${matches(db, f)}
+    where true ${matches(f)}
     order by t.created_at desc, t.id desc
     limit ${f.limit}`
 }
@@ -72,22 +72,22 @@ function find(db: Db, account_id: string, f: TransactionFilter, narrowed: Return
     with found as materialized (
       select t.id, t.created_at
       from (select * from checkout.transactions t where t.account_id = ${account_id} and ${narrowed} offset 0) t
-      where ${page(db, account_id, f)} ${matches(db, f)})
-    select ${shown(db)}
+      where ${page(account_id, f)} ${matches(f)})
+    select ${shown()}
     from (select id from found order by created_at desc, id desc limit ${f.limit}) wanted
     join checkout.transactions t on t.account_id = ${account_id} and t.id = wanted.id
     order by t.created_at desc, t.id desc`
 }
 
 /** True of a transaction `t` that has one of these terms (`searchTerm`, `columnTerm`), by the index `transactions_by_term`. */
-export function hasTerm(db: Db, terms: string[]) {
-  return db`checkout.transaction_terms(t.account_id, t.search_terms, t.customer_id, t.store_id, t.terminal_id, t.token_id, t.currency,
+export function hasTerm(terms: string[]) {
+  return part`checkout.transaction_terms(t.account_id, t.search_terms, t.customer_id, t.store_id, t.terminal_id, t.token_id, t.currency,
     t.card_brand, t.payment_product_type, t.payment_operation, t.channel, t.amount) && ${terms}::text[]`
 }
 
 /** Only what is shown: every column costs its reading. Events as JSON of their own, for building jsonb takes three times as long. */
-function shown(db: Db) {
-  return db`
+function shown() {
+  return part`
     t.account_id, t.id, t.session_id, t.event_count, t.status, t.settlement_status, t.payment_product_type, t.payment_operation,
     t.currency, t.amount, t.merchant_reference, t.merchant_reference_2, t.payout_destination_id, t.channel, t.data, t.created_at,
     t.updated_at, (
@@ -104,73 +104,73 @@ function shown(db: Db) {
  * Whose, from when until when, and after which. Nothing is captured or refunded before it exists, so that these ends bound the
  * creation, too.
  */
-function page(db: Db, account_id: string, f: TransactionFilter) {
+function page(account_id: string, f: TransactionFilter) {
   const until = [f.created_at_lte, f.captured_at_lte, f.refunded_at_lte].flatMap((at) => (at === null ? [] : [at.getTime()]))
   const last = until.length === 0 ? null : new Date(Math.min(...until))
   const after =
     f.starting_after === null
-      ? db``
-      : db`and (t.created_at, t.id) < (
+      ? part``
+      : part`and (t.created_at, t.id) < (
           select c.created_at, c.id from checkout.transactions c where c.account_id = ${account_id} and c.id = ${f.starting_after})`
-  return db`
+  return part`
     t.account_id = ${account_id} and t.created_at >= coalesce(${f.created_at_gte}::timestamptz, '-infinity')
     and t.created_at <= coalesce(${last}::timestamptz, 'infinity') ${after}`
 }
 
 type Condition = { value: unknown; test: () => ReturnType<typeof fragment>; type: 'text' | 'text[]' | 'bigint' | 'timestamptz' }
-const fragment = (db: Db) => db``
+const fragment = () => part``
 
 /**
  * The filters of the page. With one filter at most the statement has only that; with more it has all of them, each true when it is not
  * asked for: so there are few statements to prepare, and the usual ones are short.
  */
-function matches(db: Db, f: TransactionFilter) {
-  const all = conditions(db, f)
+function matches(f: TransactionFilter) {
+  const all = conditions(f)
   const given = all.filter(({ value }) => value !== null)
-  if (given.length <= 1) return given[0] ? db`and ${given[0].test()}` : db``
+  if (given.length <= 1) return given[0] ? part`and ${given[0].test()}` : part``
   return all.reduce(
-    (before, { value, test, type }) => db`${before} and (${value as string}::${raw(db, type)} is null or ${test()})`,
-    db``,
+    (before, { value, test, type }) => part`${before} and (${value as string}::${raw(type)} is null or ${test()})`,
+    part``,
   )
 }
 
-const raw = (db: Db, type: Condition['type']) =>
-  ({ text: db`text`, 'text[]': db`text[]`, bigint: db`bigint`, timestamptz: db`timestamptz` })[type]
+const raw = (type: Condition['type']) =>
+  ({ text: part`text`, 'text[]': part`text[]`, bigint: part`bigint`, timestamptz: part`timestamptz` })[type]
 
-function conditions(db: Db, f: TransactionFilter): Condition[] {
+function conditions(f: TransactionFilter): Condition[] {
   const list = (value: string[] | null, test: Condition['test']): Condition => ({ value, test, type: 'text[]' })
   const text = (value: string | null, test: Condition['test']): Condition => ({ value, test, type: 'text' })
   const number = (value: number | null, test: Condition['test']): Condition => ({ value, test, type: 'bigint' })
   const time = (value: Date | null, test: Condition['test']): Condition => ({ value, test, type: 'timestamptz' })
   return [
-    list(f.id, () => db`t.id = any(${f.id})`),
-    list(f.session_id, () => db`t.session_id = any(${f.session_id})`),
-    list(f.search_terms, () => db`t.search_terms && ${f.search_terms}::text[]`),
-    text(f.merchant_reference, () => db`t.merchant_reference = ${f.merchant_reference}`),
-    text(f.merchant_reference_2, () => db`t.merchant_reference_2 = ${f.merchant_reference_2}`),
-    list(f.status, () => db`t.status = any(${f.status})`),
-    list(f.payment_product, () => db`split_part(t.payment_product_type, '.', 1) = any(${f.payment_product})`),
-    list(f.payment_product_type, () => db`t.payment_product_type = any(${f.payment_product_type})`),
-    list(f.card_brand, () => db`lower(t.card_brand) = any(${f.card_brand})`),
-    list(f.store_id, () => db`t.store_id = any(${f.store_id})`),
-    list(f.payout_correlation_id, () => db`t.data #>> '{metadata,payout_correlation_id}' = any(${f.payout_correlation_id})`),
-    list(f.currency, () => db`t.currency = any(${f.currency})`),
-    list(f.token_id, () => db`t.token_id = any(${f.token_id})`),
-    text(f.customer_id, () => db`t.customer_id = ${f.customer_id}`),
-    text(f.payment_operation, () => db`t.payment_operation = ${f.payment_operation}`),
+    list(f.id, () => part`t.id = any(${f.id})`),
+    list(f.session_id, () => part`t.session_id = any(${f.session_id})`),
+    list(f.search_terms, () => part`t.search_terms && ${f.search_terms}::text[]`),
+    text(f.merchant_reference, () => part`t.merchant_reference = ${f.merchant_reference}`),
+    text(f.merchant_reference_2, () => part`t.merchant_reference_2 = ${f.merchant_reference_2}`),
+    list(f.status, () => part`t.status = any(${f.status})`),
+    list(f.payment_product, () => part`split_part(t.payment_product_type, '.', 1) = any(${f.payment_product})`),
+    list(f.payment_product_type, () => part`t.payment_product_type = any(${f.payment_product_type})`),
+    list(f.card_brand, () => part`lower(t.card_brand) = any(${f.card_brand})`),
+    list(f.store_id, () => part`t.store_id = any(${f.store_id})`),
+    list(f.payout_correlation_id, () => part`t.data #>> '{metadata,payout_correlation_id}' = any(${f.payout_correlation_id})`),
+    list(f.currency, () => part`t.currency = any(${f.currency})`),
+    list(f.token_id, () => part`t.token_id = any(${f.token_id})`),
+    text(f.customer_id, () => part`t.customer_id = ${f.customer_id}`),
+    text(f.payment_operation, () => part`t.payment_operation = ${f.payment_operation}`),
     text(
       f.payout_destination_id,
-      () => db`(t.payout_destination_id = ${f.payout_destination_id} or jsonb_path_exists(
+      () => part`(t.payout_destination_id = ${f.payout_destination_id} or jsonb_path_exists(
       t.data, '$.items[*].splits[*] ? (@.payout_destination_id == $id)', jsonb_build_object('id', ${f.payout_destination_id}::text)))`,
     ),
-    text(f.terminal_id, () => db`t.terminal_id = ${f.terminal_id}`),
-    text(f.channel, () => db`t.channel = ${f.channel}`),
-    number(f.amount, () => db`t.amount = ${f.amount}`),
-    number(f.amount_gte, () => db`t.amount >= ${f.amount_gte}`),
-    number(f.amount_lte, () => db`t.amount <= ${f.amount_lte}`),
-    time(f.captured_at_gte, () => db`t.captured_at >= ${f.captured_at_gte}`),
-    time(f.captured_at_lte, () => db`t.captured_at <= ${f.captured_at_lte}`),
-    time(f.refunded_at_gte, () => db`t.refunded_at >= ${f.refunded_at_gte}`),
-    time(f.refunded_at_lte, () => db`t.refunded_at <= ${f.refunded_at_lte}`),
+    text(f.terminal_id, () => part`t.terminal_id = ${f.terminal_id}`),
+    text(f.channel, () => part`t.channel = ${f.channel}`),
+    number(f.amount, () => part`t.amount = ${f.amount}`),
+    number(f.amount_gte, () => part`t.amount >= ${f.amount_gte}`),
+    number(f.amount_lte, () => part`t.amount <= ${f.amount_lte}`),
+    time(f.captured_at_gte, () => part`t.captured_at >= ${f.captured_at_gte}`),
+    time(f.captured_at_lte, () => part`t.captured_at <= ${f.captured_at_lte}`),
+    time(f.refunded_at_gte, () => part`t.refunded_at >= ${f.refunded_at_gte}`),
+    time(f.refunded_at_lte, () => part`t.refunded_at <= ${f.refunded_at_lte}`),
   ]
 }
