@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { connect } from '../src/lib/db.ts'
 import { openEmbeddedPostgres } from '../src/lib/embedded-postgres.ts'
-import { atRate, costliest, type Machine, type Measured, round, saturate } from './measure.ts'
+import { atRate, costliest, type Machine, type Measured, memoryOf, round, saturate, withChildren } from './measure.ts'
 import {
   endless,
   makeDrafts,
@@ -33,6 +33,7 @@ makes one INSERT (the floor) between them, and ends with \`kvitt verify\`. bench
   --only pay,walk          Only these: an endpoint's name, or walk.
   --rate 60                Then, at 32 connections: as many requests a second as this percentage of what was reached, on a fixed
                            timetable; 0 leaves it out.
+  --workers 1              Processes of the server (kvitt start --workers).
   --statements             Prints the costliest statements of each slice.
   --profile DIR            Writes a CPU profile of the server there, to open in a browser's developer tools.
   --json FILE              Where the results go: bench/results/latest.json`
@@ -46,6 +47,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '1,8,32,64' },
     only: { type: 'string' },
     json: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     statements: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
@@ -82,12 +84,21 @@ async function start(
 
 const credentials = { KVITT_ACCOUNT_ID: 'T11112222', KVITT_CLIENT_ID: 'bench', KVITT_CLIENT_SECRET: 'bench-secret-bench-secret' }
 const database = await startPostgres()
-const kvitt = await start(
-  'kvitt',
-  [...(values.profile ? ['--cpu-prof', '--cpu-prof-dir', values.profile] : []), 'bin/kvitt.mjs', 'start'],
-  { ...credentials, PORT: '0', DATABASE_URL: database.url, KVITT_LOG: 'warn' },
-  /^kvitt ready (.*)$/,
-)
+const startKvitt = (profile: string[] = []) =>
+  start(
+    'kvitt',
+    [...profile, 'bin/kvitt.mjs', 'start', '--workers', values.workers],
+    { ...credentials, PORT: '0', DATABASE_URL: database.url, KVITT_LOG: 'warn' },
+    /^kvitt ready (.*)$/,
+  )
+// The first start migrates; the next is what a restart takes.
+await startKvitt()
+await stop(children.pop()!)
+const start_began = performance.now()
+const kvitt = await startKvitt(values.profile ? ['--cpu-prof', '--cpu-prof-dir', values.profile] : [])
+const start_ms = Math.round(performance.now() - start_began)
+await new Promise((resolve) => setTimeout(resolve, 2_000))
+const idle_mb = withChildren(kvitt.pid).map((pid) => memoryOf(pid).now_mb)
 const { url } = JSON.parse(kvitt.said) as { url: string }
 const sql = connect(database.url, { max: 1, application_name: 'bench' })
 await sql`create extension if not exists pg_stat_statements`
@@ -220,6 +231,8 @@ try {
     }
   }
   const walk = wanted('walk') ? await walks(target, { in_flight: 8, seconds: seconds * 3, machine }) : undefined
+  const peak_mb = withChildren(kvitt.pid).map((pid) => memoryOf(pid).peak_mb)
+  progress(`restart ${start_ms} ms; memory ${idle_mb.join(', ')} MB idle, ${peak_mb.join(', ')} MB at most`)
   console.table(rows.map(({ calls, errors, seconds, ...shown }) => shown))
   if (timed.length > 0) console.table(timed.map(({ calls, errors, seconds, wal_bytes_per_call, ...shown }) => shown))
   if (walk) console.table([walk])
@@ -235,6 +248,10 @@ try {
     cpu: cpus()[0]?.model,
     seconds,
     rounds,
+    workers: Number(values.workers),
+    start_ms,
+    idle_mb,
+    peak_mb,
     rows,
     timed,
     walk,
@@ -242,12 +259,14 @@ try {
   writeFileSync(values.json ?? 'bench/results/latest.json', `${JSON.stringify(result, null, 2)}\n`)
 } finally {
   await sql.end({ timeout: 1 })
-  for (const child of children.reverse()) {
-    child.kill('SIGTERM')
-    await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined)))
-  }
+  for (const child of children.reverse()) await stop(child)
   await database.close()
   rmSync(folder, { recursive: true, force: true })
+}
+
+async function stop(child: ChildProcess) {
+  child.kill('SIGTERM')
+  await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined)))
 }
 
 /** The embedded PostgreSQL with the settings of production, plus the statistics of statements. */

@@ -100,10 +100,9 @@ export async function usage({ sql, server_pid, database_pid }: Machine): Promise
       (pg_current_wal_insert_lsn() - '0/0')::float8 as wal
     from pg_stat_statements`
   const { user, system } = process.cpuUsage()
-  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === database_pid)
   return {
-    server_ms: cpuOf(server_pid),
-    database_ms: [database_pid, ...children.map(Number)].reduce((sum, pid) => sum + cpuOf(pid), 0),
+    server_ms: cpuOfAll(server_pid),
+    database_ms: cpuOfAll(database_pid),
     client_ms: (user + system) / 1000,
     statements: row!.statements,
     wal: row!.wal,
@@ -118,6 +117,20 @@ export function costliest(sql: Sql, calls: number): Promise<Record<string, unkno
       ((total_plan_time + total_exec_time) * 1000 / ${calls}::numeric)::int as us_per_call,
       (wal_bytes / nullif(calls, 0))::int as wal, left(regexp_replace(query, '\\s+', ' ', 'g'), 70) as query
     from pg_stat_statements where calls > 0 order by total_plan_time + total_exec_time desc limit 12`
+}
+
+/** A process and its children: workers, or what serves one connection each. */
+export function withChildren(pid: number): number[] {
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+  return [pid, ...children.map(Number)]
+}
+const cpuOfAll = (pid: number) => withChildren(pid).reduce((sum, each) => sum + cpuOf(each), 0)
+
+/** Resident memory of a process in MB: now, and at its highest. */
+export function memoryOf(pid: number): { now_mb: number; peak_mb: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const of = (name: string) => Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024)
+  return { now_mb: of('VmRSS'), peak_mb: of('VmHWM') }
 }
 
 function statOf(pid: number | string): string[] {
