@@ -85,6 +85,24 @@ test('payment page: 403 when another site posts its forms', async () => {
   }
 })
 
+test('payment page: the names of a form reach nothing but the payment', async () => {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const names = [
+    'constructor.prototype.spoilt',
+    '__proto__.spoilt',
+    'toString.spoilt',
+    'hasOwnProperty.call',
+    'card=1&card.number',
+  ]
+  for (const name of names) {
+    const answer = await get('/page/pay?sid=T00000000.x', { method: 'POST', headers, body: `${name}=1` })
+    assert.equal(answer.status, 303, name)
+  }
+  assert.equal(({} as { spoilt?: unknown }).spoilt, undefined)
+  assert.equal((Object.prototype.toString as { spoilt?: unknown }).spoilt, undefined)
+  assert.equal(typeof Object.prototype.hasOwnProperty.call, 'function')
+})
+
 test('embedResult: says what the end was, at both addresses that SDKs use', async () => {
   assert.match(await (await get('/embedResult/?sid=x&transaction_id=T1.x&language=no')).text(), /betalingen er fullført/)
   assert.match(await (await get('//embedResult/?sid=x&error=cancelled&language=en')).text(), /The payment was cancelled/)

@@ -153,16 +153,19 @@ function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Re
   return `/?${new URLSearchParams(pairs)}`
 }
 
-/** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. */
+/** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. Without prototypes: the names are anybody's. */
 function formMembers(form: Readonly<Record<string, string>>): object {
-  const body: Record<string, unknown> = {}
+  type Node = { [member: string]: string | Node }
+  const body: Node = Object.create(null)
   for (const [name, value] of Object.entries(form)) {
     const path = name.split('.')
     if (typeof value !== 'string' || value.trim() === '' || path.some((member) => member === '__proto__')) continue
     let node = body
     for (const member of path.slice(0, -1)) {
-      node[member] ??= {}
-      node = node[member] as Record<string, unknown>
+      const known = node[member]
+      const inner: Node = typeof known === 'object' ? known : Object.create(null)
+      node[member] = inner
+      node = inner
     }
     const digits = name === 'card.number' || name === 'phone_number'
     node[path.at(-1)!] = digits ? value.replace(/[\s()-]/g, '') : value.trim()
