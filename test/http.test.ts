@@ -84,6 +84,10 @@ test('body: "", null, [] and {"id":1} are all read as sent, whatever the content
 test('body: over the limit is 413', async () => {
   assert.equal((await post('/v1/echo', `{"x":"${'a'.repeat(1_100_000)}"}`)).statusCode, 413)
 })
+test('body: __proto__ is 400, also spelt with an escape', async () => {
+  for (const name of ['__proto__', '\\u005f_proto__'])
+    assert.equal((await post('/v1/echo', `{"${name}":{"x":1}}`)).statusCode, 400)
+})
 test('query: a member without a value is not given', async () => {
   const response = await app.inject({ method: 'POST', url: '/v1/echo?limit=&id=&other=', payload: '{}' })
   assert.equal(response.statusCode, 200)

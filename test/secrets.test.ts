@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { buildApp } from '../src/app.ts'
 import { createLog } from '../src/lib/log.ts'
 import { createTestAccount, send } from './client.ts'
+import { cloneDatabase } from './database.ts'
 import { startServer } from './server.ts'
 
 const enabled = { type: 'payment_product_type', enabled: true }
@@ -56,4 +57,20 @@ test('pay: neither the log at its most talkative nor any table holds a card numb
     await app.close()
     await server.close()
   }
+})
+
+test('log: nothing of a row that PostgreSQL refused', async () => {
+  const database = await cloneDatabase()
+  const lines: string[] = []
+  const log = createLog('info', { write: (line: string) => void lines.push(line) })
+  try {
+    const refused = database.sql`
+      insert into accounts.idempotency_keys (account_id, client_id, key, request_hash, status, body)
+      values ('T00000001', 'c', 'k', '', null, 'Kari Nordmann')`
+    await refused.catch((err) => log.error({ err }, 'request failed'))
+  } finally {
+    await database.drop()
+  }
+  assert.match(lines.join(), /violates not-null constraint/)
+  assert.doesNotMatch(lines.join(), /Kari/)
 })

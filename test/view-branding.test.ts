@@ -33,6 +33,7 @@ test('branding: the ways to pay of a profile, by id, and by account and name as 
 
 for (const path of [
   'logos/unknown/variant/colors/color/fff/width/100/logos.svg',
+  'logos/constructor/variant/colors/color/fff/width/100/logos.svg',
   'logos/visa/variant/neon/color/fff/width/100/logos.svg',
   'logos/visa/variant/mono/color/%22%3E%3Cscript%3E/width/100/logos.svg',
   'logos/visa/variant/mono/color/fff/width/wide/logos.svg',

@@ -38,8 +38,8 @@ function marksOf(type: string): string[] {
   if (method === 'creditcard') return ['visa', 'mastercard']
   if (type === 'dintero.wallets') return ['giftcard']
   if (provider === 'dintero' || provider === 'seitatech') return []
-  if (method in marks && method !== 'invoice') return [method]
-  return provider in marks ? [provider] : []
+  if (Object.hasOwn(marks, method) && method !== 'invoice') return [method]
+  return Object.hasOwn(marks, provider) ? [provider] : []
 }
 
 /** Each mark of what a profile has switched on, once. */
@@ -57,7 +57,7 @@ export function namedMarks(names: string): string[] | undefined {
   const found = names
     .toLowerCase()
     .split('_')
-    .map((name) => (name in marks ? [name] : marksOf(name)))
+    .map((name) => (Object.hasOwn(marks, name) ? [name] : marksOf(name)))
   return found.every((list) => list.length > 0) ? found.flat() : undefined
 }
 

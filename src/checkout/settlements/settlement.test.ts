@@ -87,6 +87,7 @@ for (const [value, cell] of [
   ['=1+1', "'=1+1"],
   ['＝1+1', "'＝1+1"],
   ['@x,y', `"'@x,y"`],
+  ['\n=1', `"'\n=1"`],
   [-5, '-5'],
 ] as const) {
   test(`csv: ${value} is ${cell}`, () => assert.equal(csvCell(value), cell))

@@ -119,6 +119,7 @@ const cells: [text: string, cell: string][] = [
   ['say "a" "b"', '"say ""a"" ""b"""'],
   ...['=1', '+1', '-1', '@a', '\ta', '＝1'].map((text): [string, string] => [text, `'${text}`]),
   ['\ra', '"\'\ra"'],
+  ['\n=1', '"\'\n=1"'],
   ['1=1', '1=1'],
 ]
 for (const [text, cell] of cells) {

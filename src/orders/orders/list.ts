@@ -102,6 +102,6 @@ export function csvLine(order: Order): string {
 function csvCell(value: unknown): string {
   if (typeof value === 'number') return String(value)
   const text = value === undefined ? '' : String(value)
-  const safe = /^[=+\-@\t\r＝＋－＠]/.test(text) ? `'${text}` : text
+  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
