@@ -7,7 +7,7 @@ import { operationIdOf } from '../src/lib/idempotency.ts'
 import type { Difference } from '../src/verify/difference.ts'
 import { verify } from '../src/verify/operations.ts'
 import { type Answer, fetchToken, send } from './client.ts'
-import { isolation } from './database.ts'
+import { atIsolation } from './database.ts'
 import { type Chance, chance } from './hostile.ts'
 import { dataFolder, type Kvitt, postmasterPid, standBy } from './process.ts'
 import { type Acknowledged, type Call, nothing, type Story, walk } from './walk.ts'
@@ -58,7 +58,7 @@ export async function crash(options: { runs: number; seed: number; say: (line: s
   const report: Report = { runs: {}, walks: 0, moves: 0, faults: [] }
   const folder = dataFolder()
   const database = await openEmbeddedPostgres(folder.path)
-  const database_url = `${database.url}${isolation}`
+  const database_url = atIsolation(database.url)
   const sql = connect(database_url, { max: 2, application_name: 'crash-test' })
   const receiver = await startReceiver()
   const port = await freePort()

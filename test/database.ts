@@ -6,10 +6,12 @@ import { migrate, migrationFiles, schemas } from '../src/lib/migrate.ts'
 /** The PostgreSQL server of the tests; `npm test` starts one and sets this. */
 const server = process.env.PG_TEST_URL ?? 'postgres://postgres@127.0.0.1:54329'
 
-/** The isolation of all transactions of the tests, for the server that they start and for themselves. */
-export const isolation = process.env.PG_TEST_ISOLATION
-  ? `?default_transaction_isolation=${encodeURIComponent(process.env.PG_TEST_ISOLATION)}`
-  : ''
+/** The URL with the isolation of all transactions of the tests, for the server that they start and for themselves. */
+export function atIsolation(url: string): string {
+  const place = new URL(url)
+  if (process.env.PG_TEST_ISOLATION) place.searchParams.set('default_transaction_isolation', process.env.PG_TEST_ISOLATION)
+  return place.href
+}
 
 export type TestDatabase = { sql: Sql; url: string; drop(): Promise<void> }
 
@@ -19,7 +21,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   const template = await ensureTemplate(admin)
   const name = `kvitt_test_${randomBytes(6).toString('hex')}`
   await admin.unsafe(`create database ${name} template ${template} strategy file_copy`)
-  const url = `${server}/${name}${isolation}`
+  const url = atIsolation(`${server}/${name}`)
   const sql = connect(url, { max: 8, application_name: 'kvitt-test' })
   return {
     sql,
