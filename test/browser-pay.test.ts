@@ -327,6 +327,7 @@ test('payment page: a card is saved when the customer ticks the box, and pays th
   const page = await open(url)
   await page.getByTestId('product-dintero_psp.creditcard').check()
   await page.getByTestId('saved-card').check()
+  await page.getByText('Your saved card: Visa •••• 0002').waitFor()
   assert.equal(await page.getByTestId('card-number').isVisible(), false)
   await page.getByTestId('pay').click()
   await page.waitForURL(`${shop.url}/accept**`)

@@ -146,6 +146,21 @@ test('card token charge: 200 and AUTHORIZED with the id of the card; 400 once th
   assert.equal(refused.body.error.errors[0].code, 'card_token_not_active')
 })
 
+test('payment page: a saved card is shown by its brand and last digits, and no longer once it is deleted', async () => {
+  const { card } = await stored('customer-9', '5200000000000007')
+  const tokens = { 'payex.creditcard': { payment_token: card.payment_token } }
+  const created = await shop.call('POST', '/v1/sessions', {
+    url: { return_url: 'https://shop.example/return' },
+    customer: { tokens },
+    order: { amount: 39_800, currency: 'NOK', merchant_reference: 'order-9' },
+    configuration: { payex: { type: 'payment_type', creditcard } },
+  })
+  const page = async () => (await fetch(`${server.url}/?sid=${created.body.id}&language=en`)).text()
+  assert.match(await page(), /Your saved card: Mastercard •••• 0007/)
+  await shop.call('DELETE', `/v1/card-tokens/${card.payment_token_id}`)
+  assert.doesNotMatch(await page(), /saved-card/)
+})
+
 test('card token charge: declines are counted, 400 from the sixteenth on, a success in between clears the count', async () => {
   const rules = [{ when: { merchant_reference: 'no-*' }, do: 'decline', result_code: '05' }]
   const { card } = await stored('customer-7')

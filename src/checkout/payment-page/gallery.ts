@@ -120,6 +120,12 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
       },
     },
   },
+  'saved-card': {
+    view: {
+      session: { ...session, configuration: usual },
+      saved_cards: { 'dintero_psp.creditcard': 'Visa •••• 0002' },
+    },
+  },
   locked: { view: { session: { ...session, configuration: usual, pay_lock: { pay_lock_id: 'lock' } } } },
   declined: { view: { session: { ...session, configuration: usual } }, query: { notice: 'declined' } },
   'nothing-to-pay': {

@@ -1,4 +1,5 @@
 import { safeHref } from '../../lib/html.ts'
+import { findCardToken } from '../card-tokens/store.ts'
 import { findOperation } from '../operations-log/store.ts'
 import type { SessionParts } from '../sessions/operations.ts'
 import { causeOf, returnUrl, type SessionRow } from '../sessions/session.ts'
@@ -17,7 +18,10 @@ export async function readView(parts: SessionParts, customer: Customer): Promise
   const session = account_id && !sid.includes('\0') ? await findSession(parts.sql, account_id, sid, { events: true }) : undefined
   if (!session) return { stage: 'not_found' }
   const cause = causeOf(session, parts.clock.now())
-  if (cause === undefined) return { session: (await showOpen(parts, customer, session)) as SessionView }
+  if (cause === undefined) {
+    const shown = (await showOpen(parts, customer, session)) as SessionView
+    return { session: shown, saved_cards: await savedCards(parts, session.account_id, shown) }
+  }
   const merchant = session.data.merchant as MerchantView | undefined
   const common = {
     ...(merchant ? { merchant } : {}),
@@ -29,6 +33,20 @@ export async function readView(parts: SessionParts, customer: Customer): Promise
   }
   return { ...common, ...endOf(session, cause) }
 }
+
+/** How the saved cards of a session are shown, by product; one that can no longer be used is left out. */
+async function savedCards({ sql }: SessionParts, account_id: string, { customer }: SessionView): Promise<Record<string, string>> {
+  const cards: Record<string, string> = {}
+  for (const [type, { payment_token_id }] of Object.entries(customer?.tokens ?? {})) {
+    const token = payment_token_id === undefined ? undefined : await findCardToken(sql, account_id, payment_token_id)
+    if (!payment_token_id || (token && token.status !== 'ACTIVE')) continue
+    const { card_brand, masked_pan } = token ?? {}
+    cards[type] = masked_pan ? `${brandNames[card_brand ?? ''] ?? ''} •••• ${masked_pan.slice(-4)}`.trim() : ''
+  }
+  return cards
+}
+
+const brandNames: Record<string, string> = { visa: 'Visa', mastercard: 'Mastercard' }
 
 /** The payment that is under way: where to ask how it goes, and the provider's page that the customer may have left. */
 async function underWay({ sql }: SessionParts, session: SessionRow): Promise<Partial<Ended>> {

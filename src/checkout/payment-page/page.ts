@@ -73,7 +73,14 @@ export function renderPage(input: {
   const ended = 'session' in view ? undefined : view
   const final = ended?.final
   const merchant = merchantOf(view)
-  const context = createContext({ sid, stage, language, query, session })
+  const context = createContext({
+    sid,
+    stage,
+    language,
+    query,
+    session,
+    saved_cards: ('session' in view && view.saved_cards) || {},
+  })
   const theme = readTheme(session?.configuration?.theme)
   const state: PageState = {
     sid,

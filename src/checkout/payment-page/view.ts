@@ -78,8 +78,10 @@ export type Ended = {
   poll_path?: string
   continue_url?: string
 }
+/** By payment product type: the brand and the last digits, or nothing when only the provider knows them. */
+export type SavedCards = Readonly<Record<string, string>>
 /** A session that can be paid, or what has become of it. */
-export type View = { session: SessionView } | Ended
+export type View = { session: SessionView; saved_cards?: SavedCards } | Ended
 
 /** What the page shows for this session. */
 export function stageOf(view: View): Stage {

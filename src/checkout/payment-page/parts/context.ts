@@ -1,6 +1,6 @@
 import { type Language, languages, money, type Texts } from '../language.ts'
 import type { Stage } from '../protocol.ts'
-import type { SessionView } from '../view.ts'
+import type { SavedCards, SessionView } from '../view.ts'
 
 /** The query of the page as the Web SDK writes it (clients §1.3). Unknown members are ignored. */
 export type PageQuery = {
@@ -27,11 +27,12 @@ export type Context = {
   t: Texts
   query: PageQuery
   session: SessionView
+  saved_cards: SavedCards
   test: boolean
 }
 
 export function createContext(
-  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query'> & { session: SessionView | undefined },
+  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards'> & { session: SessionView | undefined },
 ): Context {
   const { sid, language } = input
   return { ...input, t: languages[language].texts, session: input.session ?? { id: sid }, test: sid.startsWith('T') }

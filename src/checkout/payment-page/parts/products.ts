@@ -76,18 +76,18 @@ function productFields(context: Context, product: Product): Html {
 }
 
 function cardFields(context: Context, product: Product): Html {
-  const { t, session } = context
-  const saved = session.customer?.tokens?.[product.payment_product_type]?.payment_token_id
+  const { t, saved_cards } = context
+  const saved = saved_cards[product.payment_product_type]
   const config = product.options.generate_payment_token_config as { save_card_checkbox?: string } | undefined
   const consent = config?.save_card_checkbox
   return html`${
-    saved &&
+    saved !== undefined &&
     html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card"
  id="saved-card" value="true" checked data-testid="saved-card">
-<span>${t.saved_card}</span></label><label class="choice"><input type="radio" name="use_saved_card"
+<span>${t.saved_card}${saved && `: ${saved}`}</span></label><label class="choice"><input type="radio" name="use_saved_card"
  id="other-card" value=""
  data-testid="other-card"><span>${t.other_card}</span></label></div>`
-  }<div class="card-fields"${saved ? html` data-saved="true"` : ''}>${textField(context, {
+  }<div class="card-fields">${textField(context, {
     name: 'card.number',
     label: t.card_number,
     type: 'tel',
