@@ -67,6 +67,7 @@ ${session.express && checkboxes(session.checkboxes)}
 ${missing && html`<p class="hint" data-testid="express-missing">${t.address_first}</p>`}
 ${
   terms &&
+  products.length > 0 &&
   html`<p class="hint terms">${t.terms} <a href="${terms}" target="_blank" rel="noopener noreferrer"
  data-testid="terms">${t.terms_link}</a></p>`
 }
