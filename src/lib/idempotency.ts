@@ -123,10 +123,15 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
     )
   })
 
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const transaction = open.get(request)
-    if (!transaction) return payload
+    if (!transaction) return done(null, payload)
     open.delete(request)
+    end(transaction, request, reply, payload).then((sent) => done(null, sent), done)
+  })
+
+  /** Ends the request's transaction: with the stored answer when it is a success. */
+  async function end(transaction: OpenTransaction, request: FastifyRequest, reply: FastifyReply, payload: unknown) {
     if (reply.statusCode >= 300) {
       await transaction.rollback()
       return payload
@@ -142,7 +147,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
     }
     await failpoint('idempotency.committed')
     return payload
-  })
+  }
 }
 
 /**

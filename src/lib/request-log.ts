@@ -7,11 +7,18 @@ import type { Metrics } from './metrics.ts'
  * no header and no body (they hold credentials, card numbers, names and addresses).
  */
 export function observeRequests(app: Server, { log, metrics }: { log: FastifyBaseLogger; metrics: Metrics }): void {
+  const seen = new Map<string, ReturnType<Metrics['requests']['labels']>>()
+  const measured = (method: string, route: string, status: number) => {
+    const key = `${method} ${status} ${route}`
+    const known = seen.get(key) ?? metrics.requests.labels({ method, route, status })
+    seen.set(key, known)
+    return known
+  }
   app.addHook('onResponse', (request, reply, done) => {
     const { method, id: request_id } = request
     const route = request.routeOptions.url ?? 'none'
     const status = reply.statusCode
-    metrics.requests.observe({ method, route, status }, reply.elapsedTime / 1_000)
+    measured(method, route, status).observe(reply.elapsedTime / 1_000)
     // What probes and Prometheus ask every few seconds would drown the rest.
     const level = quiet.has(route) && status < 400 ? 'debug' : 'info'
     const ms = Math.round(reply.elapsedTime * 10) / 10

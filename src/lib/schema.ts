@@ -150,9 +150,9 @@ function dropEmpties(schema: Shape, value: unknown): void {
   }
   if (typeof value !== 'object' || value === null || !properties) return
   const object = value as Record<string, unknown>
-  for (const [name, member] of Object.entries(properties)) {
-    const given = object[name]
-    if (given === undefined) continue
+  for (const [name, given] of Object.entries(object)) {
+    const member = Object.hasOwn(properties, name) ? properties[name] : undefined
+    if (member === undefined) continue
     if (!required.includes(name) && saysNothing(member, given)) delete object[name]
     else dropEmpties(member, given)
   }

@@ -24,6 +24,8 @@ const settings = {
   // Queries here are short; parallel workers would need more of /dev/shm than containers have.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
+  // Written at each statement, for `ps`.
+  update_process_title: 'off',
   log_timezone: 'UTC',
 }
 const durable_settings = { fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' }
