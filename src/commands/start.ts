@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { setFlagsFromString } from 'node:v8'
 import { buildApp, type Environment, schemasOf } from '../app.ts'
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
@@ -53,6 +54,8 @@ Examples:
   DATABASE_URL=postgres://kvitt:secret@db/kvitt npx kvitt start checkout`,
   options: { workers: { type: 'string' } },
   run: (invocation) => {
+    // On a large machine V8 lets garbage grow to three times what is in use; collected earlier, it costs 1 % of the processor.
+    setFlagsFromString('--heap-growing-percent=50')
     const count = workerCount(invocation.values)
     // The channel to the primary would keep a worker alive that has finished.
     if (cluster.isWorker) {

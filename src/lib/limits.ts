@@ -93,9 +93,10 @@ export const limits = {
   connect_timeout_s: 5,
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
-  database_connections: 16,
+  /** Of one process. More than a few for each core only cost: each has plans of its own, and finds the processor's cache cold. */
+  database_connections: 6,
   /** Orders, drafts, sessions and transactions (of each) that a process remembers from its own last write, and characters of them. */
-  aggregates_remembered: 1_000,
+  aggregates_remembered: 500,
   remembered_size_max: 32_768,
   remembered_total: 4_194_304,
   /** A write that lost this many races takes the row lock instead of trying again without it. */

@@ -47,9 +47,9 @@ export type PayableOrder = {
 
 /** The settings of one product in a configuration, if it is there. */
 export function productSettings(configuration: Tree, type: string): Tree | undefined {
-  const [group, name] = type.split('.')
-  const whole = configuration[group!]
-  const settings = name !== undefined && isObject(whole) ? whole[name] : whole
+  const dot = type.indexOf('.')
+  const whole = configuration[dot === -1 ? type : type.slice(0, dot)]
+  const settings = dot !== -1 && isObject(whole) ? whole[type.slice(dot + 1)] : whole
   return isObject(settings) ? settings : undefined
 }
 

@@ -222,7 +222,7 @@ for (const [callback_url, called] of urls) {
   })
 }
 
-const payable = { dintero_psp: { creditcard: { enabled: true, payability: 'payable' } } }
+const payable = { dintero_psp: { type: 'payment_type', creditcard: { enabled: true, payability: 'payable' } } }
 const shown = {
   ...{ id: 'T12345678.s', url: {}, order, configuration: payable, payment_operation: 'unscheduled_purchase' },
   ...{ expires_at: later(1_000).toISOString(), created_at: before.toISOString(), updated_at: before.toISOString() },
