@@ -152,7 +152,7 @@ async function templates(database: Database): Promise<Copier> {
   return copier
 }
 
-/** Fills the empty account, and lets the worker of a server settle what was captured in the last month. */
+/** Fills the empty account, and lets the worker of a server settle what was captured, day by day. */
 async function filled({ sql, url }: Database, copier: Copier, rows: number): Promise<void> {
   await empty(sql)
   const begin = performance.now()
@@ -165,7 +165,7 @@ async function filled({ sql, url }: Database, copier: Copier, rows: number): Pro
   await sql`vacuum analyze`
   await sql`
     insert into checkout.settlement_accounts (account_id, settled_until, url_key)
-    values (${copier.account_id}, date_trunc('day', now(), 'UTC') - interval '30 days', 'bench')`
+    values (${copier.account_id}, date_trunc('day', now(), 'UTC') - interval '400 days', 'bench')`
   server = await startServer(url)
   result.filled.push({ rows, filled_s, settled_s: await settled(sql) })
   await server.close()
