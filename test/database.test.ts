@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { connect, openTransaction, placeOf } from '../src/lib/db.ts'
+import { createServer } from '../src/lib/http.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
 let database: TestDatabase
@@ -65,3 +66,13 @@ const places: [url: string, place: ReturnType<typeof placeOf>][] = [
   ['postgres://a,b/d', { url: 'postgres://a,b/d' }],
 ]
 for (const [url, place] of places) test(`database: the place that ${url} names`, () => assert.deepEqual(placeOf(url), place))
+
+test('a database whose socket is not there: 503, as for one that refuses', async () => {
+  const gone = connect('postgres://u:p@h:1/d?host=/nowhere', { max: 1 })
+  const app = createServer({ authenticate: async () => assert.fail(), logger: undefined })
+  app.get('/', { config: { access: 'public' } }, () => gone`select 1`)
+  const { statusCode, headers } = await app.inject('/')
+  assert.deepEqual([statusCode, headers['retry-after']], [503, '1'])
+  await gone.end({ timeout: 0 })
+  await app.close()
+})

@@ -207,7 +207,14 @@ test(`fuzz: ${requests} requests with seed ${seed}: never a 500, never another a
   assert.ok((statuses.get(200) ?? 0) > next / 20, `too few requests succeed: ${JSON.stringify([...statuses])}`)
   const differences: Difference[] = []
   await verify(server.sql, { account_id: null, onDifference: (difference) => differences.push(difference) })
-  assert.deepEqual(differences, [])
+  // A request may settle an operation by a person's word. When that is wrong, the book says so (operations.test.ts): no fault of ours.
+  const said = await server.sql<{ transaction_id: string }[]>`
+    select distinct transaction_id from checkout.transaction_events where data -> 'metadata' ? 'resolved_by'`
+  const by_word = new Set(said.map(({ transaction_id }) => transaction_id))
+  const ours = differences.filter(
+    ({ aggregate_id, what }) => !(by_word.has(aggregate_id) && what.endsWith("in the simulator's book")),
+  )
+  assert.deepEqual(ours, [])
 })
 
 /** Anything as it would stand in a query. */

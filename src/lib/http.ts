@@ -178,7 +178,7 @@ function errorEnvelope(error: ApiError, url: string): { error: Record<string, un
 
 function asApiError(error: FastifyError | ApiError | Error): ApiError {
   if (error instanceof ApiError) return error
-  const { statusCode = 500, validation, validationContext, code } = error as FastifyError
+  const { statusCode = 500, validation, validationContext, code, syscall } = error as FastifyError & { syscall?: string }
   if (validation) return new ApiError('invalid_request', ...validationMessage(validation[0], validationContext ?? 'body'))
   if (statusCode === 413) {
     return new ApiError('body_too_large', `The body is larger than ${limits.body_bytes} bytes.`)
@@ -190,7 +190,8 @@ function asApiError(error: FastifyError | ApiError | Error): ApiError {
     const message = 'Another request changed the same thing at the same time. Try again.'
     return new ApiError('write_conflict', message, { headers: { 'retry-after': '1' } })
   }
-  if (isUnavailable(code)) {
+  // The socket of a database that does not run is not there.
+  if (isUnavailable(code) || syscall === 'connect') {
     return new ApiError('unavailable', 'The database does not answer. Try again.', { headers: { 'retry-after': '1' } })
   }
   return new ApiError('internal_error', 'Something went wrong on our side. The request-id header finds it in the log.')
