@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { buildApp } from '../src/app.ts'
 import { ensureDefaultProfile } from '../src/checkout/profiles/operations.ts'
+import { changeOrder } from '../src/orders/orders/operations.ts'
 import { type Answer, createTestAccount, send } from './client.ts'
 import { differences } from './crash.ts'
 import { startServer, type TestServer } from './server.ts'
@@ -92,6 +93,19 @@ test('two servers: an order that the other one cancelled takes nothing more', as
   const { status, body } = await a('POST', `${order}/close`)
   assert.equal(status, 409)
   assert.equal(body.error.code, 'order_cancelled')
+})
+test('two servers: that nothing needs to change is decided on what the other one wrote too', async () => {
+  const service = partsOf(first)
+  const caller = { account_id: account.account_id, subject: 'c' }
+  const name = order.split('/').at(-1)!
+  const comment = { id: 'x', comment: 'ours', created_at: new Date().toISOString(), created_by: 'c' }
+  await changeOrder(service, caller, name, () => ({ change: { type: 'comment_added', comment } }))
+  await ok(b('POST', `${order}/comments`, { comment: 'theirs' }))
+  const { order: seen } = await changeOrder(service, caller, name, () => ({}))
+  assert.deepEqual(
+    seen.comments.map(({ comment }) => comment),
+    ['ours', 'theirs'],
+  )
 })
 test('two servers: a session that the other one changed is paid as it is', async () => {
   const { id } = await ok(a('POST', '/v1/sessions-profile', sessionBody(500)))

@@ -49,7 +49,8 @@ export async function changeOrder(
     const base = nextEvent(service, caller, before.version)
     const decision = decide(before, base)
     if ('refusals' in decision) throwRefusal(decision.refusals)
-    if (!('change' in decision) || !decision.change) return found
+    // That nothing needs to change no guard confirms: it counts only for what the database says.
+    if (!('change' in decision) || !decision.change) return known ? undefined : found
     const event = {
       ...base,
       ...('event_id' in decision && decision.event_id ? { id: decision.event_id } : {}),
