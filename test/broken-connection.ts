@@ -4,7 +4,8 @@
  */
 import { connect as connectTo, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, inTransaction, isWriteToBrokenConnection, openTransaction } from '../src/lib/db.ts'
+import { connect, inTransaction, openTransaction } from '../src/lib/db.ts'
+import { isWriteToBrokenConnection } from '../src/lib/driver.ts'
 
 const target = new URL(process.argv[2]!)
 const { hostname, port } = target

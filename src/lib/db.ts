@@ -1,5 +1,7 @@
 import postgres from 'postgres'
+import { isTakenBack, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
+import { shareLane } from './together.ts'
 
 /** A pool of connections. Statements written as tagged templates are prepared once a connection. */
 export type Sql = postgres.Sql<{ bigint: number }>
@@ -14,13 +16,12 @@ export type Db = Sql | Tx
 export function connect(url: string, options: { max?: number; application_name?: string } = {}): Sql {
   const closed = new Set<() => void>()
   const { url: plain, ...place } = placeOf(url)
-  const sql = postgres(plain, {
+  const onclose = () => {
+    for (const tell of closed) tell()
+  }
+  const settings = {
     ...place,
-    max: options.max ?? limits.database_connections,
     onnotice: () => {},
-    onclose: () => {
-      for (const tell of closed) tell()
-    },
     connect_timeout: limits.connect_timeout_s,
     transform: { undefined: null },
     connection: {
@@ -29,7 +30,7 @@ export function connect(url: string, options: { max?: number; application_name?:
       lock_timeout: limits.lock_wait_ms,
       TimeZone: 'UTC',
       // What the guards and locks are written, and tested, for; whatever the server's default is.
-      default_transaction_isolation: 'read committed',
+      default_transaction_isolation: 'read committed' as const,
     },
     types: {
       bigint: {
@@ -43,9 +44,31 @@ export function connect(url: string, options: { max?: number; application_name?:
         },
       },
     },
-  })
+  }
+  const sql = postgres(plain, { ...settings, max: options.max ?? limits.database_connections, onclose })
   const pool = repeatingStatements(sql)
   listeners.set(pool, closed)
+  const lane = {
+    ...settings,
+    max: 1,
+    max_lifetime: null,
+    connection: { ...settings.connection, lock_timeout: limits.batch_lock_wait_ms },
+  }
+  const endLane = shareLane(pool, {
+    connect: ({ socket, onclose: lost }) => {
+      const both = () => {
+        lost()
+        onclose()
+      }
+      return postgres(plain, { ...lane, socket, onclose: both } as typeof lane)
+    },
+    alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
+  })
+  const end = sql.end.bind(sql)
+  sql.end = async (how) => {
+    await endLane()
+    await end(how)
+  }
   return pool
 }
 
@@ -66,41 +89,17 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
-/**
- * True when PostgreSQL took back a statement, or a whole transaction, because of another one: a serialization failure or a deadlock.
- * Nothing of it has happened, and doing it again is right.
- */
-export function isTakenBack(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && (error.code === '40001' || error.code === '40P01')
-}
-
-type Settling = Promise<unknown> & {
-  resolve(result: unknown): void
-  reject(error: unknown): void
-  forEachFn?(row: unknown, result: unknown[]): void
-}
-
-/**
- * The driver counts the rows of a connection, and begins at the old count when the statement before failed after its first row: the next
- * one's rows come behind holes (porsager/postgres#1119). Adding each row at the end does without the count. Within a transaction nothing
- * but its rollback, which has no rows, can follow a failed statement.
- */
-const keepRow = (row: unknown, result: unknown[]) => {
-  result.push(row)
-}
-
 /** The pool, where a statement that stands alone and was taken back is asked again. Those that are not cost nothing more. */
 function repeatingStatements(sql: Sql): Sql {
-  const ask = (args: unknown[], left: number): Settling => {
-    const query = Reflect.apply(sql, undefined, args) as unknown as Settling
-    const { reject } = query
-    if (reject === undefined) return query // a list of values, or a name
-    query.forEachFn = keepRow
-    query.reject = (error) => {
+  const ask = (args: unknown[], left: number): Query => {
+    const asked = query(sql, args)
+    const { reject } = asked
+    if (reject === undefined) return asked // a list of values, or a name
+    asked.reject = (error) => {
       if (left === 0 || !isTakenBack(error)) return reject(error)
-      ask(args, left - 1).then(query.resolve, reject)
+      ask(args, left - 1).then(asked.resolve, reject)
     }
-    return query
+    return asked
   }
   return new Proxy(sql, { apply: (_, __, args) => ask(args, limits.taken_back_attempts) })
 }
@@ -159,18 +158,8 @@ export async function openTransaction(sql: Sql): Promise<OpenTransaction> {
   })
 }
 
-/**
- * True for the one fault of the driver that ends in nobody's hands: it writes to a connection that broke inside a transaction
- * (porsager/postgres#1208). The transaction has been refused to its caller by then, and the pool connects anew.
- */
-export function isWriteToBrokenConnection(error: unknown): boolean {
-  return (
-    error instanceof TypeError && /reading 'write'/.test(error.message) && /postgres[/\\].*connection\.js/.test(error.stack ?? '')
-  )
-}
-
 const unused = postgres({ max: 1 })
-const { constructor: Query } = unused`` as unknown as { constructor: { prototype: object } }
+const { constructor: AnyQuery } = unused`` as unknown as { constructor: { prototype: object } }
 const { constructor: Parameter } = unused.json(null) as unknown as { constructor: new (value: unknown, type: number) => never }
 
 /** The driver takes it for a query that stands in another; it has the text and the values, and nothing of a promise. */
@@ -186,7 +175,7 @@ class Part {
     throw new Error('A part of a statement is no statement.')
   }
 }
-Object.setPrototypeOf(Part.prototype, Query.prototype)
+Object.setPrototypeOf(Part.prototype, AnyQuery.prototype)
 
 type Value = postgres.ParameterOrFragment<number>
 

@@ -95,6 +95,11 @@ export const limits = {
   broken_connection_pause_ms: 1_000,
   /** Of one process. More than a few for each core only cost: each has plans of its own, and finds the processor's cache cold. */
   database_connections: 6,
+  /** Writes that share one commit, on one further connection; and how long others wait for them before they do without. */
+  batch_writes_max: 32,
+  batch_wait_ms: 50,
+  /** How long a write that shares its commit waits for a lock that somebody else has, before it waits by itself. */
+  batch_lock_wait_ms: 50,
   /** Orders, drafts, sessions and transactions (of each) that a process remembers from its own last write, and characters of them. */
   aggregates_remembered: 500,
   remembered_size_max: 32_768,

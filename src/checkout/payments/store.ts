@@ -1,5 +1,6 @@
 import { type Db, json, part } from '../../lib/db.ts'
 import { insertNotifications } from '../../lib/outbox.ts'
+import { together } from '../../lib/together.ts'
 import { cardTokensOf, useOf } from '../card-tokens/card-token.ts'
 import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
 import { isSettled, type OperationRow } from '../operations-log/operation.ts'
@@ -14,7 +15,7 @@ import type { PaymentChange } from './payment.ts'
  * @returns whether it was written; not when the session has changed since it was read
  */
 export async function insertPayment(db: Db, session: SessionRow, operation: OperationRow): Promise<boolean> {
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       update checkout.sessions s
       set version = ${session.version + 1}, operation_id = ${operation.id}, pay_lock_id = null, pay_lock_expires_at = null
@@ -53,7 +54,7 @@ export async function writePayment(
   const { token_id } = operation.request
   const charged = token_id !== undefined && isSettled(operation)
   const use = charged ? { token_id, at: operation.updated_at, ...useOf(operation.outcome?.error) } : undefined
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       update checkout.sessions s set
         version = ${session.version + 1}, event_count = ${session.event_count + session_events.length}, hash = ${hashes.session},

@@ -3,6 +3,7 @@ import { type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import { together } from '../../lib/together.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
 
 /** A session with its events; `events` is absent when they were not asked for. */
@@ -204,7 +205,7 @@ export async function insertSession(
   const chained = chainSessionEvents({ event_count: 0, hash: new Uint8Array() }, events)
   const { hash } = chained.at(-1)!
   const text = JSON.stringify(data)
-  await db`
+  await together(db)`
     with changed as (
       insert into checkout.sessions (
         account_id, id, event_count, hash, profile_id, payment_operation, merchant_reference, merchant_reference_2, store_id, amount,
@@ -253,7 +254,7 @@ export async function updateSession(
   const event_count = read.event_count + events.length
   const order = change.data?.order
   const store_id = order?.store?.id === undefined ? null : String(order.store.id)
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       update checkout.sessions s set
         version = ${version + 1}, event_count = ${event_count}, hash = ${hash},

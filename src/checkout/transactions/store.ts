@@ -2,6 +2,7 @@ import type postgres from 'postgres'
 import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText, timestampText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import { together } from '../../lib/together.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { EventRow, TransactionRow } from './transaction.ts'
 
@@ -98,7 +99,7 @@ export async function writeTransaction(
   const chained = chainEvents(row.hash, events)
   const hash = chained.at(-1)?.hash ?? row.hash
   const { account_id, id, version } = row
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       update checkout.transactions t set
         version = ${version + 1}, updated_at = ${next.updated_at}, pending_capture = ${next.pending_capture},

@@ -1,4 +1,5 @@
 import { type Db, json, part, type Sql } from '../../lib/db.ts'
+import { together } from '../../lib/together.ts'
 import type { CardDetails } from '../gateway.ts'
 import type { Habit } from './cards.ts'
 import type { Script } from './faults.ts'
@@ -23,7 +24,7 @@ export async function insertPayment(
   }: { payment: Payment; movement: Movement; tokens: Token[]; plainly: boolean; now: Date },
 ): Promise<boolean> {
   const { account_id } = payment
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       insert into simulator.payments (account_id, transaction_id, id, session_id, merchant_reference, payment_product_type, currency,
         amount, authorized, captured, state, is_final, habit, masked_pan, created_at)
@@ -61,7 +62,7 @@ function insertTokens({ account_id, habit }: Payment, { detail }: Movement, toke
  */
 export async function movePlainly(sql: Sql, kind: FollowUpKind, call: FollowUpCall, now: Date): Promise<string | undefined> {
   const { account_id, amount } = call
-  const rows = await sql<{ payment_id: string }[]>`
+  const rows = await together(sql)<{ payment_id: string }[]>`
     with changed as (
       update simulator.payments set
         captured = captured + case when ${kind} = 'capture' then ${amount}::bigint else 0 end,
@@ -125,7 +126,7 @@ export async function lockMovement(
 
 /** Adds a movement, and writes the payment's totals with it. */
 export async function insertMovement(db: Db, movement: Movement, payment: Payment | undefined, now: Date): Promise<void> {
-  await db`
+  await together(db)`
     with changed as (${updatePayment(payment)})
     insert into simulator.movements (account_id, idempotency_key, transaction_id, payment_id, kind, amount, currency, state, answered,
       known_at, released, detail, created_at, settled_at)
@@ -136,7 +137,7 @@ export async function insertMovement(db: Db, movement: Movement, payment: Paymen
 
 /** Settles a movement that was waiting, held, late or lost, and writes the payment's totals with it. A settled one stays as it is. */
 export async function updateMovement(db: Db, movement: Movement, payment: Payment | undefined, now: Date): Promise<void> {
-  await db`
+  await together(db)`
     with changed as (${updatePayment(payment)})
     update simulator.movements set payment_id = ${movement.payment_id}, state = ${movement.state}, known_at = ${movement.known_at},
       released = ${movement.released}, detail = ${json(movement.detail)},

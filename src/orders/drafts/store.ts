@@ -1,6 +1,7 @@
 import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import { together } from '../../lib/together.ts'
 import type { RequestRecord } from '../orders/order.ts'
 import type { After } from '../shared/page.ts'
 import { type Draft, type DraftEvent, foldDraft } from './draft.ts'
@@ -108,7 +109,7 @@ function written({ before, draft, event, request, body, hash }: DraftWrite): Fou
 export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft> {
   const { account_id, draft, notification, hash } = write
   const { reserved } = draft
-  await db`
+  await together(db)`
     with changed as (
       insert into orders.drafts (account_id, id, version, hash, status, currency, created_at, updated_at)
       values (${account_id}, ${draft.id}, ${draft.version}, ${hash}, ${draft.status}, ${draft.currency}, ${draft.created_at},
@@ -151,7 +152,7 @@ export function insertDraftEvent({ account_id, draft, event, request, body, hash
 
 /** Writes the next version of a draft. Nothing when another write was first. */
 export async function appendDraftEvent(db: Db, write: DraftWrite): Promise<FoundDraft | undefined> {
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (${updateDraft(write)}),
     event as (${insertDraftEvent(write)}),
     outbox as (${insertNotifications(write.account_id, [write.notification])})

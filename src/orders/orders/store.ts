@@ -2,6 +2,7 @@ import { type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
+import { together } from '../../lib/together.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
 import type { After } from '../shared/page.ts'
 import type { Filter, Source } from './list.ts'
@@ -170,7 +171,7 @@ export async function insertOrders(
   )
   const lines = made.flatMap(({ summary: { id, lines } }) => lines.map((line) => ({ ...line, order_uuid: id })))
   const stores = made.flatMap(({ summary: { id, stores } }) => stores.map((store_id) => ({ store_id, order_uuid: id })))
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (${updateDraft(draft)}),
     draft_event as (${insertDraftEvent(draft)}),
     input as (${made.length === 1 ? newOrder(made[0]!) : newOrders(made)}),
@@ -279,7 +280,7 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
   const hash = chainHash(found.hash, body)
   const lines = summary.lines.filter(({ line_id }) => after.sums.get(line_id) !== before.sums.get(line_id))
   const same_content = after.content === before.content && after.items === before.items
-  const rows = await db`
+  const rows = await together(db)`
     with changed as (
       update orders.orders o
       set version = ${after.version}, hash = ${hash}, status = ${after.status}, payment_status = ${summary.payment_status},

@@ -1,0 +1,43 @@
+import postgres from 'postgres'
+
+/** A query of the driver, with what it does not publish. */
+export type Query = Promise<unknown> & {
+  resolve(result: unknown): void
+  reject(error: unknown): void
+  execute(): Query
+  forEachFn?(row: unknown, result: unknown[]): void
+}
+
+/**
+ * The driver counts the rows of a connection, and begins at the old count when the statement before failed after its first row: the next
+ * one's rows come behind holes (porsager/postgres#1119). Adding each row at the end does without the count. Within a transaction nothing
+ * but its rollback, which has no rows, can follow a failed statement.
+ */
+const keepRow = (row: unknown, result: unknown[]) => {
+  result.push(row)
+}
+
+/** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
+export function query(sql: object, args: unknown[]): Query {
+  const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
+  if (made.reject !== undefined) made.forEachFn = keepRow
+  return made
+}
+
+/**
+ * True when PostgreSQL took back a statement, or a whole transaction, because of another one: a serialization failure or a deadlock.
+ * Nothing of it has happened, and doing it again is right.
+ */
+export function isTakenBack(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && (error.code === '40001' || error.code === '40P01')
+}
+
+/**
+ * True for the one fault of the driver that ends in nobody's hands: it writes to a connection that broke inside a transaction
+ * (porsager/postgres#1208). The transaction has been refused to its caller by then, and the pool connects anew.
+ */
+export function isWriteToBrokenConnection(error: unknown): boolean {
+  return (
+    error instanceof TypeError && /reading 'write'/.test(error.message) && /postgres[/\\].*connection\.js/.test(error.stack ?? '')
+  )
+}

@@ -1,0 +1,162 @@
+import net from 'node:net'
+import postgres from 'postgres'
+import type { Db, Sql } from './db.ts'
+import { query } from './driver.ts'
+import { limits } from './limits.ts'
+
+/*
+ * Terminology
+ *
+ * - write: one statement that is an effect by itself, guarded, with nothing before it or after it in its transaction
+ * - lane: the one connection of a process that writes share
+ * - batch: writes of different requests that go down the lane at once, in one database transaction
+ */
+
+type Settled = { resolve(rows: unknown): void; reject(error: unknown): void }
+type Write = Settled & { args: unknown[] }
+
+export type Lane = {
+  /** Makes a pool of one connection over such a socket; `onclose` is to be called when that connection has ended. */
+  connect(options: { socket: (place: Place) => net.Socket; onclose: () => void }): Sql
+  /** Makes a write by itself, on the pool. */
+  alone(args: unknown[]): Promise<unknown>
+}
+/** As the driver has it. */
+type Place = { path?: string; host: string[]; port: number[] }
+
+const shared = Symbol('lane')
+
+/**
+ * Where a write goes: it shares its round trip and its commit with those of other requests that are made at the same time. Inside a
+ * transaction it is a statement of that, as any other.
+ */
+export function together(db: Db): Db {
+  return (db as { [shared]?: Db })[shared] ?? db
+}
+
+/**
+ * The driver holds a short message back until the next turn of the event loop, and sends one of a kilobyte at once; of the batch, this is
+ * the last one.
+ */
+const commit = `commit${' '.repeat(1_024)}`
+
+/**
+ * Lets `together` find the lane of `pool`. A write goes out at once when the lane is free; what is written meanwhile is the next batch. A
+ * batch is all or nothing: when PostgreSQL refuses one of it, each is made `alone`, on the pool, and only its own error is its own. Nobody
+ * waits long for others: the lane gives up on a lock soon, and whoever has waited for a batch too long is made alone.
+ * @returns how to end it: what is under way is waited for
+ */
+export function shareLane(pool: Sql, { connect, alone }: Lane): () => Promise<void> {
+  const waiting: Write[] = []
+  let underway: Promise<void> | undefined
+  let opened: Promise<postgres.ReservedSql> | undefined
+  let socket: net.Socket | undefined
+  let tried = 0
+  let slow = false
+  let ended = false
+  let lose: (error: Error) => void = () => {}
+
+  const sql = connect({
+    socket: (place) => {
+      socket = connectTo(place, tried)
+      tried += 1
+      return socket
+    },
+    onclose: () => {
+      opened = undefined
+      lose(Object.assign(new Error('The connection that writes share has ended.'), { code: 'CONNECTION_CLOSED' }))
+    },
+  })
+
+  /** Nothing when PostgreSQL can't be reached: nothing was sent then. */
+  async function reserve(): Promise<postgres.ReservedSql | undefined> {
+    opened ??= open()
+    try {
+      return await opened
+    } catch {
+      opened = undefined
+      return undefined
+    }
+  }
+
+  /** To reserve a connection that is not open yet never ends, in the driver, after one has been lost. */
+  async function open(): Promise<postgres.ReservedSql> {
+    await sql.unsafe('select')
+    return sql.reserve()
+  }
+
+  function next(): void {
+    if (underway || waiting.length === 0) return
+    const batch = waiting.splice(0, limits.batch_writes_max)
+    const timer = setTimeout(() => {
+      slow = true
+      each(waiting.splice(0))
+    }, limits.batch_wait_ms)
+    underway = run(batch).then(() => {
+      clearTimeout(timer)
+      slow = false
+      underway = undefined
+      next()
+    })
+  }
+
+  async function run(batch: Write[]): Promise<void> {
+    try {
+      const lane = await reserve()
+      if (!lane) return each(batch)
+      // The driver's own queue may be left without an answer when the connection ends.
+      const results = await new Promise<unknown[]>((resolve, reject) => {
+        lose = reject
+        send(lane, batch).then(resolve, reject)
+      })
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index])
+    } catch (error) {
+      if (isRefusal(error)) return each(batch)
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  /** One message to PostgreSQL, and one commit. A write that is by itself needs no transaction around it. */
+  async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<unknown[]> {
+    const ask = ({ args }: Write) => query(lane, args).execute()
+    if (batch.length === 1) return [await ask(batch[0]!)]
+    socket?.cork()
+    const begun = lane.unsafe('begin').execute()
+    const answers = batch.map(ask)
+    const committed = lane.unsafe(commit).execute()
+    socket?.uncork()
+    const [results] = await Promise.all([Promise.all(answers), begun, committed])
+    return results
+  }
+
+  async function each(batch: Write[]): Promise<void> {
+    await Promise.all(batch.map(({ args, resolve, reject }) => alone(args).then(resolve, reject)))
+  }
+
+  const write = (...args: unknown[]) =>
+    new Promise((resolve, reject) => {
+      if (ended || slow) return alone(args).then(resolve, reject)
+      waiting.push({ args, resolve, reject })
+      next()
+    })
+  Object.defineProperty(pool, shared, { value: write })
+
+  return async () => {
+    ended = true
+    while (underway) await underway
+    await opened?.then((lane) => lane.release()).catch(() => {})
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/** A socket of our own, so that the messages of a batch can be sent as one. Of several servers, each is tried in turn. */
+function connectTo({ path, host, port }: Place, tried: number): net.Socket {
+  const at = tried % host.length
+  const place = path ? { path } : { host: host[at]!, port: port[at]! }
+  return Object.assign(net.connect(place), path ? {} : place)
+}
+
+/** True when PostgreSQL answered that it did not do it. Whatever else happens to a commit, nobody knows what came of it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.severity === 'ERROR'
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import fc from 'fast-check'
+import { connect, inTransaction, openTransaction, type Sql } from '../src/lib/db.ts'
+import { together } from '../src/lib/together.ts'
+import { cloneDatabase, type TestDatabase } from './database.ts'
+
+let database: TestDatabase
+let sql: Sql
+before(async () => {
+  database = await cloneDatabase()
+  sql = connect(database.url, { max: 3 })
+  await sql`create table public.things (name text primary key, version int not null default 0 check (version < 100))`
+})
+after(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+const add = (name: string, db: Sql = sql) =>
+  together(db)<{ name: string }[]>`insert into things (name) values (${name}) returning name`
+const names = (rows: Iterable<{ name: string }>) => [...rows].map(({ name }) => name)
+
+/** How many database transactions wrote the things whose names begin so. */
+async function transactions(prefix: string): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(distinct xmin::text)::int as count from things where starts_with(name, ${prefix})`
+  return row!.count
+}
+
+/** Waits until the lane waits for a lock, or no longer does. */
+async function laneWaits(): Promise<void> {
+  for (;;) {
+    const [row] = await database.sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+    if (row) return
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+test('together: one goes at once, those made meanwhile share a commit, and each has its own answer', async () => {
+  const wanted = Array.from({ length: 20 }, (_, index) => `shared-${index}`)
+  const answers = await Promise.all(wanted.map((name) => add(name)))
+  assert.deepEqual(
+    answers.map(names),
+    wanted.map((name) => [name]),
+  )
+  assert.equal(await transactions('shared-'), 2)
+})
+
+test('together: more than a batch holds are several', async () => {
+  await Promise.all(Array.from({ length: 1 + 32 + 1 }, (_, index) => add(`many-${index}`)))
+  assert.equal(await transactions('many-'), 3)
+})
+
+test('together: of two that race in one batch, one wins and the other sees it', async () => {
+  await add('raced')
+  const update = () => together(sql)`update things set version = version + 1 where name = 'raced' and version = 0 returning name`
+  const [, ...rows] = await Promise.all([add('before the race'), update(), update(), update()])
+  assert.deepEqual(
+    rows.map(({ length }) => length),
+    [1, 0, 0],
+  )
+})
+
+test('together: one that is refused has its own error, and the others are written', async () => {
+  const results = await Promise.allSettled([add('refused-0'), add('refused-1'), add('refused-0'), add('refused-2')])
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.equal((results[2] as PromiseRejectedResult).reason.constraint_name, 'things_pkey')
+  assert.deepEqual(
+    names(await sql<{ name: string }[]>`select name from things where starts_with(name, 'refused-') order by name`),
+    ['refused-0', 'refused-1', 'refused-2'],
+  )
+})
+
+test('together: whatever is written at once, with whatever duplicates, each name is written once and one of its writers is told', async () => {
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 60 }), async (wanted) => {
+      run += 1
+      const name = (number: number) => `property-${run}-${number}`
+      const results = await Promise.allSettled(wanted.map((number) => add(name(number))))
+      const told = results.flatMap((result) => (result.status === 'fulfilled' ? names(result.value) : []))
+      const refused = results.filter((result) => result.status === 'rejected' && result.reason.code === '23505').length
+      const distinct = [...new Set(wanted)].map(name).sort()
+      assert.deepEqual(told.sort(), distinct)
+      assert.equal(refused, wanted.length - distinct.length)
+      const written = await sql<
+        { name: string }[]
+      >`select name from things where starts_with(name, ${`property-${run}-`}) order by name`
+      assert.deepEqual(names(written).sort(), distinct)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('together: one that waits for a lock holds nobody up for long, and waits by itself', async () => {
+  await add('locked')
+  const holder = await openTransaction(database.sql)
+  await holder.tx`select from things where name = 'locked' for update`
+  let done = false
+  const waits = Promise.all([
+    add('lock-0'),
+    together(sql)`update things set version = 1 where name = 'locked' returning name`.then(() => {
+      done = true
+    }),
+    add('lock-1'),
+  ])
+  assert.deepEqual(names(await add('lock-2')), ['lock-2'])
+  assert.equal(done, false)
+  await holder.commit()
+  await waits
+  assert.equal(done, true)
+})
+
+test('together: a lane that breaks refuses what was under way, writes none of it, and the next write has a new one', async () => {
+  await add('broken')
+  const holder = await openTransaction(database.sql)
+  await holder.tx`select from things where name = 'broken' for update`
+  const under_way = Promise.allSettled([
+    add('break-0'),
+    add('break-1'),
+    together(sql)`update things set version = 1 where name = 'broken' returning name`,
+  ])
+  await laneWaits()
+  await database.sql`
+    select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+  const [first, ...others] = await under_way
+  assert.equal(first!.status, 'fulfilled')
+  await holder.rollback()
+  for (const other of others)
+    assert.match((other as PromiseRejectedResult).reason.code, /^(57P01|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/)
+  assert.deepEqual(names(await add('break-2')), ['break-2'])
+  const again = ['break-3', 'break-4', 'break-5']
+  await Promise.all(again.map((name) => add(name)))
+  assert.ok((await transactions('break-')) < 1 + 1 + again.length, 'the new lane gathers')
+  assert.deepEqual(
+    names(await sql<{ name: string }[]>`select name from things where starts_with(name, 'break-') order by name`),
+    ['break-0', 'break-2', ...again],
+  )
+})
+
+test('together: a write that fails after its first row leaves nothing for the next one', async () => {
+  const failing = () =>
+    assert.rejects(together(sql)`insert into things select 'row-' || n, 98 + n from generate_series(1, 5) n returning name`, {
+      code: '23514',
+    })
+  await failing()
+  assert.deepEqual(names(await add('rows-0')), ['rows-0'])
+  const [, ...answers] = await Promise.all([failing(), add('rows-1'), add('rows-2')])
+  assert.deepEqual(answers.map(names), [['rows-1'], ['rows-2']])
+})
+
+test('together: inside a transaction it is a statement of that', async () => {
+  await assert.rejects(
+    inTransaction(sql, async (tx) => {
+      await together(tx)`insert into things (name) values ('undone')`
+      throw new Error('undo')
+    }),
+    /undo/,
+  )
+  assert.deepEqual([...(await sql`select from things where name = 'undone'`)], [])
+})
+
+test('together: what is under way when the pool ends is still written', async () => {
+  const ending = connect(database.url, { max: 1 })
+  const under_way = [add('ending-0', ending), add('ending-1', ending), add('ending-2', ending)]
+  await Promise.all([...under_way, ending.end()])
+  assert.equal(await transactions('ending-'), 2)
+  await assert.rejects(async () => add('ended', ending), { code: 'CONNECTION_ENDED' })
+})
+
+test('together: without a database each is refused as it would be alone', async () => {
+  const gone = connect('postgres://u:p@h:1/d?host=/nowhere', { max: 1 })
+  for (const { reason } of (await Promise.allSettled([add('a', gone), add('b', gone)])) as PromiseRejectedResult[]) {
+    assert.equal(reason.code, 'ENOENT')
+  }
+  await gone.end({ timeout: 0 })
+})
