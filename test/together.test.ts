@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { connect, inTransaction, openTransaction, type Sql } from '../src/lib/db.ts'
+import { joiningTransactions, running } from '../src/lib/idempotency.ts'
 import { together } from '../src/lib/together.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -9,7 +10,7 @@ let database: TestDatabase
 let sql: Sql
 before(async () => {
   database = await cloneDatabase()
-  sql = connect(database.url, { max: 3 })
+  sql = connect(database.url, { max: 3, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
   await sql`create table public.things (name text primary key, version int not null default 0 check (version < 100))`
 })
 after(async () => {
@@ -97,21 +98,23 @@ test('together: whatever is written at once, with whatever duplicates, each name
 })
 
 test('together: one that waits for a lock holds nobody up for long, and waits by itself', async () => {
+  const impatient = connect(database.url, { max: 3 })
   await add('locked')
   const holder = await openTransaction(database.sql)
   await holder.tx`select from things where name = 'locked' for update`
   let done = false
   const waits = Promise.all([
-    add('lock-0'),
-    together(sql)`update things set version = 1 where name = 'locked' returning name`.then(() => {
+    add('lock-0', impatient),
+    together(impatient)`update things set version = 1 where name = 'locked' returning name`.then(() => {
       done = true
     }),
-    add('lock-1'),
+    add('lock-1', impatient),
   ])
-  assert.deepEqual(names(await add('lock-2')), ['lock-2'])
+  assert.deepEqual(names(await add('lock-2', impatient)), ['lock-2'])
   assert.equal(done, false)
   await holder.commit()
   await waits
+  await impatient.end()
   assert.equal(done, true)
 })
 
@@ -164,8 +167,17 @@ test('together: inside a transaction it is a statement of that', async () => {
   assert.deepEqual([...(await sql`select from things where name = 'undone'`)], [])
 })
 
+test('together: in a request that has a transaction of its own it is a statement of that', async () => {
+  const joining = joiningTransactions(sql)
+  const holder = await openTransaction(sql)
+  await running.run({ tx: holder.tx, dry_run: false }, () => add('joined', joining))
+  await holder.rollback()
+  assert.deepEqual([...(await sql`select from things where name = 'joined'`)], [])
+  assert.deepEqual(names(await add('joined', joining)), ['joined'])
+})
+
 test('together: what is under way when the pool ends is still written', async () => {
-  const ending = connect(database.url, { max: 1 })
+  const ending = connect(database.url, { max: 1, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
   const under_way = [add('ending-0', ending), add('ending-1', ending), add('ending-2', ending)]
   await Promise.all([...under_way, ending.end()])
   assert.equal(await transactions('ending-'), 2)

@@ -13,7 +13,11 @@ export type Db = Sql | Tx
  * Connects to PostgreSQL. `bigint` columns are read as numbers; one past the safe range throws instead of losing a unit. `?host=/folder`
  * in the URL means the Unix socket in that folder, as in libpq.
  */
-export function connect(url: string, options: { max?: number; application_name?: string } = {}): Sql {
+export function connect(
+  url: string,
+  options: { max?: number; application_name?: string; batch?: { wait_ms: number; lock_wait_ms: number } } = {},
+): Sql {
+  const { batch = { wait_ms: limits.batch_wait_ms, lock_wait_ms: limits.batch_lock_wait_ms } } = options
   const closed = new Set<() => void>()
   const { url: plain, ...place } = placeOf(url)
   const onclose = () => {
@@ -52,9 +56,10 @@ export function connect(url: string, options: { max?: number; application_name?:
     ...settings,
     max: 1,
     max_lifetime: null,
-    connection: { ...settings.connection, lock_timeout: limits.batch_lock_wait_ms },
+    connection: { ...settings.connection, lock_timeout: batch.lock_wait_ms },
   }
   const endLane = shareLane(pool, {
+    wait_ms: batch.wait_ms,
     connect: ({ socket, onclose: lost }) => {
       const both = () => {
         lost()
@@ -64,12 +69,24 @@ export function connect(url: string, options: { max?: number; application_name?:
     },
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
+  const keyed = postgres(plain, { ...settings, max: 1, onclose })
+  Object.defineProperty(pool, by_key, { value: repeatingStatements(keyed), configurable: true })
   const end = sql.end.bind(sql)
   sql.end = async (how) => {
     await endLane()
-    await end(how)
+    await Promise.all([end(how), keyed.end(how)])
   }
   return pool
+}
+
+const by_key = Symbol('by_key')
+
+/**
+ * Where a read of one thing by its key goes: all of them share one connection and follow each other on it without a pause, so that many are
+ * sent, and many answers received, at once. Inside a transaction it is a statement of that.
+ */
+export function byKey(db: Db): Db {
+  return (db as { [by_key]?: Db })[by_key] ?? db
 }
 
 const listeners = new WeakMap<Sql, Set<() => void>>()

@@ -16,6 +16,8 @@ type Settled = { resolve(rows: unknown): void; reject(error: unknown): void }
 type Write = Settled & { args: unknown[] }
 
 export type Lane = {
+  /** Who has waited longer than this for others is made alone. */
+  wait_ms: number
   /** Makes a pool of one connection over such a socket; `onclose` is to be called when that connection has ended. */
   connect(options: { socket: (place: Place) => net.Socket; onclose: () => void }): Sql
   /** Makes a write by itself, on the pool. */
@@ -46,7 +48,7 @@ const commit = `commit${' '.repeat(1_024)}`
  * waits long for others: the lane gives up on a lock soon, and whoever has waited for a batch too long is made alone.
  * @returns how to end it: what is under way is waited for
  */
-export function shareLane(pool: Sql, { connect, alone }: Lane): () => Promise<void> {
+export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => Promise<void> {
   const waiting: Write[] = []
   let underway: Promise<void> | undefined
   let opened: Promise<postgres.ReservedSql> | undefined
@@ -91,7 +93,7 @@ export function shareLane(pool: Sql, { connect, alone }: Lane): () => Promise<vo
     const timer = setTimeout(() => {
       slow = true
       each(waiting.splice(0))
-    }, limits.batch_wait_ms)
+    }, wait_ms)
     underway = run(batch).then(() => {
       clearTimeout(timer)
       slow = false
@@ -139,7 +141,7 @@ export function shareLane(pool: Sql, { connect, alone }: Lane): () => Promise<vo
       waiting.push({ args, resolve, reject })
       next()
     })
-  Object.defineProperty(pool, shared, { value: write })
+  Object.defineProperty(pool, shared, { value: write, configurable: true })
 
   return async () => {
     ended = true

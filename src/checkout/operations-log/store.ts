@@ -1,4 +1,4 @@
-import type { Db } from '../../lib/db.ts'
+import { byKey, type Db } from '../../lib/db.ts'
 import type { OperationRow } from './operation.ts'
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -6,7 +6,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 /** One operation. The id may be any text from a path; what is no UUID names nothing. */
 export async function findOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
   if (!uuid.test(id)) return undefined
-  const [row] = await db<OperationRow[]>`
+  const [row] = await byKey(db)<OperationRow[]>`
     select * from checkout.operations where account_id = ${account_id} and id = ${id}`
   return row
 }

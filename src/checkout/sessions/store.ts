@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { type Db, json, part, type Tx } from '../../lib/db.ts'
+import { byKey, type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
@@ -49,7 +49,7 @@ export async function findSession(
   options: { events?: boolean } = {},
 ): Promise<FoundSession | undefined> {
   if (!options.events) {
-    const [row] = await db<SessionRow[]>`
+    const [row] = await byKey(db)<SessionRow[]>`
       select account_id, id, version, event_count, hash, profile_id, payment_operation, data, operation_id, transaction_id, outcome,
              pay_lock_id, pay_lock_expires_at, customer_ip, user_agent, expires_at, created_at, created_by, updated_at,
              cancelled_at, cancelled_by
@@ -57,7 +57,7 @@ export async function findSession(
       where account_id = ${account_id} and id = ${id}`
     return row
   }
-  const [row] = await db<FoundSession[]>`
+  const [row] = await byKey(db)<FoundSession[]>`
     select s.account_id, s.id, s.version, s.event_count, s.hash, s.profile_id, s.payment_operation, s.data, s.operation_id,
       s.transaction_id, s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at,
       s.created_by, s.updated_at, s.cancelled_at, s.cancelled_by,

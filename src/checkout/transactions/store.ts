@@ -1,5 +1,5 @@
 import type postgres from 'postgres'
-import { type Db, json, part } from '../../lib/db.ts'
+import { byKey, type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText, timestampText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
@@ -10,7 +10,7 @@ import type { EventRow, TransactionRow } from './transaction.ts'
 export type Transaction = TransactionRow & { events: EventRow[] }
 
 export async function findTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {
-  const [row] = await db<Transaction[]>`
+  const [row] = await byKey(db)<Transaction[]>`
     select t.*, (
       select coalesce(jsonb_agg(to_jsonb(e) - '{account_id,transaction_id,hash}'::text[] order by e.sequence), '[]')
       from checkout.transaction_events e

@@ -1,4 +1,4 @@
-import { type Db, json, part } from '../../lib/db.ts'
+import { byKey, type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
@@ -25,7 +25,7 @@ export async function findDraft(
   { account_id, id, now, version }: { account_id: string; id: string; now?: string; version?: number },
 ): Promise<FoundDraft | undefined> {
   if (!isUuid(id)) return undefined
-  const [row] = await db<Row[]>`
+  const [row] = await byKey(db)<Row[]>`
     select d.id, d.hash, (
       select '[' || string_agg((e.body || jsonb_build_object('request', e.request))::text, ',' order by e.version) || ']'
       from orders.draft_events e

@@ -1,4 +1,4 @@
-import { type Db, json, part } from '../../lib/db.ts'
+import { byKey, type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestLookedAt } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
@@ -41,7 +41,7 @@ export async function findOrder(
   db: Db,
   { account_id, name, now, with_events = false }: { account_id: string; name: string; now: string; with_events?: boolean },
 ): Promise<FoundOrder | undefined> {
-  const [row] = await db<Row[]>`
+  const [row] = await byKey(db)<Row[]>`
     select o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}
     from orders.names n
     join orders.orders o on o.account_id = n.account_id and o.id = n.order_uuid
