@@ -53,6 +53,8 @@ export function createServer(options: {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body_bytes,
     genReqId: () => randomUUID(),
+    // A logger for each request would be made, and used by few: what is logged names the request itself.
+    childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
     return503OnClosing: false,

@@ -53,11 +53,15 @@ export function productSettings(configuration: Tree, type: string): Tree | undef
   return isObject(settings) ? settings : undefined
 }
 
-/** Every product type that a configuration may name, in a fixed order. */
-export const productTypes: readonly string[] = [
-  ...Object.entries(productGroups).flatMap(([group, names]) => names.map((name) => `${group}.${name}`)),
-  flat,
+const productsOfGroups: readonly (readonly [group: string, names: readonly string[]])[] = [
+  ...Object.entries(productGroups),
+  [flat, []],
 ]
+
+/** Every product type that a configuration may name, in a fixed order. */
+export const productTypes: readonly string[] = productsOfGroups.flatMap(([group, names]) =>
+  group === flat ? [flat] : names.map((name) => `${group}.${name}`),
+)
 
 /** Characters of `dynamic_descriptor`, the text on the customer's statement, by group (checkout-api §3.13). */
 const descriptor_length: Readonly<Record<string, number>> = { collector: 40, payex: 40, vipps: 100 }
@@ -67,8 +71,7 @@ const channels = ['ecommerce', 'in_app', 'in_store']
 /** What a configuration that is sent must keep to. Whoever writes `"yes"` for true learns it now, not when no money came. */
 export function configurationRefusal(configuration: Tree, at = '/configuration'): Refusal | undefined {
   const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
-  for (const type of productTypes) {
-    const { enabled } = productSettings(configuration, type) ?? {}
+  for (const [type, { enabled }] of configuredProducts(configuration)) {
     if (enabled !== undefined && typeof enabled !== 'boolean') {
       return refuse(`${at}/${type.replace('.', '/')}/enabled`, 'must be true or false.')
     }
@@ -92,7 +95,24 @@ export function configurationRefusal(configuration: Tree, at = '/configuration')
 
 /** The product types that are enabled, in a fixed order. */
 export function enabledProducts(configuration: Tree): string[] {
-  return productTypes.filter((type) => productSettings(configuration, type)?.enabled === true)
+  const enabled: string[] = []
+  for (const [type, settings] of configuredProducts(configuration)) if (settings.enabled === true) enabled.push(type)
+  return enabled
+}
+
+/** The products that stand in a configuration, in a fixed order. Most groups are in none. */
+function configuredProducts(configuration: Tree): [type: string, settings: Tree][] {
+  const products: [string, Tree][] = []
+  for (const [group, names] of productsOfGroups) {
+    const whole = configuration[group]
+    if (!isObject(whole)) continue
+    if (group === flat) products.push([flat, whole])
+    for (const name of names) {
+      const settings = whole[name]
+      if (isObject(settings)) products.push([`${group}.${name}`, settings])
+    }
+  }
+  return products
 }
 
 /** Deep merge: the members of `over` win, objects are merged, arrays and everything else replaced (checkout-api §3.2). */
@@ -108,8 +128,8 @@ export function mergeTrees(under: Tree, over: Tree): Tree {
 /** A copy in which each product is what `change` makes of it; `undefined` removes it, and a group left without products goes too. */
 function mapProducts(configuration: Tree, change: (type: string, settings: Tree) => Tree | undefined): Tree {
   const copy: Record<string, unknown> = { ...configuration }
-  for (const [group, names] of Object.entries(productGroups)) {
-    const settings = configuration[group]
+  for (const [group, names] of productsOfGroups) {
+    const settings = group === flat ? undefined : configuration[group]
     if (!isObject(settings)) continue
     const products: Record<string, unknown> = { ...settings }
     for (const name of names) {
