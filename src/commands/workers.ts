@@ -23,9 +23,9 @@ export function workerCount({ workers }: Values): number {
   throw new UsageError(`--workers must be 1 to ${workers_max}, not ${workers}.`)
 }
 
-/** The database connections of the pool of each of so many workers; each has one more, for writes. */
+/** The database connections of the pool of each of so many workers. Each has two more: for writes, and for reads by key. */
 export function connectionsOf(count: number): number {
-  return Math.max(2, Math.min(limits.database_connections, Math.floor(connections_max / count) - 1))
+  return Math.max(2, Math.min(limits.database_connections, Math.floor(connections_max / count) - 2))
 }
 
 /** In a worker that serves: says so to the primary. */

@@ -93,8 +93,11 @@ export const limits = {
   connect_timeout_s: 5,
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
-  /** Of one process. More than a few for each core only cost: each has plans of its own, and finds the processor's cache cold. */
-  database_connections: 6,
+  /**
+   * Of one process, besides the one that writes share and the one that reads by key share. More than a few for each core only cost: each
+   * has plans of its own, and finds the processor's cache cold.
+   */
+  database_connections: 4,
   /** Writes that share one commit, on one further connection; and how long others wait for them before they do without. */
   batch_writes_max: 32,
   batch_wait_ms: 50,
