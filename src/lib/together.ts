@@ -66,7 +66,7 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     },
     onclose: () => {
       opened = undefined
-      lose(Object.assign(new Error('The connection that writes share has ended.'), { code: 'CONNECTION_CLOSED' }))
+      lose(unknownOutcome())
     },
   })
 
@@ -123,7 +123,11 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     const ask = ({ args }: Write) => query(lane, args).execute()
     if (batch.length === 1) return [await ask(batch[0]!)]
     socket?.cork()
-    const begun = lane.unsafe('begin').execute()
+    // Without it the others are no transaction, and what came of each is another matter.
+    const begun = lane
+      .unsafe('begin')
+      .execute()
+      .catch(() => Promise.reject(unknownOutcome()))
     const answers = batch.map(ask)
     const committed = lane.unsafe(commit).execute()
     socket?.uncork()
@@ -156,6 +160,11 @@ function connectTo({ path, host, port }: Place, tried: number): net.Socket {
   const at = tried % host.length
   const place = path ? { path } : { host: host[at]!, port: port[at]! }
   return Object.assign(net.connect(place), path ? {} : place)
+}
+
+/** What an answer of 503 is made of: nobody knows whether it was written. */
+function unknownOutcome(): Error {
+  return Object.assign(new Error('The connection that writes share has ended.'), { code: 'CONNECTION_CLOSED' })
 }
 
 /** True when PostgreSQL answered that it did not do it. Whatever else happens to a commit, nobody knows what came of it. */
