@@ -97,8 +97,8 @@ async function run(
 }
 
 /**
- * On a large machine V8 lets garbage grow to three times what is in use: 280 MB under load. Up to as much again it is 205 MB; and up to half
- * as much while starting, which leaves most of it behind.
+ * On a large machine V8 lets garbage grow to three times what is in use: 280 MB under load. Up to as much again it is 205 MB; and up to
+ * half as much while starting, which leaves most of it behind.
  */
 function collectWhenGrownBy(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`)
