@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { connect, openTransaction, placeOf } from '../src/lib/db.ts'
+import { connect, openTransaction, placeOf, reconnectWait } from '../src/lib/db.ts'
 import { createServer } from '../src/lib/http.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -66,6 +66,19 @@ const places: [url: string, place: ReturnType<typeof placeOf>][] = [
   ['postgres://a,b/d', { url: 'postgres://a,b/d' }],
 ]
 for (const [url, place] of places) test(`database: the place that ${url} names`, () => assert.deepEqual(placeOf(url), place))
+
+const waits: [failed: number, seconds: number][] = [
+  [0, 0.05],
+  [1, 0.1],
+  [4, 0.8],
+  [5, 1],
+  [2_000, 1],
+]
+for (const [failed, seconds] of waits) {
+  test(`database: after ${failed} attempts that failed, the next one in ${seconds} s`, () => {
+    assert.equal(reconnectWait(failed), seconds)
+  })
+}
 
 test('a database whose socket is not there: 503, as for one that refuses', async () => {
   const gone = connect('postgres://u:p@h:1/d?host=/nowhere', { max: 1 })

@@ -27,6 +27,7 @@ export function connect(
     ...place,
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
+    backoff: reconnectWait,
     transform: { undefined: null },
     connection: {
       application_name: options.application_name ?? 'kvitt',
@@ -77,6 +78,11 @@ export function connect(
     await Promise.all([end(how), keyed.end(how)])
   }
   return pool
+}
+
+/** Seconds until the next attempt, after so many that failed. The driver's own grow to twenty, and requests would hang for as long. */
+export function reconnectWait(failed: number): number {
+  return Math.min(0.05 * 2 ** failed, limits.reconnect_wait_max_s)
 }
 
 const by_key = Symbol('by_key')

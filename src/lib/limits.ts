@@ -91,6 +91,8 @@ export const limits = {
   lock_wait_ms: 10_000,
   /** A connection to the database that is not there by then is tried anew. */
   connect_timeout_s: 5,
+  /** While the database is away, a request waits at most this long for the next attempt to connect, and is then refused. */
+  reconnect_wait_max_s: 1,
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
   /**
