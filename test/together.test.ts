@@ -29,11 +29,11 @@ async function transactions(prefix: string): Promise<number> {
   return row!.count
 }
 
-/** Waits until the lane waits for a lock, or no longer does. */
-async function laneWaits(): Promise<void> {
+/** Waits until so many connections wait for a lock. */
+async function lockWaits(count: number): Promise<void> {
   for (;;) {
-    const [row] = await database.sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
-    if (row) return
+    const rows = await database.sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+    if (rows.length >= count) return
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }
@@ -118,6 +118,32 @@ test('together: one that waits for a lock holds nobody up for long, and waits by
   assert.equal(done, true)
 })
 
+test('together: two processes whose batches wait for each other: all of both is written, once', async () => {
+  const [one, other] = [0, 1].map(() => connect(database.url, { max: 3, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } }))
+  const count = (name: string, db: Sql) =>
+    together(db)`update things set version = version + 1 where name = ${name} returning name`
+  await Promise.all(['cross-x', 'cross-y', 'cross-z'].map((name) => add(name)))
+  const holder = await openTransaction(database.sql)
+  await holder.tx`select from things where name = 'cross-z' for update`
+  const first = [add('cross-0', one!), count('cross-x', one!), count('cross-z', one!), count('cross-y', one!)]
+  await lockWaits(1)
+  const second = [add('cross-1', other!), count('cross-y', other!), count('cross-x', other!)]
+  await lockWaits(2)
+  await holder.commit()
+  for (const { length } of await Promise.all([...first, ...second])) assert.equal(length, 1)
+  const rows = await sql<{ name: string; version: number }[]>`
+    select name, version from things where starts_with(name, 'cross-') and version > 0 order by name`
+  assert.deepEqual(
+    rows.map(({ name, version }) => [name, version]),
+    [
+      ['cross-x', 2],
+      ['cross-y', 2],
+      ['cross-z', 1],
+    ],
+  )
+  await Promise.all([one!.end(), other!.end()])
+})
+
 test('together: a lane that breaks refuses what was under way, writes none of it, and the next write has a new one', async () => {
   await add('broken')
   const holder = await openTransaction(database.sql)
@@ -127,7 +153,7 @@ test('together: a lane that breaks refuses what was under way, writes none of it
     add('break-1'),
     together(sql)`update things set version = 1 where name = 'broken' returning name`,
   ])
-  await laneWaits()
+  await lockWaits(1)
   await database.sql`
     select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
   const [first, ...others] = await under_way

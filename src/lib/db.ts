@@ -62,11 +62,11 @@ export function connect(
   const endLane = shareLane(pool, {
     wait_ms: batch.wait_ms,
     connect: ({ socket, onclose: lost }) => {
-      const both = () => {
+      const ended = () => {
         lost()
         onclose()
       }
-      return postgres(plain, { ...lane, socket, onclose: both } as typeof lane)
+      return postgres(plain, { ...lane, socket, onclose: ended } as typeof lane)
     },
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })

@@ -11,7 +11,7 @@ export type Query = Promise<unknown> & {
 /**
  * The driver counts the rows of a connection, and begins at the old count when the statement before failed after its first row: the next
  * one's rows come behind holes (porsager/postgres#1119). Adding each row at the end does without the count. Within a transaction nothing
- * but its rollback, which has no rows, can follow a failed statement.
+ * that has rows can follow a failed statement.
  */
 const keepRow = (row: unknown, result: unknown[]) => {
   result.push(row)

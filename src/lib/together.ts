@@ -15,7 +15,7 @@ import { limits } from './limits.ts'
 type Settled = { resolve(rows: unknown): void; reject(error: unknown): void }
 type Write = Settled & { args: unknown[] }
 
-export type Lane = {
+type Lane = {
   /** Who has waited longer than this for others is made alone. */
   wait_ms: number
   /** Makes a pool of one connection over such a socket; `onclose` is to be called when that connection has ended. */
@@ -29,8 +29,9 @@ type Place = { path?: string; host: string[]; port: number[] }
 const shared = Symbol('lane')
 
 /**
- * Where a write goes: it shares its round trip and its commit with those of other requests that are made at the same time. Inside a
- * transaction it is a statement of that, as any other.
+ * Where a write goes that is a whole effect by itself: it shares its round trip and its commit with those that other requests make at the
+ * same time, and its rows come when they are committed. Given a transaction, it is one more statement of that transaction. Errors: its own,
+ * as on the pool; CONNECTION_CLOSED when nobody knows what came of it.
  */
 export function together(db: Db): Db {
   return (db as { [shared]?: Db })[shared] ?? db
@@ -113,7 +114,7 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
       })
       for (const [index, { resolve }] of batch.entries()) resolve(results[index])
     } catch (error) {
-      if (isRefusal(error)) return each(batch)
+      if (isRolledBack(error)) return each(batch)
       for (const { reject } of batch) reject(error)
     }
   }
@@ -123,16 +124,16 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     const ask = ({ args }: Write) => query(lane, args).execute()
     if (batch.length === 1) return [await ask(batch[0]!)]
     socket?.cork()
-    // Without it the others are no transaction, and what came of each is another matter.
-    const begun = lane
-      .unsafe('begin')
-      .execute()
-      .catch(() => Promise.reject(unknownOutcome()))
-    const answers = batch.map(ask)
-    const committed = lane.unsafe(commit).execute()
+    const answers = [lane.unsafe('begin').execute(), ...batch.map(ask), lane.unsafe(commit).execute()]
     socket?.uncork()
-    const [results] = await Promise.all([Promise.all(answers), begun, committed])
-    return results
+    // All of them, so that none is made again before the transaction has given its locks up.
+    const [begun, ...settled] = await Promise.allSettled(answers)
+    // Without it the others were no transaction, and what came of each is another matter.
+    if (begun!.status === 'rejected') throw unknownOutcome()
+    return settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
   }
 
   async function each(batch: Write[]): Promise<void> {
@@ -168,6 +169,6 @@ function unknownOutcome(): Error {
 }
 
 /** True when PostgreSQL answered that it did not do it. Whatever else happens to a commit, nobody knows what came of it. */
-function isRefusal(error: unknown): boolean {
+function isRolledBack(error: unknown): boolean {
   return error instanceof postgres.PostgresError && error.severity === 'ERROR'
 }

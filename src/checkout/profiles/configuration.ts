@@ -53,15 +53,13 @@ export function productSettings(configuration: Tree, type: string): Tree | undef
   return isObject(settings) ? settings : undefined
 }
 
-const productsOfGroups: readonly (readonly [group: string, names: readonly string[]])[] = [
-  ...Object.entries(productGroups),
-  [flat, []],
-]
+const groups = Object.entries(productGroups)
 
 /** Every product type that a configuration may name, in a fixed order. */
-export const productTypes: readonly string[] = productsOfGroups.flatMap(([group, names]) =>
-  group === flat ? [flat] : names.map((name) => `${group}.${name}`),
-)
+export const productTypes: readonly string[] = [
+  ...groups.flatMap(([group, names]) => names.map((name) => `${group}.${name}`)),
+  flat,
+]
 
 /** Characters of `dynamic_descriptor`, the text on the customer's statement, by group (checkout-api §3.13). */
 const descriptor_length: Readonly<Record<string, number>> = { collector: 40, payex: 40, vipps: 100 }
@@ -95,23 +93,22 @@ export function configurationRefusal(configuration: Tree, at = '/configuration')
 
 /** The product types that are enabled, in a fixed order. */
 export function enabledProducts(configuration: Tree): string[] {
-  const enabled: string[] = []
-  for (const [type, settings] of configuredProducts(configuration)) if (settings.enabled === true) enabled.push(type)
-  return enabled
+  return configuredProducts(configuration).flatMap(([type, { enabled }]) => (enabled === true ? [type] : []))
 }
 
 /** The products that stand in a configuration, in a fixed order. Most groups are in none. */
 function configuredProducts(configuration: Tree): [type: string, settings: Tree][] {
   const products: [string, Tree][] = []
-  for (const [group, names] of productsOfGroups) {
+  for (const [group, names] of groups) {
     const whole = configuration[group]
     if (!isObject(whole)) continue
-    if (group === flat) products.push([flat, whole])
     for (const name of names) {
       const settings = whole[name]
       if (isObject(settings)) products.push([`${group}.${name}`, settings])
     }
   }
+  const settings = configuration[flat]
+  if (isObject(settings)) products.push([flat, settings])
   return products
 }
 
@@ -128,8 +125,8 @@ export function mergeTrees(under: Tree, over: Tree): Tree {
 /** A copy in which each product is what `change` makes of it; `undefined` removes it, and a group left without products goes too. */
 function mapProducts(configuration: Tree, change: (type: string, settings: Tree) => Tree | undefined): Tree {
   const copy: Record<string, unknown> = { ...configuration }
-  for (const [group, names] of productsOfGroups) {
-    const settings = group === flat ? undefined : configuration[group]
+  for (const [group, names] of groups) {
+    const settings = configuration[group]
     if (!isObject(settings)) continue
     const products: Record<string, unknown> = { ...settings }
     for (const name of names) {
