@@ -251,16 +251,45 @@ test('capture: the same Idempotency-Key captures once and answers the same; anot
   const path = `/v1/transactions/${await authorized(server)}/capture`
   const headers = { 'idempotency-key': 'K-1', 'content-type': 'application/json' }
   const send = (amount: number) => fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify({ amount }) })
-  const answers = await Promise.all([send(100), send(100), send(100)])
-  // While the first is being worked on, the others are told so.
-  const statuses = answers.map(({ status }) => status)
+  let answer: (outcome: typeof succeeded) => void = () => {}
+  const asked = new Promise<void>((tell) => {
+    server.gateway.script = [
+      () => {
+        tell()
+        return new Promise((resolve) => {
+          answer = resolve
+        })
+      },
+    ]
+  })
+  const first = send(100)
+  await asked
+  // While the provider thinks, the same request again is told so.
+  for (const response of await Promise.all([send(100), send(100)])) {
+    assert.equal(response.status, 409)
+    assert.equal(
+      ((await response.json()) as { error: { errors: { code: string }[] } }).error.errors[0]!.code,
+      'idempotency_key_in_flight',
+    )
+  }
+  answer(succeeded)
+  assert.equal((await first).status, 200)
+  assert.equal(((await (await send(100)).json()) as { events: unknown[] }).events.length, 3)
+  assert.equal((await send(200)).status, 422)
+  assert.equal(server.gateway.calls.length, 1)
+})
+
+test('capture: of three at once with one Idempotency-Key one captures; the others get its answer, or are told to wait', async () => {
+  const path = `/v1/transactions/${await authorized(server)}/capture`
+  const headers = { 'idempotency-key': 'K-2', 'content-type': 'application/json' }
+  const send = () => fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify({ amount: 100 }) })
+  const statuses = (await Promise.all([send(), send(), send()])).map(({ status }) => status)
   assert.ok(statuses.includes(200), String(statuses))
   assert.ok(
     statuses.every((status) => status === 200 || status === 409),
     String(statuses),
   )
-  assert.equal(((await (await send(100)).json()) as { events: unknown[] }).events.length, 3)
-  assert.equal((await send(200)).status, 422)
+  assert.equal((await send()).status, 200)
   assert.equal(server.gateway.calls.length, 1)
 })
 
