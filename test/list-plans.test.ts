@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { listCardTokens } from '../src/checkout/card-tokens/store.ts'
 import { listSessions, type SessionFilter } from '../src/checkout/sessions/store.ts'
 import { filterOf, type TransactionFilter } from '../src/checkout/transactions/list.ts'
 import { listTransactions } from '../src/checkout/transactions/listing/store.ts'
+import { listEvents } from '../src/notifications/events/store.ts'
+import type { DeliveriesQuery } from '../src/notifications/log/log.ts'
+import { listDeliveries } from '../src/notifications/log/store.ts'
+import { listDraftRows } from '../src/orders/drafts/store.ts'
 import { listOrderRows } from '../src/orders/orders/store.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 import { connectForPlans } from './plans.ts'
@@ -22,11 +27,16 @@ before(async () => {
         'last_name', 'Nordmann ' || i))), a || '.t' || i, now(), timestamptz '2026-01-01Z' + i * interval '1 s', now()
     from generate_series(1, 4000) i, unnest(array['${account_id}', 'T00000002']) a;
     insert into checkout.transactions (account_id, id, session_id, event_count, hash, status, gateway, payment_product_type,
-      payment_operation, currency, amount, merchant_reference, store_id, customer_id, search_terms, data, created_at, updated_at)
-    select account_id, transaction_id, id, 1, '', 'AUTHORIZED', 'g', 'dintero_psp.creditcard', 'unscheduled_purchase', currency, amount,
-      merchant_reference, store_id, 'c' || substr(merchant_reference, 2), array[account_id || '/' || lower(merchant_reference)], '{}',
-      created_at, created_at
-    from checkout.sessions;
+      payment_operation, currency, amount, merchant_reference, store_id, customer_id, search_terms, data, captured_at, created_at,
+      updated_at)
+    select account_id, transaction_id, id, 1, '', case when rare then 'ON_HOLD' else 'AUTHORIZED' end, 'g', 'dintero_psp.creditcard',
+      'unscheduled_purchase', currency, amount, merchant_reference, store_id, 'c' || substr(merchant_reference, 2),
+      array[account_id || '/' || lower(merchant_reference)] || case when rare then array[account_id || '|payout_correlation_id:p1',
+        account_id || '|payout_destination_id:d1'] else '{}' end,
+      case when rare then '{"metadata": {"payout_correlation_id": "p1"}, "items": [{"splits": [{"payout_destination_id": "d1"}]}]}'::jsonb
+        else jsonb_build_object('filler', repeat('x', 500)) end,
+      case when rare then created_at + interval '60 days' end, created_at, created_at
+    from (select *, merchant_reference in ('R1', 'R2', 'R3') as rare from checkout.sessions) s;
     insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, request_id, data,
       created_at, hash)
     select account_id, id, 1, 'INITIALIZE', 'INITIATED', true, gen_random_uuid(), '{}', created_at, '' from checkout.transactions;
@@ -42,6 +52,21 @@ before(async () => {
     select account_id, id, 1, 'created', 'e', jsonb_build_object('type', 'created', 'version', 1, 'order_uuid', id, 'order_id', order_id,
       'currency', currency, 'options', '{}'::jsonb, 'content', '{}'::jsonb, 'items', '[]'::jsonb,
       'created_at', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'created_by', 'c'), '' from orders.orders;
+    insert into orders.drafts select account_id, gen_random_uuid(), 1, '', 'completed', 'NOK', created_at, created_at
+    from orders.orders, generate_series(1, 8);
+    insert into orders.draft_events (account_id, draft_id, version, body, hash) select account_id, id, 1, '{}', '' from orders.drafts;
+    insert into checkout.card_tokens (account_id, id, type, token, status, payment_product_type, transaction_id, created_at, updated_at)
+    select account_id, id, 'payment_token', id, 'ACTIVE', 'dintero_psp.creditcard', 't', created_at, created_at from checkout.sessions;
+    insert into notifications.outbox (account_id, aggregate_type, aggregate_id, sequence, event, position, created_at)
+    select account_id, 'transaction', transaction_id, n, case when rare then 'card_token' else 'checkout_transaction' end,
+      row_number() over (partition by account_id order by created_at desc), created_at
+    from (select *, n = 8 and merchant_reference in ('R1', 'R2', 'R3') as rare from checkout.sessions, generate_series(1, 8) n) s;
+    insert into notifications.deliveries (account_id, id, endpoint, lane, position, subscription_id, event, aggregate_type, aggregate_id,
+      sequence, details, method, url, state, request, created_at)
+    select account_id, gen_random_uuid(), 'subscription:s', aggregate_id, position, 's', event, aggregate_type, aggregate_id, sequence, '{}',
+      'POST', 'https://shop.example/', case when event = 'card_token' then 'dead' else 'delivered' end,
+      jsonb_build_object('filler', repeat('x', 500)), created_at
+    from notifications.outbox where sequence = 8;
     analyze`)
 })
 after(async () => {
@@ -55,7 +80,7 @@ const sessions = (filter: Partial<SessionFilter>) => () => {
   const none = { starting_after: null, id: null, search: null, transaction_id: null, store_id: null }
   return listSessions(plans.sql, account_id, { ...none, limit: 10, created_at_gte: null, created_at_lte: null, ...filter })
 }
-const orders = (filter: { order_id?: string; external_id?: string }) => () =>
+const orders = (filter: { order_id?: string; external_id?: string; status?: string[]; currency?: string }) => () =>
   listOrderRows(plans.sql, {
     account_id,
     source: {},
@@ -64,9 +89,9 @@ const orders = (filter: { order_id?: string; external_id?: string }) => () =>
     now: '2026-06-01T00:00:00.000Z',
     with_events: false,
     filter: {
-      status: undefined,
+      status: filter.status,
       payment_status: undefined,
-      currency: undefined,
+      currency: filter.currency,
       order_id: filter.order_id,
       customer_id: undefined,
       created_at_gte: undefined,
@@ -74,6 +99,16 @@ const orders = (filter: { order_id?: string; external_id?: string }) => () =>
       search: filter.external_id ? { external_ids: [filter.external_id] } : {},
     },
   })
+
+const drafts = (filter: { status?: string[]; currency?: string }) => () =>
+  listDraftRows(plans.sql, {
+    ...{ account_id, status: filter.status, currency: filter.currency, created_at_gte: undefined, created_at_lte: undefined },
+    ...{ after: undefined, limit: 10, now: '2026-06-01T00:00:00.000Z' },
+  })
+
+const tokens = (status: string) => () => listCardTokens(plans.sql, account_id, { status, limit: 10 })
+const events = (event: string) => () => listEvents(plans.sql, account_id, { after: 0, limit: 10, event, callbacks: false })
+const deliveries = (query: DeliveriesQuery) => () => listDeliveries(plans.sql, account_id, undefined, query)
 
 type Case = [title: string, run: () => Promise<unknown[]>, found: number, indexes: string[]]
 const by_created = 'transactions_by_created'
@@ -106,12 +141,50 @@ const cases: Case[] = [
   ['orders by order_id', orders({ order_id: `o${account_id}.s17` }), 1, ['order_name_unique', 'orders_pkey']],
   ['orders by external id', orders({ external_id: 'R17' }), 1, ['orders_by_created', 'orders_by_search']],
 ]
-for (const [title, run, found, indexes] of cases) {
+const by_range: Case[] = [
+  ['transactions of a rare status', transactions({ status: ['ON_HOLD'] }), 3, ['transactions_by_range']],
+  ['transactions of no status', transactions({ status: ['FAILED'] }), 0, ['transactions_by_range']],
+  ['transactions above an amount', transactions({ 'amount.gte': 100_000 }), 0, ['transactions_by_range']],
+  ['transactions captured lately', transactions({ 'captured_at.gte': '2026-02-01' }), 3, ['transactions_by_range']],
+  ['transactions of two statuses', transactions({ status: ['ON_HOLD', 'FAILED'] }), 3, ['transactions_by_range']],
+  [
+    'transactions of a rare status that are small',
+    transactions({ status: ['ON_HOLD'], 'amount.lte': 1 }),
+    0,
+    ['transactions_by_range'],
+  ],
+  ['transactions of a payout', transactions({ payout_correlation_id: ['p1'] }), 3, [by_term]],
+  ['transactions of no payout', transactions({ payout_correlation_id: ['p2'] }), 0, [by_term]],
+  ['transactions of a destination', transactions({ payout_destination_id: 'd1' }), 3, [by_term]],
+  ['orders of no status', orders({ status: ['closed'] }), 0, ['orders_by_range']],
+  ['orders of no currency', orders({ currency: 'USD' }), 0, ['orders_by_range']],
+  ['drafts of no status', drafts({ status: ['open'] }), 0, ['drafts_by_range']],
+  ['drafts of no currency', drafts({ currency: 'USD' }), 0, ['drafts_by_range']],
+  ['card tokens of no status', tokens('SUSPENDED'), 0, ['card_tokens_by_range']],
+  ['events of a rare kind', events('card_token'), 3, ['outbox_by_range']],
+  ['events of no kind', events('settlement'), 0, ['outbox_by_range']],
+  ['dead deliveries', deliveries({ status: 'dead' }), 3, ['deliveries_by_range']],
+  ['deliveries of no event', deliveries({ event: 'settlement' }), 0, ['deliveries_by_range']],
+  ['deliveries of an aggregate', deliveries({ aggregate_id: `${account_id}.t17` }), 1, ['deliveries_by_aggregate']],
+]
+
+for (const [title, run, found, indexes] of cases) checkPlans({ title, run, found, indexes, for_values: false })
+// With these PostgreSQL chooses by how many rows match.
+for (const [title, run, found, indexes] of by_range) checkPlans({ title, run, found, indexes, for_values: true })
+
+function checkPlans(list: {
+  title: string
+  run: () => Promise<unknown[]>
+  found: number
+  indexes: string[]
+  for_values: boolean
+}) {
+  const { title, run, found, indexes, for_values } = list
   test(`list of ${title}: by ${indexes.join(', ')}; no table is read`, async () => {
-    const statements = await plans.plansOf(async () => assert.equal((await run()).length, found))
+    const statements = await plans.plansOf(async () => assert.equal((await run()).length, found), { for_values })
     const used = statements.flatMap((statement) => statement.indexes)
     for (const index of indexes) assert.ok(used.includes(index), `${index} is not among ${used}`)
-    const searched = used.filter((index) => /by_term|by_search/.test(index) && !indexes.includes(index))
+    const searched = used.filter((index) => /by_term|by_search|by_range/.test(index) && !indexes.includes(index))
     assert.deepEqual(searched, [])
     for (const { scans, types } of statements) {
       assert.deepEqual(scans, [])

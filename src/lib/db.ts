@@ -181,6 +181,15 @@ export async function openTransaction(sql: Sql): Promise<OpenTransaction> {
   })
 }
 
+/**
+ * A statement that is planned for the values it has, each time anew. A prepared one is soon planned once for all values, also for the one
+ * status that no row has. It costs a round trip more: for statements whose best way depends on how many rows match.
+ */
+export function plannedForValues<T extends PromiseLike<unknown>>(asked: T): T {
+  ;(asked as unknown as Query).options.prepare = false
+  return asked
+}
+
 const unused = postgres({ max: 1 })
 const { constructor: AnyQuery } = unused`` as unknown as { constructor: { prototype: object } }
 const { constructor: Parameter } = unused.json(null) as unknown as { constructor: new (value: unknown, type: number) => never }

@@ -6,6 +6,7 @@ export type Query = Promise<unknown> & {
   reject(error: unknown): void
   execute(): Query
   forEachFn?(row: unknown, result: unknown[]): void
+  options: { prepare?: boolean }
 }
 
 /**

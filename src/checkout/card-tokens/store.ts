@@ -1,4 +1,5 @@
-import { type Db, json, part } from '../../lib/db.ts'
+import { type Db, json, part, plannedForValues } from '../../lib/db.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 import { type CardTokenRow, failures_kept, type TokenUse } from './card-token.ts'
 
 /**
@@ -63,20 +64,27 @@ export type TokenQuery = {
   starting_after?: string
 }
 
-/** A page of tokens, newest first, after the one that `starting_after` names. */
-export function listCardTokens(db: Db, account_id: string, query: Required<Pick<TokenQuery, 'limit'>> & TokenQuery) {
+/**
+ * A page of tokens, newest first, after the one that `starting_after` names. Those of a status are looked for among the newest, and only
+ * when these don't fill the page in the index of ranges, where PostgreSQL expects few.
+ */
+export async function listCardTokens(db: Db, account_id: string, query: Required<Pick<TokenQuery, 'limit'>> & TokenQuery) {
   const { customer_id, relationship_id, status, include_deleted, limit, starting_after } = query
-  return db<CardTokenRow[]>`
-    select * from checkout.card_tokens k
-    where k.account_id = ${account_id}
-      ${customer_id === undefined ? part`` : part`and k.customer_id = ${customer_id}`}
+  const page = part`
+    k.account_id = ${account_id} ${customer_id === undefined ? part`` : part`and k.customer_id = ${customer_id}`}
+    and (${starting_after ?? null}::text is null or (k.created_at, k.id) < (
+      select a.created_at, a.id from checkout.card_tokens a where a.account_id = ${account_id} and a.id = ${starting_after ?? null}))`
+  const ordered = part`order by k.account_id, k.created_at desc, k.id desc`
+  const tokens = (source = part`checkout.card_tokens`) => db<CardTokenRow[]>`
+    select * from ${source} k
+    where ${page} ${status === undefined ? part`` : part`and k.status = ${status}`}
       and (${relationship_id ?? null}::text is null or k.relationship_id = ${relationship_id ?? null})
-      and (${status ?? null}::text is null or k.status = ${status ?? null})
       and (${include_deleted ?? false} or ${status ?? ''} = 'DELETED' or k.deleted_at is null)
-      and (${starting_after ?? null}::text is null or (k.created_at, k.id) < (
-        select a.created_at, a.id from checkout.card_tokens a where a.account_id = ${account_id} and a.id = ${starting_after ?? null}))
-    order by k.account_id, k.created_at desc, k.id desc
+    ${ordered}
     limit ${limit}`
+  if (status === undefined) return tokens()
+  const newest = (count: number) => tokens(part`(select * from checkout.card_tokens k where ${page} ${ordered} limit ${count})`)
+  return newestFirst<CardTokenRow>(limit, newest, () => plannedForValues(tokens()))
 }
 
 /** Marks a token as deleted and tells of it. Nothing when there is none; one that is deleted already stays as it is. */

@@ -2,7 +2,7 @@ import { limits } from '../../lib/limits.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import type { SessionRow } from '../sessions/session.ts'
-import { searchTerm } from '../transactions/list.ts'
+import { searchTerm, withPayoutTerms } from '../transactions/list.ts'
 import { type Item, paymentProduct, type TransactionData, type TransactionRow } from '../transactions/transaction.ts'
 
 type Free = Record<string, unknown>
@@ -12,7 +12,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
   const { order, configuration, customer } = session.data
   const store = order.store as Free | undefined
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
-  return {
+  const row: TransactionRow = {
     account_id: session.account_id,
     id: operation.transaction_id,
     session_id: session.id,
@@ -56,6 +56,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
     created_at: now,
     updated_at: now,
   }
+  return { ...row, search_terms: withPayoutTerms(row) }
 }
 
 /** The ids of the checkboxes that a pay body says are ticked, `checkboxes: [{ id, checked: true }]`; nothing when it says nothing. */

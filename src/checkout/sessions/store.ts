@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { byKey, type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
-import { newestLookedAt } from '../../lib/list-window.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
@@ -97,13 +97,13 @@ export async function listSessions(db: Db, account_id: string, filter: SessionFi
       ? findSessions(db, account_id, filter, narrowed)
       : walkSessions(db, account_id, filter, part`checkout.sessions`)
   }
-  const count = newestLookedAt(limit)
-  const window: Fragment = part`(
-    select * from checkout.sessions s where ${page(account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
-  const newest = await walkSessions(db, account_id, filter, window)
-  if (newest.length === limit) return newest
+  const newest = (count: number) => {
+    const window: Fragment = part`(
+      select * from checkout.sessions s where ${page(account_id, filter)} order by s.created_at desc, s.id desc limit ${count})`
+    return walkSessions(db, account_id, filter, window)
+  }
   const terms = store_id.map((store) => `${account_id}|store_id:${store}`)
-  return findSessions(db, account_id, filter, hasTerm(terms))
+  return newestFirst(limit, newest, () => findSessions(db, account_id, filter, hasTerm(terms)))
 }
 
 type Fragment = postgres.PendingQuery<never[]>

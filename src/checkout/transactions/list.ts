@@ -3,6 +3,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { parseTime } from '../sessions/create.ts'
 import { listOf, TextList } from './schemas.ts'
+import type { TransactionRow } from './transaction.ts'
 
 const texts = Type.Optional(TextList)
 const text = Type.Optional(Type.String({ maxLength: limits.text_length_max }))
@@ -79,6 +80,8 @@ export type TransactionFilter = {
   terms: string[] | null
   /** Few transactions have them in common. */
   telling: boolean
+  /** Something that `transactions_by_range` knows is asked for: what changes when money moves, or lies between two ends. */
+  ranged: boolean
 }
 
 type DateName = 'created_at' | 'captured_at' | 'refunded_at'
@@ -123,15 +126,34 @@ export function filterOf(query: TransactionsQuery, account_id: string): Transact
     amount_lte: query['amount.lte'] ?? null,
     search_terms: query.search ? [searchTerm(account_id, query.search)] : null,
   }
-  return { ...filter, ...termsOf(account_id, filter) }
+  return { ...filter, ...termsOf(account_id, filter), ranged: ranges.some((name) => filter[name] !== null) }
 }
 
 /** Columns that the index of terms knows, the most telling first. */
 const few = ['token_id', 'customer_id'] as const
-const many = ['terminal_id', 'store_id', 'amount', 'card_brand', 'payment_product_type', 'payment_product', 'channel'] as const
+const many = [
+  'payout_correlation_id',
+  'payout_destination_id',
+  'terminal_id',
+  'store_id',
+  'amount',
+  'card_brand',
+  'payment_product_type',
+  'payment_product',
+  'channel',
+] as const
 const most = ['payment_operation', 'currency'] as const
+const ranges = [
+  'status',
+  'amount_gte',
+  'amount_lte',
+  'captured_at_gte',
+  'captured_at_lte',
+  'refunded_at_gte',
+  'refunded_at_lte',
+] as const
 
-type Columns = Omit<TransactionFilter, 'terms' | 'telling'>
+type Columns = Omit<TransactionFilter, 'terms' | 'telling' | 'ranged'>
 
 function termsOf(account_id: string, filter: Columns): Pick<TransactionFilter, 'terms' | 'telling'> {
   // These have indexes of their own.
@@ -145,9 +167,29 @@ function termsOf(account_id: string, filter: Columns): Pick<TransactionFilter, '
   return { terms: [filter[column]!].flat().map((value) => columnTerm(account_id, column, value)), telling }
 }
 
-/** A value of a column as the index of terms has it (`checkout.transaction_terms`). */
-function columnTerm(account_id: string, column: string, value: string | number): string {
+/** A value of a column as the index of terms has it: by `checkout.transaction_terms`, or in `search_terms`. */
+export function columnTerm(account_id: string, column: string, value: string | number): string {
   return `${account_id}|${column}:${value}`
+}
+
+type Paid = Pick<TransactionRow, 'account_id' | 'payout_destination_id' | 'data' | 'search_terms'>
+
+/**
+ * The search terms of a transaction, and those it is found by as part of a payout: its correlation id and its destinations, its own and
+ * those its items are split on. Terms stay when items change: what is found is compared with the transaction anyway.
+ */
+export function withPayoutTerms({ account_id, payout_destination_id, data, search_terms }: Paid): string[] {
+  const splits = (data.items ?? []).flatMap(({ splits }) => (Array.isArray(splits) ? (splits as Record<string, unknown>[]) : []))
+  const destinations = [payout_destination_id, ...splits.map((split) => split?.payout_destination_id)]
+  const terms = (column: string, values: unknown[]) =>
+    values.flatMap((value) =>
+      typeof value === 'string' || typeof value === 'number' ? columnTerm(account_id, column, value) : [],
+    )
+  const payout = [
+    ...terms('payout_correlation_id', [data.metadata?.payout_correlation_id]),
+    ...terms('payout_destination_id', destinations),
+  ]
+  return payout.length === 0 ? search_terms : [...new Set([...search_terms, ...payout])]
 }
 
 /** A text as it stands in `search_terms`: after the account's id, since that index is not divided by account. */

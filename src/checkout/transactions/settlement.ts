@@ -1,5 +1,6 @@
 import type { GatewayError, OperationOutcome } from '../../gateways/gateway.ts'
 import { nextAttempt, type OperationKind, type OperationRow } from '../operations-log/operation.ts'
+import { withPayoutTerms } from './list.ts'
 import {
   assertTotals,
   type EventData,
@@ -135,6 +136,7 @@ function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: Ope
     next.amount = amount
     if (request.final_authorization) next.final_authorization = true
     if (request.new_items) next.data = { ...next.data, items: request.new_items }
+    if (request.new_items) next.search_terms = withPayoutTerms(next)
     next.status = statusOf(next)
   }
   assertTotals(next)

@@ -123,7 +123,8 @@ function settledColumns(row: TransactionRow, next: TransactionRow, hash: Uint8Ar
     amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
     voided = ${next.voided}, final_authorization = ${next.final_authorization}, authorized_at = ${next.authorized_at},
     captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at}
-    ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}`
+    ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}
+    ${next.search_terms === row.search_terms ? part`` : part`, search_terms = ${next.search_terms}::text[]`}`
 }
 
 export type ChainedEvent = { event: EventRow; data: string; hash: Uint8Array }

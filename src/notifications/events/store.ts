@@ -1,4 +1,5 @@
-import { type Db, json, type Sql } from '../../lib/db.ts'
+import { type Db, json, part, plannedForValues, type Sql } from '../../lib/db.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 
 /** One thing that happened, in the order in which the account's subscribers are told. */
 export type EventRow = {
@@ -11,17 +12,23 @@ export type EventRow = {
   created_at: Date
 }
 
-/** What happened after a position, oldest first. Positions only grow, so a reader who keeps the last one misses nothing. */
-export function listEvents(
+/**
+ * What happened after a position, oldest first. Positions only grow, so a reader who keeps the last one misses nothing. Events of one kind
+ * are looked for among the next, and only when these don't fill the page in the index of ranges, where PostgreSQL expects few.
+ */
+export async function listEvents(
   db: Db,
   account_id: string,
-  wanted: { after: number; limit: number; event?: string | undefined; callbacks: boolean },
+  { after, limit, event, callbacks }: { after: number; limit: number; event?: string | undefined; callbacks: boolean },
 ): Promise<EventRow[]> {
-  return db<EventRow[]>`
-    select position, event, aggregate_type, aggregate_id, sequence, details, created_at from notifications.outbox
-    where account_id = ${account_id} and position > ${wanted.after} and (${wanted.callbacks} or event <> 'session_callback')
-      and (${wanted.event ?? null}::text is null or event = ${wanted.event ?? null})
-    order by position limit ${wanted.limit}`
+  const page = part`account_id = ${account_id} and position > ${after}`
+  const rows = (source = part`notifications.outbox`) => db<EventRow[]>`
+    select position, event, aggregate_type, aggregate_id, sequence, details, created_at from ${source} o
+    where ${page} and (${callbacks} or event <> 'session_callback') ${event === undefined ? part`` : part`and event = ${event}`}
+    order by position limit ${limit}`
+  if (event === undefined) return rows()
+  const next = (count: number) => rows(part`(select * from notifications.outbox where ${page} order by position limit ${count})`)
+  return newestFirst<EventRow>(limit, next, () => plannedForValues(rows()))
 }
 
 /** The position of the newest event. */

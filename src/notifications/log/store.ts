@@ -1,5 +1,6 @@
-import { type Db, json, part } from '../../lib/db.ts'
+import { type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { limits } from '../../lib/limits.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 import type { DeliveriesQuery, DeliveryRow, ReplayRangeIn, replayDelivery } from './log.ts'
 
 /** One delivery; `subscription_id` given: only if it is that one's. */
@@ -15,27 +16,36 @@ export async function findDelivery(
   return row
 }
 
-/** Deliveries of the account, or of one subscription, newest first. */
-export function listDeliveries(
+/**
+ * Deliveries of the account, or of one subscription, newest first. Those of a status or an event are looked for among the newest, and only
+ * when these don't fill the page in the index of ranges, where PostgreSQL expects few; those of an aggregate have an index.
+ */
+export async function listDeliveries(
   db: Db,
   account_id: string,
   subscription_id: string | undefined,
   query: DeliveriesQuery,
 ): Promise<DeliveryRow[]> {
   const { status, event, aggregate_id, starting_after, limit = limits.page_size_default } = query
-  return db<DeliveryRow[]>`
+  const page = part`
+    account_id = ${account_id} ${subscription_id === undefined ? part`` : part`and subscription_id = ${subscription_id}`}
+    ${aggregate_id === undefined ? part`` : part`and aggregate_id = ${aggregate_id}`}
+    and (created_at, id) < (
+      coalesce((select created_at from notifications.deliveries where account_id = ${account_id} and id = ${starting_after ?? null}),
+        'infinity'),
+      coalesce(${starting_after ?? null}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))`
+  const ordered = part`order by created_at desc, id desc`
+  const rows = (source = part`notifications.deliveries`) => db<DeliveryRow[]>`
     select id, endpoint, lane, position, subscription_id, event, aggregate_type, aggregate_id, sequence, method, url, state,
       attempts, next_attempt_at, replay_of, jsonb_build_object('url', request -> 'url') as request, null as response,
       '[]'::jsonb as history, created_at
-    from notifications.deliveries
-    where account_id = ${account_id} ${subscription_id === undefined ? part`` : part`and subscription_id = ${subscription_id}`}
-      and (created_at, id) < (
-        coalesce((select created_at from notifications.deliveries where account_id = ${account_id} and id = ${starting_after ?? null}),
-          'infinity'),
-        coalesce(${starting_after ?? null}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-      and (${status ?? null}::text is null or state = ${status ?? null}) and (${event ?? null}::text is null or event = ${event ?? null})
-      and (${aggregate_id ?? null}::text is null or aggregate_id = ${aggregate_id ?? null})
-    order by created_at desc, id desc limit ${limit}`
+    from ${source} d
+    where ${page}
+      ${status === undefined ? part`` : part`and state = ${status}`} ${event === undefined ? part`` : part`and event = ${event}`}
+    ${ordered} limit ${limit}`
+  if (status === undefined && event === undefined) return rows()
+  const newest = (count: number) => rows(part`(select * from notifications.deliveries where ${page} ${ordered} limit ${count})`)
+  return newestFirst<DeliveryRow>(limit, newest, () => plannedForValues(rows()))
 }
 
 /** What a replay of a time range would send, oldest first, and one more than is allowed. Replays themselves are not replayed. */

@@ -1,9 +1,10 @@
-import { byKey, type Db, json, part } from '../../lib/db.ts'
+import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { RequestRecord } from '../orders/order.ts'
-import type { After } from '../shared/page.ts'
+import { type After, startOf } from '../shared/page.ts'
 import { type Draft, type DraftEvent, foldDraft } from './draft.ts'
 
 /**
@@ -47,25 +48,30 @@ export type ListDrafts = {
   now: string
 }
 
-/** A page of drafts with their events, newest first, along one index. */
-export async function listDraftRows(db: Db, filter: ListDrafts): Promise<FoundDraft[]> {
-  const { account_id, status, currency, after, limit, now } = filter
-  const start = after ?? { created_at: null, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
-  const rows = await db<Row[]>`
+/**
+ * A page of drafts with their events, newest first, along one index. Those of a status or a currency are looked for among the newest, and
+ * only when these don't fill the page in the index of ranges, where PostgreSQL expects few.
+ */
+export async function listDraftRows(db: Db, list: ListDrafts): Promise<FoundDraft[]> {
+  const { account_id, status, currency, after, limit, now } = list
+  const page = part`
+    d.account_id = ${account_id} and d.created_at >= coalesce(${list.created_at_gte ?? null}::timestamptz, '-infinity')
+    and (d.created_at, d.id) < ${startOf(after, list.created_at_lte)}`
+  const ordered = part`order by d.created_at desc, d.id desc`
+  const drafts = (source = part`orders.drafts`) => db<Row[]>`
     select d.id, d.hash, (
       select '[' || string_agg((e.body || jsonb_build_object('request', e.request))::text, ',' order by e.version) || ']'
       from orders.draft_events e
       where e.account_id = d.account_id and e.draft_id = d.id) as events
-    from orders.drafts d
-    where d.account_id = ${account_id}
-      and d.created_at >= coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')
-      and d.created_at <= coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')
-      and (d.created_at, d.id) < (coalesce(${start.created_at}::timestamptz, 'infinity'), ${start.id}::uuid)
-      and (d.expires_at is null or d.expires_at > ${now})
-      and (${status ?? null}::text[] is null or d.status = any (${status ?? null}::text[]))
-      and (${currency ?? null}::text is null or d.currency = ${currency ?? null})
-    order by d.created_at desc, d.id desc
+    from ${source} d
+    where ${page} and (d.expires_at is null or d.expires_at > ${now})
+      ${status === undefined ? part`` : part`and d.status = any (${status}::text[])`}
+      ${currency === undefined ? part`` : part`and d.currency = ${currency}`}
+    ${ordered}
     limit ${limit}`
+  const newest = (count: number) => drafts(part`(select * from orders.drafts d where ${page} ${ordered} limit ${count})`)
+  const filtered = status !== undefined || currency !== undefined
+  const rows = await (filtered ? newestFirst<Row>(limit, newest, () => plannedForValues(drafts())) : drafts())
   return rows.map((row) => foundDraft(row)!)
 }
 

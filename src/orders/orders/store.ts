@@ -1,10 +1,10 @@
-import { byKey, type Db, json, part } from '../../lib/db.ts'
+import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
-import { newestLookedAt } from '../../lib/list-window.ts'
+import { newestFirst } from '../../lib/list-window.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
-import type { After } from '../shared/page.ts'
+import { type After, startOf } from '../shared/page.ts'
 import type { Filter, Source } from './list.ts'
 import { foldOrder, type Order, type OrderEvent, type RequestRecord, type Sums } from './order.ts'
 import { orderSummary } from './summary.ts'
@@ -58,8 +58,6 @@ export async function findEventsUntil(db: Db, account_id: string, id: string, ve
   return rows.map(({ event }) => event)
 }
 
-const uuid_max = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-
 export type ListOrders = {
   account_id: string
   source: Source
@@ -73,7 +71,8 @@ export type ListOrders = {
 /**
  * A page of orders, newest first, each with its events. It walks one index from where the page starts and stops after `limit` rows; a
  * filter only skips rows on the way. What is searched for is looked for among the newest, and only when these don't fill the page in the
- * index of searches, so that neither a common word nor one that stands nowhere reads the whole account.
+ * index of searches, so that neither a common word nor one that stands nowhere reads the whole account. So is a status or a currency, then
+ * in the index of ranges where PostgreSQL expects few.
  */
 export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrder[]> {
   const { account_id, source, filter, limit } = list
@@ -82,9 +81,12 @@ export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrde
     const named = part`o.id in (select n.order_uuid from orders.names n where n.account_id = ${account_id} and n.name = ${filter.order_id})`
     return rowsOf(db, list, { narrowed: named })
   }
-  if (Object.keys(filter.search).length === 0) return rowsOf(db, list)
-  const newest = await rowsOf(db, list, { among: newestLookedAt(limit) })
-  return newest.length === limit ? newest : rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` })
+  const newest = (among: number) => rowsOf(db, list, { among })
+  if (Object.keys(filter.search).length > 0) {
+    return newestFirst(limit, newest, () => rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` }))
+  }
+  if (!(filter.status || filter.payment_status || filter.currency)) return rowsOf(db, list)
+  return newestFirst(limit, newest, () => rowsOf(db, list, { planned: true }))
 }
 
 type Fragment = ReturnType<typeof eventsOf>
@@ -92,11 +94,10 @@ type Fragment = ReturnType<typeof eventsOf>
 async function rowsOf(
   db: Db,
   { account_id, source, filter, after, limit, now, with_events }: ListOrders,
-  { narrowed, among }: { narrowed?: Fragment; among?: number } = {},
+  { narrowed, among, planned = false }: { narrowed?: Fragment; among?: number; planned?: boolean } = {},
 ): Promise<FoundOrder[]> {
   const from = part`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
-  const until = part`coalesce(${filter.created_at_lte ?? null}::timestamptz, 'infinity')`
-  const start = part`(coalesce(${after?.created_at ?? null}::timestamptz, 'infinity'), ${after?.id ?? uuid_max}::uuid)`
+  const start = startOf(after, filter.created_at_lte)
   // `coalesce` keeps the index of searches out of it: that is for `narrowed`.
   const matches = part`
     (o.expires_at is null or o.expires_at > ${now})
@@ -111,7 +112,7 @@ async function rowsOf(
       select ${selected}
       from orders.order_stores s
       join orders.orders o on o.account_id = s.account_id and o.id = s.order_uuid
-      where s.account_id = ${account_id} and s.store_id = ${source.store_id} and s.created_at >= ${from} and s.created_at <= ${until}
+      where s.account_id = ${account_id} and s.store_id = ${source.store_id} and s.created_at >= ${from}
         and (s.created_at, s.order_uuid) < ${start} and ${matches}
         and (${filter.customer_id ?? null}::text is null or o.customer_id = ${filter.customer_id ?? null})
       order by s.created_at desc, s.order_uuid desc
@@ -120,7 +121,7 @@ async function rowsOf(
   }
   const customer = 'customer_id' in source ? part`o.customer_id = ${source.customer_id} and` : part``
   const page = part`
-    o.account_id = ${account_id} and ${customer} o.created_at >= ${from} and o.created_at <= ${until} and (o.created_at, o.id) < ${start}`
+    o.account_id = ${account_id} and ${customer} o.created_at >= ${from} and (o.created_at, o.id) < ${start}`
   const ordered = part`order by o.created_at desc, o.id desc`
   if (narrowed) {
     // `offset 0` and `materialized` keep the planner from walking the index of time instead, in the hope of meeting some early.
@@ -136,9 +137,9 @@ async function rowsOf(
     return rows.map(foundOrder)
   }
   const among_these = among && part`(select * from orders.orders o where ${page} ${ordered} limit ${among})`
-  const rows = await db<Row[]>`
+  const asked = db<Row[]>`
     select ${selected} from ${among_these ?? part`orders.orders`} o where ${page} and ${matches} ${ordered} limit ${limit}`
-  return rows.map(foundOrder)
+  return (await (planned ? plannedForValues(asked) : asked)).map(foundOrder)
 }
 
 /** Waits for the order's row, so that the next write on it is ours. */

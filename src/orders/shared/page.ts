@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { part } from '../../lib/db.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime } from '../../lib/schema.ts'
@@ -20,6 +21,18 @@ export const paging = {
 export function pageSize(limit: number | undefined): number {
   return Math.min(limit ?? limits.page_size_default, limits.page_size_max)
 }
+
+/**
+ * Where a page starts, as a row to compare `(created_at, id)` with: at the cursor, or at the end that was asked for, whichever is earlier.
+ * One bound, for PostgreSQL enters the index at one of two, and walks from there.
+ */
+export function startOf(after: After | undefined, until: string | undefined) {
+  const late = until !== undefined && (after === undefined || Date.parse(until) < Date.parse(after.created_at))
+  const created_at = late ? until : after?.created_at
+  return part`(coalesce(${created_at ?? null}::timestamptz, 'infinity'), ${late ? uuid_max : (after?.id ?? uuid_max)}::uuid)`
+}
+
+const uuid_max = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /** The opaque cursor that names the last row of a page. */
 function cursorOf({ created_at, id }: After): string {

@@ -1,5 +1,5 @@
-import { type Db, part } from '../../../lib/db.ts'
-import { newestLookedAt } from '../../../lib/list-window.ts'
+import { type Db, part, plannedForValues } from '../../../lib/db.ts'
+import { newestFirst } from '../../../lib/list-window.ts'
 import type { TransactionFilter } from '../list.ts'
 import type { EventRow, TransactionRow } from '../transaction.ts'
 
@@ -29,19 +29,23 @@ export type ListedTransaction = Pick<
  * A page of transactions with their events, newest first, after the one named by `starting_after`.
  *
  * What few have in common is looked up in the index of terms. What many may have in common is looked for among the newest first, and only
- * when these don't fill the page in that index: neither way reads the whole account, for a page that is full or for one that is empty.
+ * when these don't fill the page in that index, or in the one of ranges (status, amounts, times) where PostgreSQL expects few: no way reads
+ * the whole account, for a page that is full or for one that is empty.
  */
 export async function listTransactions(db: Db, account_id: string, f: TransactionFilter): Promise<ListedTransaction[]> {
   if (f.id) return find(db, account_id, f, part`t.id = any(${f.id})`)
   if (f.session_id) return find(db, account_id, f, part`t.session_id = any(${f.session_id})`)
-  if (f.terms === null) return walk(db, account_id, f)
+  const newest = (count: number) => walkNewest(db, account_id, f, count)
+  if (f.terms === null) {
+    if (!f.ranged) return walk(db, account_id, f)
+    return newestFirst(f.limit, newest, () => plannedForValues(walk(db, account_id, f)))
+  }
   const has_term = hasTerm(f.terms)
   if (f.telling) return find(db, account_id, f, has_term)
-  const newest = await walkNewest(db, account_id, f, newestLookedAt(f.limit))
-  return newest.length === f.limit ? newest : find(db, account_id, f, has_term)
+  return newestFirst(f.limit, newest, () => find(db, account_id, f, has_term))
 }
 
-/** Along the index of time, from where the page starts. */
+/** Along the index of time, from where the page starts; or what PostgreSQL thinks is better. */
 function walk(db: Db, account_id: string, f: TransactionFilter) {
   return db<ListedTransaction[]>`
     select ${shown()}
