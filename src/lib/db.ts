@@ -1,6 +1,7 @@
 import postgres from 'postgres'
 import { isTakenBack, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
+import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
 
 /** A pool of connections. Statements written as tagged templates are prepared once a connection. */
@@ -189,25 +190,6 @@ export function plannedForValues<T extends PromiseLike<unknown>>(asked: T): T {
   ;(asked as unknown as Query).options.prepare = false
   return asked
 }
-
-const unused = postgres({ max: 1 })
-const { constructor: AnyQuery } = unused`` as unknown as { constructor: { prototype: object } }
-const { constructor: Parameter } = unused.json(null) as unknown as { constructor: new (value: unknown, type: number) => never }
-
-/** The driver takes it for a query that stands in another; it has the text and the values, and nothing of a promise. */
-class Part {
-  strings: TemplateStringsArray
-  args: unknown[]
-  constructor(strings: TemplateStringsArray, args: unknown[]) {
-    this.strings = strings
-    this.args = args
-  }
-  // biome-ignore lint/suspicious/noThenProperty: whoever awaits it has forgotten to ask the database.
-  then(): never {
-    throw new Error('A part of a statement is no statement.')
-  }
-}
-Object.setPrototypeOf(Part.prototype, AnyQuery.prototype)
 
 type Value = postgres.ParameterOrFragment<number>
 

@@ -1,10 +1,12 @@
 import postgres from 'postgres'
+import { textOf } from './statement.ts'
 
 /** A query of the driver, with what it does not publish. */
 export type Query = Promise<unknown> & {
   resolve(result: unknown): void
   reject(error: unknown): void
   execute(): Query
+  tagged: boolean
   forEachFn?(row: unknown, result: unknown[]): void
   options: { prepare?: boolean }
 }
@@ -20,9 +22,17 @@ const keepRow = (row: unknown, result: unknown[]) => {
 
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
-  const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
+  const [strings, ...values] = args
+  const known = isTemplate(strings) ? textOf(strings, values) : undefined
+  const made = Reflect.apply(sql as () => unknown, undefined, known ? [known.text, ...known.values] : args) as Query
+  // The text is whole: the driver needs only number the values.
+  if (known) made.tagged = false
   if (made.reject !== undefined) made.forEachFn = keepRow
   return made
+}
+
+function isTemplate(strings: unknown): strings is TemplateStringsArray {
+  return Array.isArray(strings) && 'raw' in strings
 }
 
 /**
