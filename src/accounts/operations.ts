@@ -171,5 +171,5 @@ async function newClient(ids: Ids, account_id: string, client_secret: string) {
 
 /** Eight random digits. */
 function digits(ids: Ids): string {
-  return String(Number.parseInt(ids.uuid().slice(0, 8), 16) % 100_000_000).padStart(8, '0')
+  return String(Number.parseInt(ids.uuid().slice(-8), 16) % 100_000_000).padStart(8, '0')
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 
 /** Where ids come from. Passed by hand, so that tests can play the same story twice. */
 export type Ids = {
-  /** A version 4 UUID. */
+  /** A version 4 UUID that begins with the time: those made one after another stand together in an index (docs/decisions/0176). */
   uuid(): string
   /** `{account_id}.` and 22 characters: the id of a session, a transaction, a profile (checkout-api §11). */
   short(account_id: string): string
@@ -20,15 +20,24 @@ export const systemClock: Clock = { now: () => new Date() }
 const base58 = '123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ'
 const alphanumeric = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 
+/** 48 bits of milliseconds, then the version, and 74 random bits. */
+function uuidAt(time: Date): string {
+  const ms = time.getTime().toString(16).padStart(12, '0')
+  return `${ms.slice(0, 8)}-${ms.slice(8)}${randomUUID().slice(13)}`
+}
+
 /**
- * The published ids decode to version 4 UUIDs whose first three bytes are the day as YYMMDD (checkout-api §11),
- * so that ids of one day stand together in an index.
+ * The published ids decode to version 4 UUIDs whose first three bytes are the day as YYMMDD (checkout-api §11). The next three are the time
+ * of that day, so that ids made one after another stand together in an index; 74 bits are random.
  */
-function shortId(account_id: string, day: Date, uuid: string): string {
-  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex')
-  bytes.write(day.toISOString().slice(2, 10).replaceAll('-', ''), 0, 'hex')
+function shortId(account_id: string, time: Date): string {
+  const bytes = Buffer.from(randomUUID().replaceAll('-', ''), 'hex')
+  bytes.write(time.toISOString().slice(2, 10).replaceAll('-', ''), 0, 'hex')
+  bytes.writeUIntBE(Math.floor(((time.getTime() % day_ms) / day_ms) * 2 ** 24), 3, 3)
   return `${account_id}.${inBase58(bytes)}`
 }
+
+const day_ms = 86_400_000
 
 /** Long division of 128 bits, two bytes at a time; with a BigInt it takes five times as long. Always 22 characters. */
 function inBase58(bytes: Buffer): string {
@@ -48,8 +57,8 @@ function inBase58(bytes: Buffer): string {
 
 export function systemIds(clock: Clock): Ids {
   return {
-    uuid: randomUUID,
-    short: (account_id) => shortId(account_id, clock.now(), randomUUID()),
+    uuid: () => uuidAt(clock.now()),
+    short: (account_id) => shortId(account_id, clock.now()),
     orderId: () => Array.from({ length: 9 }, () => alphanumeric[randomInt(36)]).join(''),
     secret: () => randomBytes(32).toString('base64url'),
   }

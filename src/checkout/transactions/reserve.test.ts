@@ -63,6 +63,29 @@ const cases: Case[] = [
     done,
   ],
   [
+    'changed items bring the destinations that they are split on',
+    { search_terms: ['T12345678/r', 'T12345678|payout_destination_id:old'] },
+    {
+      kind: 'update_authorization',
+      request: { update: 'amount', new_amount: 100, void_amount: 0, new_items: [{ splits: [{ payout_destination_id: 'new' }] }] },
+    },
+    succeeded,
+    {
+      data: { items: [{ splits: [{ payout_destination_id: 'new' }] }] },
+      search_terms: ['T12345678/r', 'T12345678|payout_destination_id:old', 'T12345678|payout_destination_id:new'],
+      event_count: 3,
+      updated_at: now,
+    },
+    [
+      {
+        ...first,
+        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 100 },
+        data: { update: 'amount' },
+      },
+    ],
+    done,
+  ],
+  [
     'an authorization is extended, and is as final as it was',
     { final_authorization: false },
     { kind: 'update_authorization', request: { update: 'extend' } },

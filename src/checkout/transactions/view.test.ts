@@ -131,7 +131,7 @@ const empty = {
   ...{ merchant_reference: null, merchant_reference_2: null, status: null, payment_product: null, payment_product_type: null },
   ...{ card_brand: null, store_id: null, payout_correlation_id: null, currency: null, token_id: null, customer_id: null },
   ...{ payment_operation: null, payout_destination_id: null, terminal_id: null, channel: null, amount: null, amount_gte: null },
-  ...{ amount_lte: null, search_terms: null, terms: null, telling: false },
+  ...{ amount_lte: null, search_terms: null, terms: null, telling: false, ranged: false },
 }
 test('list: the query as conditions', () => {
   assert.deepEqual(filterOf({}, 'T1'), empty)
@@ -162,6 +162,7 @@ test('list: the query as conditions', () => {
       amount_lte: 2,
       search_terms: ['T1/ada'],
       telling: true,
+      ranged: true,
     },
     ...{ status: ['CAPTURED', 'FAILED'], card_brand: ['visa', 'mc'] },
     ...{ created_at_gte: new Date(start), created_at_lte: new Date(start + day - 1) },
