@@ -76,7 +76,7 @@ test('new transaction: of a session that says everything', () => {
           type: 'shipping',
         },
         'T12345678|payout_destination_id:P',
-    ],
+      ],
       url: { return_url: 'https://r', callback_url: 'https://c' },
       event_reference: 'E',
       partial_payment: true,
