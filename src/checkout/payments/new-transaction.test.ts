@@ -57,17 +57,9 @@ test('new transaction: of a session that says everything', () => {
     payout_destination_id: 'P',
     channel: 'in_store',
     final_authorization: false,
-    search_terms: [
-      't12345678.t',
-      't12345678.s',
-      'r',
-      'r2',
-      '+47 1',
-      'ada@example.com',
-      'ada byron',
-      'bo byron',
-      'c@example.com',
-    ].map((term) => `T12345678/${term}`),
+    search_terms: ['t12345678.t', 't12345678.s', 'r', 'r2', '+47 1', 'ada@example.com', 'ada byron', 'bo byron', 'c@example.com']
+      .map((term) => `T12345678/${term}`)
+      .concat('T12345678|payout_destination_id:P'),
     data: {
       items: [
         { line_id: '1', amount: 90 },
@@ -75,7 +67,6 @@ test('new transaction: of a session that says everything', () => {
           ...{ id: 'post', line_id: 'post-1', description: 'Posten', quantity: 1, amount: 10, vat: 25, vat_amount: 2 },
           type: 'shipping',
         },
-        'T12345678|payout_destination_id:P',
       ],
       url: { return_url: 'https://r', callback_url: 'https://c' },
       event_reference: 'E',
