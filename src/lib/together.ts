@@ -125,7 +125,8 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     if (batch.length === 1) return [await ask(batch[0]!)]
     socket?.cork()
     const answers = [lane.unsafe('begin').execute(), ...batch.map(ask), lane.unsafe(commit).execute()]
-    socket?.uncork()
+    // The driver writes each of them a microtask later.
+    queueMicrotask(() => socket?.uncork())
     // All of them, so that none is made again before the transaction has given its locks up.
     const [begun, ...settled] = await Promise.allSettled(answers)
     // Without it the others were no transaction, and what came of each is another matter.
