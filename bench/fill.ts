@@ -68,61 +68,97 @@ const result = {
   sizes: [] as Size[],
   builds: [] as Build[],
 }
-let database: Database | undefined
-let server: Server | undefined
+type Filled = { rows: number; database: Database; server: Server }
+const made: ReturnType<typeof newFolder>[] = []
+const open = new Set<{ close(): Promise<void> }>()
 try {
-  if (values.folders) {
-    for (const folder of values.folders.split(',')) await measuredIn(folder)
-  } else {
-    const { folder, remove } = newFolder()
-    try {
-      database = await openDatabase(folder, false)
-      const copier = await templates(database)
-      for (const rows of values.rows.split(',').map(Number)) {
-        database ??= await openDatabase(folder, false)
-        await filled(database, copier, rows)
-        await database.close()
-        await measuredIn(folder)
-      }
-    } finally {
-      await server?.close()
-      await database?.close()
-      if (values.keep) progress(`The database is in ${folder}`)
-      else remove()
-    }
-  }
+  await measured(values.folders ? values.folders.split(',') : await filledFolders())
   report()
 } finally {
-  await server?.close()
-  await database?.close()
+  for (const one of [...open].reverse()) await one.close()
+  for (const { folder, remove } of made) {
+    if (values.keep) progress(`A database is in ${folder}`)
+    else remove()
+  }
 }
 
-/** Everything that is measured of one size, durable as in production, with no more in memory than a restart leaves. */
-async function measuredIn(folder: string): Promise<void> {
-  database = await openDatabase(folder, true)
-  const { sql, url } = database
-  const [{ rows }] = await sql<[{ rows: number }]>`select count(*)::int as rows from orders.orders`
-  result.commands.push({ rows, name: 'migrate', ...(await runCommand(['migrate'], url)) })
-  await sql`vacuum analyze`
-  server = await startServer(url)
-  result.starts.push({ rows, ready_ms: server.ready_ms, idle_mb: heldBy(server.pid) })
-  await measured(sql, server, rows)
-  await server.close()
-  server = undefined
-  if (!values['no-verify']) {
-    progress('verifying')
-    result.commands.push({ rows, name: 'verify', ...(await runCommand(['verify'], url)) })
+/** Whatever is open is closed at the end, however that comes about. */
+function closing<T extends { close(): Promise<void> }>(one: T): T {
+  const close = one.close.bind(one)
+  const tracked = {
+    ...one,
+    close: () => {
+      open.delete(tracked)
+      return close()
+    },
   }
-  if (!values.only) result.builds.push(...(await timeIndexes(sql, rows)))
-  await database.close()
-  database = undefined
+  open.add(tracked)
+  return tracked
+}
+
+/** A folder with a database for each size. */
+async function filledFolders(): Promise<string[]> {
+  const folders: string[] = []
+  for (const rows of values.rows.split(',').map(Number)) {
+    const folder = newFolder()
+    made.push(folder)
+    const database = closing(await openDatabase(folder.folder, false))
+    await filled(database, await templates(database), rows)
+    await database.close()
+    folders.push(folder.folder)
+  }
+  return folders
+}
+
+/**
+ * Everything that is measured, durable as in production, with no more in memory than a restart leaves. Lists are asked of all sizes by turns,
+ * so that whatever else the machine does, or has just done, is the same for each.
+ */
+async function measured(folders: readonly string[]): Promise<void> {
+  const sizes: Filled[] = []
+  for (const folder of folders) {
+    const database = closing(await openDatabase(folder, true))
+    const { sql, url } = database
+    const [{ rows }] = await sql<[{ rows: number }]>`select count(*)::int as rows from orders.orders`
+    progress(`${rows} rows: migrating`)
+    result.commands.push({ rows, name: 'migrate', ...(await runCommand(['migrate'], url)) })
+    await sql`vacuum analyze`
+    const server = closing(await startServer(url))
+    result.starts.push({ rows, ready_ms: server.ready_ms, idle_mb: heldBy(server.pid) })
+    sizes.push({ rows, database, server })
+  }
+  progress('measuring lists')
+  const asked = await Promise.all(
+    sizes.map(async ({ rows, database: { sql }, server }) => {
+      const queries = await queriesOf(sql, server.target.account_id)
+      return { rows, sql, server, queries: queries.filter(({ name, paths }) => name.includes(values.only) && paths.length > 0) }
+    }),
+  )
+  result.timings.push(...(await timeQueries(asked, Number(values.calls), progress)))
+  for (const { rows, database, server } of sizes) {
+    const { sql, url } = database
+    const path = `/v1/accounts/${server.target.account_id}/shopping/orders`
+    if (!values.only) {
+      progress(`${rows} rows: exporting`)
+      result.exports.push(await timeExport(server, { name: 'orders, CSV', path, accept: 'text/csv', rows }))
+      result.exports.push(await timeExport(server, { name: 'orders, NDJSON', path, accept: 'application/x-ndjson', rows }))
+      result.sizes.push(...(await sizesOf(sql, rows)))
+    }
+    await server.close()
+    if (!values['no-verify']) {
+      progress(`${rows} rows: verifying`)
+      result.commands.push({ rows, name: 'verify', ...(await runCommand(['verify'], url)) })
+    }
+    if (!values.only) result.builds.push(...(await timeIndexes(sql, rows)))
+    await database.close()
+  }
 }
 
 /** Real walks of every kind, told to a subscription and a callback that answer; then kept aside. */
 async function templates(database: Database): Promise<Copier> {
   progress('playing walks')
   const receiver = await startReceiver()
-  server = await startServer(database.url)
+  const server = closing(await startServer(database.url))
   const { url, account_id, token } = server.target
   const answer = await fetch(`${url}/v1/accounts/${account_id}/hooks/subscriptions`, {
     method: 'POST',
@@ -145,7 +181,6 @@ async function templates(database: Database): Promise<Copier> {
   // What happens while the filled account is measured is told to nobody.
   await sql`update notifications.subscriptions set active = false`
   await server.close()
-  server = undefined
   receiver.close()
   const copier = await loadTemplates(sql, account_id, walks)
   progress(`${walks.length} walks kept as templates`)
@@ -166,10 +201,9 @@ async function filled({ sql, url }: Database, copier: Copier, rows: number): Pro
   await sql`
     insert into checkout.settlement_accounts (account_id, settled_until, url_key)
     values (${copier.account_id}, date_trunc('day', now(), 'UTC') - interval '400 days', 'bench')`
-  server = await startServer(url)
+  const server = closing(await startServer(url))
   result.filled.push({ rows, filled_s, settled_s: await settled(sql) })
   await server.close()
-  server = undefined
 }
 
 /** Until the worker has settled every finished day, and told every transaction. Returns the seconds it took. */
@@ -187,20 +221,6 @@ async function settled(sql: Sql): Promise<number> {
       progress(`settling: ${told} items to tell`)
     }
   }
-}
-
-/** Lists, reads, exports and sizes. */
-async function measured(sql: Sql, server: Server, rows: number): Promise<void> {
-  progress('measuring lists')
-  const { account_id } = server.target
-  const queries = (await queriesOf(sql, account_id)).filter(({ name, paths }) => name.includes(values.only) && paths.length > 0)
-  result.timings.push(...(await timeQueries(sql, server, queries, rows, Number(values.calls))))
-  if (values.only) return
-  progress('exporting')
-  const path = `/v1/accounts/${account_id}/shopping/orders`
-  result.exports.push(await timeExport(server, { name: 'orders, CSV', path, accept: 'text/csv', rows }))
-  result.exports.push(await timeExport(server, { name: 'orders, NDJSON', path, accept: 'application/x-ndjson', rows }))
-  result.sizes.push(...(await sizesOf(sql, rows)))
 }
 
 /** Prints the table, and writes everything. */

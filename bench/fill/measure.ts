@@ -17,53 +17,72 @@ export type Timing = {
   pages: number
 }
 
-/** Asks one query after another on one connection, in turns, so that a disturbance hits all of them alike. */
-export async function timeQueries(
-  sql: Sql,
-  server: Server,
-  queries: readonly Query[],
-  rows: number,
-  calls: number,
-): Promise<Timing[]> {
-  const { url, token } = server.target
-  const connection = new Connection(new URL(url))
+export type Asked = { rows: number; sql: Sql; server: Server; queries: readonly Query[] }
+
+const turn = 5
+
+/** Asks each query of all sizes, a few calls by turns, so that a disturbance hits all of them alike. */
+export async function timeQueries(sizes: readonly Asked[], calls: number, progress: (text: string) => void): Promise<Timing[]> {
   const timings: Timing[] = []
-  for (const { name, paths } of queries) {
-    const ask = async (index: number) => {
-      const path = paths[index % paths.length]!
-      const sent = performance.now()
-      const { status, body } = await connection.send({ method: 'GET', path, token })
-      const took = performance.now() - sent
-      if (status !== 200) throw new Error(`${name}: ${path} answered ${status}: ${body.slice(0, 300)}`)
-      return { took, found: countOf(JSON.parse(body)) }
+  const names = sizes[0]!.queries.map(({ name }) => name)
+  const connections = sizes.map(({ server }) => new Connection(new URL(server.target.url)))
+  for (const [done, name] of names.entries()) {
+    if (done % 20 === 0 && done > 0) progress(`${done} of ${names.length} queries`)
+    const asking = sizes.map((size, index) => asker(size, connections[index]!, name))
+    for (const { warm } of asking) await warm()
+    const wanted = asking.some(({ slow }) => slow()) ? Math.min(calls, turn) : calls
+    for (let from = 0; from < wanted; from += turn) {
+      for (const { ask } of asking) {
+        for (let index = from; index < Math.min(wanted, from + turn); index++) await ask(index)
+      }
     }
-    // By the sixth call the connection has a plan for good. A query that takes seconds is not asked sixty times.
-    const warm: number[] = []
+    for (const { timing } of asking) timings.push(await timing())
+  }
+  for (const connection of connections) connection.close()
+  return timings
+}
+
+/** One query of one size: its answers, and what PostgreSQL counted for them. */
+function asker({ rows, sql, server, queries }: Asked, connection: Connection, name: string) {
+  const { paths } = queries.find((query) => query.name === name)!
+  let answers: { took: number; found: number }[] = []
+  const ask = async (index: number) => {
+    const path = paths[index % paths.length]!
+    const sent = performance.now()
+    const { status, body } = await connection.send({ method: 'GET', path, token: server.target.token })
+    const took = performance.now() - sent
+    if (status !== 200) throw new Error(`${name}: ${path} answered ${status}: ${body.slice(0, 300)}`)
+    answers.push({ took, found: countOf(JSON.parse(body)) })
+  }
+  /** By the sixth call the connection has a plan for good. A query that takes seconds is not asked sixty times. */
+  const warm = async () => {
     for (let index = 0; index < 8; index++) {
-      warm.push((await ask(index * 7)).took)
-      if (warm.reduce((sum, took) => sum + took, 0) > 20_000) break
+      await ask(index * 7)
+      if (answers.reduce((sum, { took }) => sum + took, 0) > 20_000) break
     }
     await sql`select pg_stat_statements_reset()`
-    const wanted = warm.at(-1)! > 500 ? Math.min(calls, 5) : calls
-    const answers: { took: number; found: number }[] = []
-    for (let index = 0; index < wanted; index++) answers.push(await ask(index))
+    last = answers.at(-1)!.took
+    answers = []
+  }
+  let last = 0
+  const timing = async (): Promise<Timing> => {
     const [row] = await sql<[{ ms: number; pages: number }]>`
       select coalesce(sum(total_exec_time), 0)::float8 as ms, coalesce(sum(shared_blks_hit + shared_blks_read), 0)::float8 as pages
       from pg_stat_statements where query not like '%pg_stat_statements%' and query ilike '%' || ${schemaOf(name)} || '%'`
+    const count = answers.length
     const sorted = answers.map(({ took }) => took).sort((a, b) => a - b)
-    const at = (share: number) => round(sorted[Math.min(wanted - 1, Math.floor(wanted * share))]!)
-    timings.push({
+    const at = (share: number) => round(sorted[Math.min(count - 1, Math.floor(count * share))]!)
+    return {
       name,
       rows,
-      found: round(answers.reduce((sum, { found }) => sum + found, 0) / wanted),
+      found: round(answers.reduce((sum, { found }) => sum + found, 0) / count),
       p50_ms: at(0.5),
       p95_ms: at(0.95),
-      database_ms: round(row.ms / wanted),
-      pages: Math.round(row.pages / wanted),
-    })
+      database_ms: round(row.ms / count),
+      pages: Math.round(row.pages / count),
+    }
   }
-  connection.close()
-  return timings
+  return { ask, warm, timing, slow: () => last > 500 }
 }
 
 /** The background work of the server asks questions of its own meanwhile; a list reads one table and its events. */

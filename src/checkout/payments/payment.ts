@@ -10,7 +10,7 @@ import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { type Outcome, type SessionEvent, type SessionEventName, type SessionRow, sessionEvent } from '../sessions/session.ts'
-import { searchTerm, withPayoutTerms } from '../transactions/list.ts'
+import { searchTerm } from '../transactions/list.ts'
 import { auto_capture_ms, type Chance } from '../transactions/settlement.ts'
 import { notificationsOf } from '../transactions/tell.ts'
 import { assertTotals, type EventData, type EventName, type EventRow, type TransactionRow } from '../transactions/transaction.ts'
@@ -81,7 +81,6 @@ function approved(
   next.card_brand = outcome.card?.brand ?? null
   next.token_id = context.token_ids?.payment_token_id ?? context.token_ids?.recurrence_token_id ?? null
   if (next.token_id) next.search_terms = [...next.search_terms, searchTerm(next.account_id, next.token_id)]
-  next.search_terms = withPayoutTerms(next)
   log.add('AUTHORIZE', next.amount, outcome.metadata ? { metadata: outcome.metadata } : {})
   if (outcome.captured) {
     next.captured = next.amount

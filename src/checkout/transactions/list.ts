@@ -132,7 +132,6 @@ export function filterOf(query: TransactionsQuery, account_id: string): Transact
 /** Columns that the index of terms knows, the most telling first. */
 const few = ['token_id', 'customer_id'] as const
 const many = [
-  'payout_correlation_id',
   'payout_destination_id',
   'terminal_id',
   'store_id',
@@ -175,21 +174,14 @@ export function columnTerm(account_id: string, column: string, value: string | n
 type Paid = Pick<TransactionRow, 'account_id' | 'payout_destination_id' | 'data' | 'search_terms'>
 
 /**
- * The search terms of a transaction, and those it is found by as part of a payout: its correlation id and its destinations, its own and
- * those its items are split on. Terms stay when items change: what is found is compared with the transaction anyway.
+ * The search terms of a transaction, and those of the destinations of its payout: its own, and those its items are split on. Terms stay
+ * when items change: what is found is compared with the transaction anyway.
  */
 export function withPayoutTerms({ account_id, payout_destination_id, data, search_terms }: Paid): string[] {
   const splits = (data.items ?? []).flatMap(({ splits }) => (Array.isArray(splits) ? (splits as Record<string, unknown>[]) : []))
   const destinations = [payout_destination_id, ...splits.map((split) => split?.payout_destination_id)]
-  const terms = (column: string, values: unknown[]) =>
-    values.flatMap((value) =>
-      typeof value === 'string' || typeof value === 'number' ? columnTerm(account_id, column, value) : [],
-    )
-  const payout = [
-    ...terms('payout_correlation_id', [data.metadata?.payout_correlation_id]),
-    ...terms('payout_destination_id', destinations),
-  ]
-  return payout.length === 0 ? search_terms : [...new Set([...search_terms, ...payout])]
+  const terms = destinations.flatMap((id) => (typeof id === 'string' ? columnTerm(account_id, 'payout_destination_id', id) : []))
+  return terms.length === 0 ? search_terms : [...new Set([...search_terms, ...terms])]
 }
 
 /** A text as it stands in `search_terms`: after the account's id, since that index is not divided by account. */

@@ -35,14 +35,13 @@ export type ListedTransaction = Pick<
 export async function listTransactions(db: Db, account_id: string, f: TransactionFilter): Promise<ListedTransaction[]> {
   if (f.id) return find(db, account_id, f, part`t.id = any(${f.id})`)
   if (f.session_id) return find(db, account_id, f, part`t.session_id = any(${f.session_id})`)
+  if (f.terms && f.telling) return find(db, account_id, f, hasTerm(f.terms))
+  const planned = () => plannedForValues(walk(db, account_id, f))
+  if (f.payout_correlation_id) return planned()
+  if (f.terms === null && !f.ranged) return walk(db, account_id, f)
+  const { terms } = f
   const newest = (count: number) => walkNewest(db, account_id, f, count)
-  if (f.terms === null) {
-    if (!f.ranged) return walk(db, account_id, f)
-    return newestFirst(f.limit, newest, () => plannedForValues(walk(db, account_id, f)))
-  }
-  const has_term = hasTerm(f.terms)
-  if (f.telling) return find(db, account_id, f, has_term)
-  return newestFirst(f.limit, newest, () => find(db, account_id, f, has_term))
+  return newestFirst(f.limit, newest, terms ? () => find(db, account_id, f, hasTerm(terms)) : planned)
 }
 
 /** Along the index of time, from where the page starts; or what PostgreSQL thinks is better. */
@@ -157,7 +156,12 @@ function conditions(f: TransactionFilter): Condition[] {
     list(f.payment_product_type, () => part`t.payment_product_type = any(${f.payment_product_type})`),
     list(f.card_brand, () => part`lower(t.card_brand) = any(${f.card_brand})`),
     list(f.store_id, () => part`t.store_id = any(${f.store_id})`),
-    list(f.payout_correlation_id, () => part`t.data #>> '{metadata,payout_correlation_id}' = any(${f.payout_correlation_id})`),
+    list(f.payout_correlation_id, () => {
+      const [first, ...more] = f.payout_correlation_id ?? []
+      const id = part`t.data #>> '{metadata,payout_correlation_id}'`
+      // Those of one are in the index in the order of the list.
+      return more.length === 0 ? part`${id} = ${first ?? null}` : part`${id} = any(${f.payout_correlation_id})`
+    }),
     list(f.currency, () => part`t.currency = any(${f.currency})`),
     list(f.token_id, () => part`t.token_id = any(${f.token_id})`),
     text(f.customer_id, () => part`t.customer_id = ${f.customer_id}`),
