@@ -285,5 +285,5 @@ function likeness(old: string, uuid: string): string {
   if (/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(old)) return uuid
   const digits = uuid.replaceAll('-', '')
   const kept = Math.max(0, old.length - digits.length)
-  return old.slice(0, kept) + digits.slice(0, old.length - kept)
+  return old.slice(0, kept) + digits.slice(kept - old.length)
 }
