@@ -152,6 +152,12 @@ const by_range: Case[] = [
     0,
     ['transactions_by_range'],
   ],
+  [
+    'transactions of a rare status within a time',
+    transactions({ status: ['ON_HOLD'], 'created_at.gte': '2026-01-01', 'created_at.lte': '2026-01-02' }),
+    3,
+    ['transactions_by_range'],
+  ],
   ['transactions of a payout', transactions({ payout_correlation_id: ['p1'] }), 3, ['transactions_by_payout']],
   [
     'transactions of two payouts and a store',
@@ -165,9 +171,9 @@ const by_range: Case[] = [
   ['drafts of no status', drafts({ status: ['open'] }), 0, ['drafts_by_range']],
   ['drafts of no currency', drafts({ currency: 'USD' }), 0, ['drafts_by_range']],
   ['card tokens of no status', tokens('SUSPENDED'), 0, ['card_tokens_by_range']],
-  ['events of a rare kind', events('card_token'), 3, ['outbox_by_range']],
-  ['events of no kind', events('settlement'), 0, ['outbox_by_range']],
-  ['dead deliveries', deliveries({ status: 'dead' }), 3, ['deliveries_by_range']],
+  ['events of a rare kind', events('card_token'), 3, ['outbox_of_rare_events']],
+  ['events of a common kind that there are none of', events('shopping_draft_add'), 0, ['outbox_by_range']],
+  ['dead deliveries', deliveries({ status: 'dead' }), 3, ['deliveries_dead']],
   ['deliveries of no event', deliveries({ event: 'settlement' }), 0, ['deliveries_by_range']],
   ['deliveries of an aggregate', deliveries({ aggregate_id: `${account_id}.t17` }), 1, ['deliveries_by_aggregate']],
 ]

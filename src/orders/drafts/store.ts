@@ -69,11 +69,13 @@ export async function listDraftRows(db: Db, list: ListDrafts): Promise<FoundDraf
       ${currency === undefined ? part`` : part`and d.currency = ${currency}`}
     ${ordered}
     limit ${limit}`
+  if (status === undefined && currency === undefined) return foundDrafts(await drafts())
+  const planned = () => plannedForValues(drafts())
   const newest = (count: number) => drafts(part`(select * from orders.drafts d where ${page} ${ordered} limit ${count})`)
-  const filtered = status !== undefined || currency !== undefined
-  const rows = await (filtered ? newestFirst<Row>(limit, newest, () => plannedForValues(drafts())) : drafts())
-  return rows.map((row) => foundDraft(row)!)
+  return foundDrafts(await (list.created_at_gte ? planned() : newestFirst<Row>(limit, newest, planned)))
 }
+
+const foundDrafts = (rows: readonly Row[]) => rows.map((row) => foundDraft(row)!)
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
 function isUuid(id: string): boolean {

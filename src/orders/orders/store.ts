@@ -86,7 +86,8 @@ export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrde
     return newestFirst(limit, newest, () => rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` }))
   }
   if (!(filter.status || filter.payment_status || filter.currency)) return rowsOf(db, list)
-  return newestFirst(limit, newest, () => rowsOf(db, list, { planned: true }))
+  const planned = () => rowsOf(db, list, { planned: true })
+  return filter.created_at_gte ? planned() : newestFirst(limit, newest, planned)
 }
 
 type Fragment = ReturnType<typeof eventsOf>

@@ -37,7 +37,8 @@ export async function listTransactions(db: Db, account_id: string, f: Transactio
   if (f.session_id) return find(db, account_id, f, part`t.session_id = any(${f.session_id})`)
   if (f.terms && f.telling) return find(db, account_id, f, hasTerm(f.terms))
   const planned = () => plannedForValues(walk(db, account_id, f))
-  if (f.payout_correlation_id) return planned()
+  // Where the list ends is known, too: what is newest in it is no more likely to match.
+  if (f.payout_correlation_id || (f.terms === null && f.ranged && f.created_at_gte)) return planned()
   if (f.terms === null && !f.ranged) return walk(db, account_id, f)
   const { terms } = f
   const newest = (count: number) => walkNewest(db, account_id, f, count)
