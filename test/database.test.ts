@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { connect, openTransaction, placeOf, reconnectWait } from '../src/lib/db.ts'
+import { connect, openTransaction, part, placeOf, plannedForValues, reconnectWait } from '../src/lib/db.ts'
 import { createServer } from '../src/lib/http.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -43,6 +43,14 @@ test('a connection that breaks inside a transaction: the transaction is refused,
   })
 })
 
+test('a statement is made of its pieces, whoever makes them: parts, queries of the driver, its names and its lists', async () => {
+  const [a, b] = [part`${1}::int as a`, database.sql`${'x'}::text || ${'y'}::text as b`]
+  assert.deepEqual([...(await database.sql`select ${a}, ${b}, ${3}::int as c`)], [{ a: 1, b: 'xy', c: 3 }])
+  const list = database.sql`(${1}::int), (${2})`
+  assert.deepEqual([...(await database.sql`select * from (values ${list}) as v (${database.sql('n')})`)], [{ n: 1 }, { n: 2 }])
+  assert.deepEqual([...(await database.sql`select ${part`${database.sql`${1}::int`} + ${2}`} as sum`)], [{ sum: 3 }])
+  assert.deepEqual([...(await plannedForValues(database.sql`select ${2}::int as d`))], [{ d: 2 }])
+})
 test('a statement that fails after its first row: the next one on its connection has its own rows, and no others', async () => {
   const sql = connect(database.url, { max: 1 })
   const failing = () => assert.rejects(sql`select 1 / (3 - n) from generate_series(1, 5) n`, { code: '22012' })

@@ -6,7 +6,10 @@ export type Query = Promise<unknown> & {
   resolve(result: unknown): void
   reject(error: unknown): void
   execute(): Query
-  tagged: boolean
+  strings: TemplateStringsArray
+  args: unknown[]
+  /** Sends it. Not called for one that stands in another. */
+  handler(asked: Query): void
   forEachFn?(row: unknown, result: unknown[]): void
   options: { prepare?: boolean }
 }
@@ -22,17 +25,17 @@ const keepRow = (row: unknown, result: unknown[]) => {
 
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
-  const [strings, ...values] = args
-  const known = isTemplate(strings) ? textOf(strings, values) : undefined
-  const made = Reflect.apply(sql as () => unknown, undefined, known ? [known.text, ...known.values] : args) as Query
-  // The text is whole: the driver needs only number the values.
-  if (known) made.tagged = false
-  if (made.reject !== undefined) made.forEachFn = keepRow
+  const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
+  if (made.reject === undefined) return made
+  made.forEachFn = keepRow
+  const { handler } = made
+  made.handler = (asked) => {
+    const known = textOf(asked.strings, asked.args)
+    // The text is whole: the driver needs only number the values.
+    if (known) Object.assign(asked, { strings: known.text, args: known.values, tagged: false })
+    handler(asked)
+  }
   return made
-}
-
-function isTemplate(strings: unknown): strings is TemplateStringsArray {
-  return Array.isArray(strings) && 'raw' in strings
 }
 
 /**
