@@ -116,3 +116,33 @@ test('list of drafts: walks drafts_by_created, no full scan, no sort', async () 
   assert.ok(plan.some((node) => node['Index Name'] === 'drafts_by_created'))
   assert.ok(!plan.some((node) => ['Seq Scan', 'Incremental Sort'].includes(node['Node Type'])))
 })
+
+/** Second of 1 January 2026 at which the order was made, as the id `o{second}` has it. */
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1_000).toISOString()
+const middle = { created_at: at(2_000), id: '00000000-0000-4000-8000-000000000000' }
+const starts: [title: string, after: typeof middle | undefined, until: number, newest: number][] = [
+  ['at the end that was asked for, which belongs to it', undefined, 1_000, 1_000],
+  ['at that end, when the cursor is later', middle, 1_000, 1_000],
+  ['after the cursor, when that is earlier', middle, 3_000, 1_999],
+  ['after the cursor, when both are at once', { ...middle, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }, 2_000, 2_000],
+]
+for (const [title, after, until, newest] of starts) {
+  test(`lists of orders and drafts: a page starts ${title}`, async () => {
+    const window = { ...filter, created_at_gte: at(newest - 100), created_at_lte: at(until) }
+    const seconds = Array.from({ length: 11 }, (_, index) => at(newest - index))
+    for (const source of [{}, { customer_id: `c${newest % 100}` }, { store_id: `s${newest % 100}` }]) {
+      const rows = await listOrderRows(sql, { ...base, source, after, filter: window })
+      const expected = 'customer_id' in source || 'store_id' in source ? [at(newest), at(newest - 100)] : seconds
+      assert.deepEqual(
+        rows.map(({ order }) => order.created_at),
+        expected,
+        JSON.stringify(source),
+      )
+    }
+    const drafts = await listDraftRows(sql, { account_id, ...window, after, limit: 11, now })
+    assert.deepEqual(
+      drafts.map(({ draft }) => draft.created_at),
+      seconds,
+    )
+  })
+}
