@@ -106,7 +106,7 @@ function collectWhenGrownBy(percent: number): void {
 }
 
 /**
- * V8 interprets a function until it has been called often. What is compiled without optimization at its first call takes 4 % less of a
+ * V8 interprets a function until it has been called often. What is compiled without optimization at its first call takes 3 % less of a
  * payment; while starting, where most is called once, it would take longer and more memory.
  */
 function compileAtOnce(): void {

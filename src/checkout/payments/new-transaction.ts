@@ -2,7 +2,7 @@ import { limits } from '../../lib/limits.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import type { SessionRow } from '../sessions/session.ts'
-import { searchTerm, withPayoutTerms } from '../transactions/list.ts'
+import { searchTerm, withDestinationTerms } from '../transactions/list.ts'
 import { type Item, paymentProduct, type TransactionData, type TransactionRow } from '../transactions/transaction.ts'
 
 type Free = Record<string, unknown>
@@ -56,7 +56,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
     created_at: now,
     updated_at: now,
   }
-  return { ...row, search_terms: withPayoutTerms(row) }
+  return { ...row, search_terms: withDestinationTerms(row) }
 }
 
 /** The ids of the checkboxes that a pay body says are ticked, `checkboxes: [{ id, checked: true }]`; nothing when it says nothing. */

@@ -167,17 +167,17 @@ function termsOf(account_id: string, filter: Columns): Pick<TransactionFilter, '
 }
 
 /** A value of a column as the index of terms has it: by `checkout.transaction_terms`, or in `search_terms`. */
-export function columnTerm(account_id: string, column: string, value: string | number): string {
+function columnTerm(account_id: string, column: string, value: string | number): string {
   return `${account_id}|${column}:${value}`
 }
 
-type Paid = Pick<TransactionRow, 'account_id' | 'payout_destination_id' | 'data' | 'search_terms'>
+type PaidOut = Pick<TransactionRow, 'account_id' | 'payout_destination_id' | 'data' | 'search_terms'>
 
 /**
  * The search terms of a transaction, and those of the destinations of its payout: its own, and those its items are split on. Terms stay
  * when items change: what is found is compared with the transaction anyway.
  */
-export function withPayoutTerms({ account_id, payout_destination_id, data, search_terms }: Paid): string[] {
+export function withDestinationTerms({ account_id, payout_destination_id, data, search_terms }: PaidOut): string[] {
   const splits = (data.items ?? []).flatMap(({ splits }) => (Array.isArray(splits) ? (splits as Record<string, unknown>[]) : []))
   const destinations = [payout_destination_id, ...splits.map((split) => split?.payout_destination_id)]
   const terms = destinations.flatMap((id) => (typeof id === 'string' ? columnTerm(account_id, 'payout_destination_id', id) : []))

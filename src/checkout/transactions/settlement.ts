@@ -1,6 +1,6 @@
 import type { GatewayError, OperationOutcome } from '../../gateways/gateway.ts'
 import { nextAttempt, type OperationKind, type OperationRow } from '../operations-log/operation.ts'
-import { withPayoutTerms } from './list.ts'
+import { withDestinationTerms } from './list.ts'
 import {
   assertTotals,
   type EventData,
@@ -135,8 +135,10 @@ function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: Ope
     next.authorized += amount - next.amount
     next.amount = amount
     if (request.final_authorization) next.final_authorization = true
-    if (request.new_items) next.data = { ...next.data, items: request.new_items }
-    if (request.new_items) next.search_terms = withPayoutTerms(next)
+    if (request.new_items) {
+      next.data = { ...next.data, items: request.new_items }
+      next.search_terms = withDestinationTerms(next)
+    }
     next.status = statusOf(next)
   }
   assertTotals(next)

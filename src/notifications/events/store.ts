@@ -14,7 +14,7 @@ export type EventRow = {
 
 /**
  * What happened after a position, oldest first. Positions only grow, so a reader who keeps the last one misses nothing. Events of one kind
- * are looked for among the next, and only when these don't fill the page in the index of ranges, where PostgreSQL expects few.
+ * are looked for among the next, and only when these don't fill the page in the index of rare ones, or of ranges.
  */
 export async function listEvents(
   db: Db,

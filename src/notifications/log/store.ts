@@ -18,7 +18,7 @@ export async function findDelivery(
 
 /**
  * Deliveries of the account, or of one subscription, newest first. Those of a status or an event are looked for among the newest, and only
- * when these don't fill the page in the index of ranges, where PostgreSQL expects few; those of an aggregate have an index.
+ * when these don't fill the page in the index of dead ones, or of ranges; those of an aggregate are few, and have an index.
  */
 export async function listDeliveries(
   db: Db,
@@ -43,7 +43,7 @@ export async function listDeliveries(
     where ${page}
       ${status === undefined ? part`` : part`and state = ${status}`} ${event === undefined ? part`` : part`and event = ${event}`}
     ${ordered} limit ${limit}`
-  if (status === undefined && event === undefined) return rows()
+  if (aggregate_id !== undefined || (status === undefined && event === undefined)) return rows()
   const newest = (count: number) => rows(part`(select * from notifications.deliveries where ${page} ${ordered} limit ${count})`)
   return newestFirst<DeliveryRow>(limit, newest, () => plannedForValues(rows()))
 }

@@ -72,7 +72,7 @@ export type ListOrders = {
  * A page of orders, newest first, each with its events. It walks one index from where the page starts and stops after `limit` rows; a
  * filter only skips rows on the way. What is searched for is looked for among the newest, and only when these don't fill the page in the
  * index of searches, so that neither a common word nor one that stands nowhere reads the whole account. So is a status or a currency, then
- * in the index of ranges where PostgreSQL expects few.
+ * in the index of ranges where PostgreSQL expects few. A customer has few.
  */
 export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrder[]> {
   const { account_id, source, filter, limit } = list
@@ -85,7 +85,8 @@ export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrde
   if (Object.keys(filter.search).length > 0) {
     return newestFirst(limit, newest, () => rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` }))
   }
-  if (!(filter.status || filter.payment_status || filter.currency)) return rowsOf(db, list)
+  const ranged = filter.status || filter.payment_status || filter.currency
+  if (!ranged || 'customer_id' in source) return rowsOf(db, list)
   const planned = () => rowsOf(db, list, { planned: true })
   return filter.created_at_gte ? planned() : newestFirst(limit, newest, planned)
 }
