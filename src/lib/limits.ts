@@ -100,8 +100,10 @@ export const limits = {
    * has plans of its own, and finds the processor's cache cold.
    */
   database_connections: 4,
-  /** Writes that share one commit, on one further connection; and how long others wait for them before they do without. */
+  /** Writes that share one commit, on one further connection. */
   batch_writes_max: 32,
+  /** Such batches that are sent and not answered yet; and how long others wait for one before they do without. */
+  batches_under_way: 2,
   batch_wait_ms: 50,
   /** How long a write that shares its commit waits for a lock that somebody else has, before it waits by itself. */
   batch_lock_wait_ms: 50,

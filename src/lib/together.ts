@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import net from 'node:net'
 import postgres from 'postgres'
 import type { Db, Sql } from './db.ts'
@@ -10,6 +11,7 @@ import { limits } from './limits.ts'
  * - write: one statement that is an effect by itself, guarded, with nothing before it or after it in its transaction
  * - lane: the one connection of a process that writes share
  * - batch: writes of different requests that go down the lane at once, in one database transaction
+ * - under way: sent, and not answered yet
  */
 
 type Settled = { resolve(rows: unknown): void; reject(error: unknown): void }
@@ -44,20 +46,22 @@ export function together(db: Db): Db {
 const commit = `commit${' '.repeat(1_024)}`
 
 /**
- * Lets `together` find the lane of `pool`. A write goes out at once when the lane is free; what is written meanwhile is the next batch. A
- * batch is all or nothing: when PostgreSQL refuses one of it, each is made `alone`, on the pool, and only its own error is its own. Nobody
- * waits long for others: the lane gives up on a lock soon, and whoever has waited for a batch too long is made alone.
+ * Lets `together` find the lane of `pool`. What one turn of the event loop writes is a batch. Two are under way at most, so that PostgreSQL
+ * has work while the answers to the first are read; what is written meanwhile is the next. A batch is all or nothing: when PostgreSQL
+ * refuses one of it, each is made `alone`, on the pool, and only its own error is its own. Nobody waits long for others: the lane gives up
+ * on a lock soon, and whoever has waited for a batch too long is made alone.
  * @returns how to end it: what is under way is waited for
  */
 export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => Promise<void> {
   const waiting: Write[] = []
-  let underway: Promise<void> | undefined
+  const underway = new Set<Promise<void>>()
+  const losing = new Set<(error: Error) => void>()
   let opened: Promise<postgres.ReservedSql> | undefined
   let socket: net.Socket | undefined
   let tried = 0
+  let planned = false
   let slow = false
   let ended = false
-  let lose: (error: Error) => void = () => {}
 
   const sql = connect({
     socket: (place) => {
@@ -67,12 +71,14 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     },
     onclose: () => {
       opened = undefined
-      lose(unknownOutcome())
+      for (const lose of losing) lose(unknownOutcome())
     },
   })
 
   /** Nothing when PostgreSQL can't be reached: nothing was sent then. */
   async function reserve(): Promise<postgres.ReservedSql | undefined> {
+    // Whoever was under way is told of an error of the socket before the driver has given the connection up.
+    if (opened && socket?.destroyed) await once(socket, 'close')
     opened ??= open()
     try {
       return await opened
@@ -88,34 +94,50 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     return sql.reserve()
   }
 
-  function next(): void {
-    if (underway || waiting.length === 0) return
-    const batch = waiting.splice(0, limits.batch_writes_max)
-    const timer = setTimeout(() => {
-      slow = true
-      each(waiting.splice(0))
-    }, wait_ms)
-    underway = run(batch).then(() => {
-      clearTimeout(timer)
-      slow = false
-      underway = undefined
+  /** What else this turn of the event loop brings goes along. */
+  function soon(): void {
+    if (planned) return
+    planned = true
+    setImmediate(() => {
+      planned = false
       next()
     })
   }
 
+  function next(): void {
+    while (underway.size < limits.batches_under_way && waiting.length > 0) {
+      const batch = waiting.splice(0, limits.batch_writes_max)
+      const timer = setTimeout(() => {
+        slow = true
+        each(waiting.splice(0))
+      }, wait_ms)
+      const settled = run(batch).then(() => {
+        clearTimeout(timer)
+        slow = false
+        underway.delete(settled)
+        next()
+      })
+      underway.add(settled)
+    }
+  }
+
   async function run(batch: Write[]): Promise<void> {
+    let lose: (error: Error) => void = () => {}
     try {
       const lane = await reserve()
       if (!lane) return each(batch)
       // The driver's own queue may be left without an answer when the connection ends.
       const results = await new Promise<unknown[]>((resolve, reject) => {
         lose = reject
+        losing.add(lose)
         send(lane, batch).then(resolve, reject)
       })
       for (const [index, { resolve }] of batch.entries()) resolve(results[index])
     } catch (error) {
       if (isRolledBack(error)) return each(batch)
       for (const { reject } of batch) reject(error)
+    } finally {
+      losing.delete(lose)
     }
   }
 
@@ -145,23 +167,27 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     new Promise((resolve, reject) => {
       if (ended || slow) return alone(args).then(resolve, reject)
       waiting.push({ args, resolve, reject })
-      next()
+      soon()
     })
   Object.defineProperty(pool, shared, { value: write, configurable: true })
 
   return async () => {
     ended = true
-    while (underway) await underway
+    next()
+    while (underway.size > 0) await Promise.all(underway)
     await opened?.then((lane) => lane.release()).catch(() => {})
     await sql.end({ timeout: 1 })
   }
 }
 
+/** A socket that says it holds much makes the driver send the rest of a batch one by one, each after the answer to the one before. */
+const never_full = { writableHighWaterMark: Number.MAX_SAFE_INTEGER }
+
 /** A socket of our own, so that the messages of a batch can be sent as one. Of several servers, each is tried in turn. */
 function connectTo({ path, host, port }: Place, tried: number): net.Socket {
   const at = tried % host.length
-  const place = path ? { path } : { host: host[at]!, port: port[at]! }
-  return Object.assign(net.connect(place), path ? {} : place)
+  const place: net.NetConnectOpts = path ? { path } : { host: host[at]!, port: port[at]! }
+  return Object.assign(net.connect({ ...place, ...never_full }), path ? {} : place)
 }
 
 /** What an answer of 503 is made of: nobody knows whether it was written. */
