@@ -97,7 +97,8 @@ await stop(children.pop()!)
 const start_began = performance.now()
 const kvitt = await startKvitt(values.profile ? ['--cpu-prof', '--cpu-prof-dir', values.profile] : [])
 const start_ms = Math.round(performance.now() - start_began)
-await new Promise((resolve) => setTimeout(resolve, 2_000))
+// What starting left behind is collected by then.
+await new Promise((resolve) => setTimeout(resolve, 10_000))
 const idle_mb = withChildren(kvitt.pid).map((pid) => memoryOf(pid).now_mb)
 const { url } = JSON.parse(kvitt.said) as { url: string }
 const sql = connect(database.url, { max: 1, application_name: 'bench' })
