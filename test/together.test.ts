@@ -235,6 +235,29 @@ test('together: a write that fails after its first row leaves nothing for the ne
   assert.deepEqual(answers.map(names), [['rows-1'], ['rows-2']])
 })
 
+test('together: a statement that PostgreSQL has forgotten fails its batch: the others are written, and its own outcome is not guessed', async () => {
+  const name = 'forgotten'
+  const touch = () => together(sql)`update things set version = version + 1 where name = ${name} returning name`
+  await add(name)
+  await touch()
+  await together(sql)`deallocate all`
+  await add('forgotten-0')
+  const [added, touched] = await Promise.allSettled([add('forgotten-1'), touch()])
+  assert.equal(added.status, 'fulfilled')
+  assert.equal((touched as PromiseRejectedResult).reason.code, 'CONNECTION_CLOSED')
+  const written = await sql<{ name: string; version: number }[]>`
+    select name, version from things where starts_with(name, 'forgotten') order by name`
+  assert.deepEqual(
+    written.map((row) => [row.name, row.version]),
+    [
+      [name, 2],
+      ['forgotten-0', 0],
+      ['forgotten-1', 0],
+    ],
+  )
+  assert.deepEqual(names((await touch()) as never), [name])
+})
+
 test('together: inside a transaction it is a statement of that', async () => {
   await assert.rejects(
     inTransaction(sql, async (tx) => {

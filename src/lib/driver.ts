@@ -12,6 +12,8 @@ export type Query = Promise<unknown> & {
   handler(asked: Query): void
   forEachFn?(row: unknown, result: unknown[]): void
   options: { prepare?: boolean }
+  /** Why it was sent a second time: PostgreSQL no longer knew it, or its plan. */
+  retried?: unknown
 }
 
 /**

@@ -127,12 +127,11 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
       const lane = await reserve()
       if (!lane) return each(batch)
       // The driver's own queue may be left without an answer when the connection ends.
-      const results = await new Promise<unknown[]>((resolve, reject) => {
+      await new Promise<void>((resolve, reject) => {
         lose = reject
         losing.add(lose)
         send(lane, batch).then(resolve, reject)
       })
-      for (const [index, { resolve }] of batch.entries()) resolve(results[index])
     } catch (error) {
       if (isRolledBack(error)) return each(batch)
       for (const { reject } of batch) reject(error)
@@ -142,21 +141,27 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   }
 
   /** One message to PostgreSQL, and one commit. A write that is by itself needs no transaction around it. */
-  async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<unknown[]> {
+  async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<void> {
     const ask = ({ args }: Write) => query(lane, args).execute()
-    if (batch.length === 1) return [await ask(batch[0]!)]
+    if (batch.length === 1) return batch[0]!.resolve(await ask(batch[0]!))
     socket?.cork()
-    const answers = [lane.unsafe('begin').execute(), ...batch.map(ask), lane.unsafe(commit).execute()]
+    const begin = lane.unsafe('begin').execute()
+    const asked = batch.map(ask)
+    const answers = [begin, ...asked, lane.unsafe(commit).execute()]
     // The driver writes each of them a microtask later.
     queueMicrotask(() => socket?.uncork())
     // All of them, so that none is made again before the transaction has given its locks up.
     const [begun, ...settled] = await Promise.allSettled(answers)
     // Without it the others were no transaction, and what came of each is another matter.
     if (begun!.status === 'rejected') throw unknownOutcome()
-    return settled.map((result) => {
-      if (result.status === 'rejected') throw result.reason
-      return result.value
-    })
+    // The driver asks a statement that PostgreSQL has forgotten again, after the commit that its failure made a rollback.
+    const again = batch.filter((_, index) => asked[index]!.retried)
+    if (again.length > 0) {
+      for (const { reject } of again) reject(unknownOutcome())
+      return each(batch.filter((write) => !again.includes(write)))
+    }
+    for (const result of settled) if (result.status === 'rejected') throw result.reason
+    for (const [index, { resolve }] of batch.entries()) resolve((settled[index] as PromiseFulfilledResult<unknown>).value)
   }
 
   async function each(batch: Write[]): Promise<void> {
