@@ -8,7 +8,8 @@ import { paymentPageRoutes } from './checkout/payment-page/routes.ts'
 import { checkoutRoutes } from './checkout/routes.ts'
 import { recordCallbackSent } from './checkout/sessions/operations.ts'
 import type { SessionRow } from './checkout/sessions/session.ts'
-import type { Transaction } from './checkout/transactions/store.ts'
+import { sessionForm } from './checkout/sessions/store.ts'
+import { type Transaction, transactionForm } from './checkout/transactions/store.ts'
 import type { Gateways } from './gateways/gateway.ts'
 import { createGateways } from './gateways/registry.ts'
 import { gatewayRoutes } from './gateways/routes.ts'
@@ -19,7 +20,8 @@ import { healthRoutes } from './lib/health.ts'
 import { createServer } from './lib/http.ts'
 import { honourIdempotencyKeys, joiningTransactions } from './lib/idempotency.ts'
 import type { Clock, Ids } from './lib/ids.ts'
-import { createMemory, type Memory } from './lib/memory.ts'
+import { limits } from './lib/limits.ts'
+import { createMemory, createRing, type Memory } from './lib/memory.ts'
 import { createMetrics, type Metrics } from './lib/metrics.ts'
 import type { Schema } from './lib/migrate.ts'
 import { openApiRoutes } from './lib/openapi.ts'
@@ -30,8 +32,8 @@ import { retryRules } from './notifications/deliveries/delivery.ts'
 import type { Delivering } from './notifications/deliveries/operations.ts'
 import { createOutbound, type Outbound, openingsOf } from './notifications/outbound.ts'
 import { notificationRoutes } from './notifications/routes.ts'
-import type { FoundDraft } from './orders/drafts/store.ts'
-import type { FoundOrder } from './orders/orders/store.ts'
+import { draftForm, type FoundDraft } from './orders/drafts/store.ts'
+import { type FoundOrder, orderForm } from './orders/orders/store.ts'
 import { orderRoutes } from './orders/routes.ts'
 import { analyzeTables } from './worker/analyze-tables.ts'
 import { autoCapture } from './worker/auto-capture.ts'
@@ -126,12 +128,18 @@ export async function buildApp(environment: Environment) {
 
 /** Memories of what was written through this pool. */
 export function createMemories(sql: Sql): Parts['memory'] {
-  const memory = { drafts: createMemory(), orders: createMemory(), sessions: createMemory(), transactions: createMemory() }
+  const ring = createRing(limits.remembered_bytes)
+  const memory: Parts['memory'] = {
+    drafts: createMemory(ring('draft'), draftForm),
+    orders: createMemory(ring('order'), orderForm),
+    sessions: createMemory(ring('session'), sessionForm),
+    transactions: createMemory(ring('transaction'), transactionForm),
+  }
   // The next connection may be to a server that has lost what this one had: a standby, a backup.
   onConnectionClosed(sql, () => {
     for (const each of Object.values(memory)) each.clear()
   })
-  return memory as Parts['memory']
+  return memory
 }
 
 /** What has to happen without anybody asking, for the schemas this role has. */

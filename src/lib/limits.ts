@@ -108,9 +108,11 @@ export const limits = {
   /** How long a write that shares its commit waits for a lock that somebody else has, before it waits by itself. */
   batch_lock_wait_ms: 50,
   /** Orders, drafts, sessions and transactions (of each) that a process remembers from its own last write, and characters of them. */
-  aggregates_remembered: 500,
+  aggregates_remembered: 250,
   remembered_size_max: 32_768,
   remembered_total: 4_194_304,
+  /** Of what was written before those: about 8,000 of all kinds, as bytes. */
+  remembered_bytes: 16_777_216,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,
   /** How often a statement or transaction is tried again that PostgreSQL took back because of another one. */

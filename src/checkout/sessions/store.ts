@@ -2,12 +2,19 @@ import type postgres from 'postgres'
 import { byKey, type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestFirst } from '../../lib/list-window.ts'
+import { rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
 
 /** A session with its events; `events` is absent when they were not asked for. */
 export type FoundSession = SessionRow & { events?: SessionEvent[] }
+
+/** A session as it is remembered. */
+export const sessionForm = rowForm<SessionRow>({
+  dates: ['pay_lock_expires_at', 'expires_at', 'created_at', 'updated_at', 'cancelled_at'],
+  bytes: ['hash'],
+})
 
 /** An event as it is stored: its number, its text, and the hash of the chain that it ends. */
 export type ChainedSessionEvent = { sequence: number; body: string; hash: Uint8Array }

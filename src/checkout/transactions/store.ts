@@ -1,6 +1,7 @@
 import type postgres from 'postgres'
 import { byKey, type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText, timestampText } from '../../lib/jsonb.ts'
+import { rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
@@ -8,6 +9,12 @@ import type { EventRow, TransactionRow } from './transaction.ts'
 
 /** A transaction with its events, in time order: one statement reads both. */
 export type Transaction = TransactionRow & { events: EventRow[] }
+
+/** A transaction as it is remembered. */
+export const transactionForm = rowForm<Transaction>({
+  dates: ['auto_capture_at', 'auto_capture_until', 'authorized_at', 'captured_at', 'refunded_at', 'created_at', 'updated_at'],
+  bytes: ['hash'],
+})
 
 export async function findTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {
   const [row] = await byKey(db)<Transaction[]>`

@@ -1,6 +1,7 @@
 import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestFirst } from '../../lib/list-window.ts'
+import type { Form } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { RequestRecord } from '../orders/order.ts'
@@ -18,6 +19,18 @@ function foundDraft({ id, hash, events: text }: Row): FoundDraft | undefined {
   const events = JSON.parse(text ?? '[]') as FoundDraft['events']
   const draft = foldDraft(id, events)
   return draft && { draft, events, hash, size: text?.length ?? 0 }
+}
+
+type Packed = { id: string; hash: string; events: FoundDraft['events']; size: number }
+/** A draft as it is remembered: its events, which it is folded from. */
+export const draftForm: Form<FoundDraft> = {
+  pack: ({ draft: { id }, events, hash, size }): Packed => ({ id, hash: Buffer.from(hash).toString('base64'), events, size }),
+  unpack: ({ id, hash, events, size }: Packed) => ({
+    draft: foldDraft(id, events)!,
+    events,
+    hash: Buffer.from(hash, 'base64'),
+    size,
+  }),
 }
 
 /** One draft with its events. `version`: as it was then. An id that is no UUID finds nothing. */

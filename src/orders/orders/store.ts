@@ -1,6 +1,7 @@
 import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestFirst } from '../../lib/list-window.ts'
+import type { Form } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
@@ -22,6 +23,28 @@ function foundOrder({ version, updated_at, hash, expires_at, events: text }: Row
   const events = JSON.parse(text) as StoredEvent[]
   const order = foldOrder(events)!
   return { order: { ...order, version, updated_at: updated_at.toISOString() }, events, hash, expires_at, size: text.length }
+}
+
+type Packed = {
+  version: number
+  updated_at: string
+  hash: string
+  expires_at: Date | string | null
+  events: StoredEvent[]
+  size: number
+}
+/** An order as it is remembered: its events, which it is folded from. */
+export const orderForm: Form<FoundOrder> = {
+  pack: ({ order: { version, updated_at }, events, hash, expires_at, size }): Packed => {
+    return { version, updated_at, hash: Buffer.from(hash).toString('base64'), expires_at, events, size }
+  },
+  unpack: ({ version, updated_at, hash, expires_at, events, size }: Packed) => ({
+    order: { ...foldOrder(events)!, version, updated_at },
+    events,
+    hash: Buffer.from(hash, 'base64'),
+    expires_at: expires_at === null ? null : new Date(expires_at),
+    size,
+  }),
 }
 
 /**
