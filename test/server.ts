@@ -27,6 +27,7 @@ export async function startServer(
     work,
     /** What checkout asks; a test may put something in front of it. */
     gateways: built.gateways,
+    memory: built.memory,
     async close() {
       await app.close()
       await running?.stop()
