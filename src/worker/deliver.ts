@@ -25,6 +25,7 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
   let fanned_out_at = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
     let told = 0
+    const beside = underway.size
     if (underway.size === 0 || performance.now() - fanned_out_at > interval_ms / 2) {
       told = await fanOut(delivering)
       if (told < limits.fan_out_batch) fanned_out_at = performance.now()
@@ -44,7 +45,8 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
     }
     total += told + claimed.length
     const more = told >= limits.fan_out_batch
-    if (underway.size === 0 && !more) break
+    // Calls that ended while it was claimed left room for others: what was due then is not all.
+    if (beside === 0 && claimed.length === 0 && !more) break
     if (underway.size > 0 && !more) await next(underway.keys(), signal)
   }
   await Promise.all(underway.keys())
