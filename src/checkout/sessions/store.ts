@@ -68,7 +68,7 @@ export async function findSession(
     select s.account_id, s.id, s.version, s.event_count, s.hash, s.profile_id, s.payment_operation, s.data, s.operation_id,
       s.transaction_id, s.outcome, s.pay_lock_id, s.pay_lock_expires_at, s.customer_ip, s.user_agent, s.expires_at, s.created_at,
       s.created_by, s.updated_at, s.cancelled_at, s.cancelled_by,
-      (select coalesce(jsonb_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+      (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
        where e.account_id = s.account_id and e.session_id = s.id) as events
     from checkout.sessions s
     where s.account_id = ${account_id} and s.id = ${id}`

@@ -16,12 +16,15 @@ export const transactionForm = rowForm<Transaction>({
   bytes: ['hash'],
 })
 
+/** Its events are built as JSON, member by member: as `jsonb`, less what is not shown, the read takes more than twice as long. */
 export async function findTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {
   const [row] = await byKey(db)<Transaction[]>`
     select t.*, (
-      select coalesce(jsonb_agg(to_jsonb(e) - '{account_id,transaction_id,hash}'::text[] order by e.sequence), '[]')
-      from checkout.transaction_events e
-      where e.account_id = t.account_id and e.transaction_id = t.id
+      select coalesce(json_agg(x order by x.sequence), '[]') from (
+        select e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id, e.correlation_request_id, e.operation_id,
+          e.data, e.created_at, e.created_by
+        from checkout.transaction_events e
+        where e.account_id = t.account_id and e.transaction_id = t.id) x
     ) as events
     from checkout.transactions t
     where t.account_id = ${account_id} and t.id = ${id}`
