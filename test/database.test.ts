@@ -3,7 +3,17 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { connect, openTransaction, part, placeOf, plannedForValues, reconnectWait } from '../src/lib/db.ts'
+import {
+  byKey,
+  connect,
+  type Db,
+  inTransaction,
+  openTransaction,
+  part,
+  placeOf,
+  plannedForValues,
+  reconnectWait,
+} from '../src/lib/db.ts'
 import { createServer } from '../src/lib/http.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -87,6 +97,26 @@ for (const [failed, seconds] of waits) {
     assert.equal(reconnectWait(failed), seconds)
   })
 }
+
+test('statements that PostgreSQL has forgotten are prepared anew, also several at once, by key, and in a transaction', async () => {
+  const sql = connect(database.url, { max: 1, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
+  const one = (db: Db, value: number) => db<{ n: number }[]>`select ${value}::int + 1 as n`
+  const two = (db: Db, value: number) => db<{ text: string; n: number }[]>`select 'x' as text, ${value}::int + 2 as n`
+  for (const db of [sql, byKey(sql)]) {
+    const both = async () => (await Promise.all([one(db, 1), two(db, 1), one(db, 5)])).map(([row]) => row!.n)
+    assert.deepEqual(await both(), [2, 3, 6])
+    await db`deallocate all`
+    assert.deepEqual(await both(), [2, 3, 6])
+  }
+  let runs = 0
+  const sum = await inTransaction(sql, async (tx) => {
+    runs += 1
+    if (runs === 1) await tx`deallocate all`
+    return (await one(tx, 7))[0]!.n
+  })
+  assert.deepEqual([sum, runs], [8, 2])
+  await sql.end()
+})
 
 test('a database whose socket is not there: 503, as for one that refuses', async () => {
   const gone = connect('postgres://u:p@h:1/d?host=/nowhere', { max: 1 })

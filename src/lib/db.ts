@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import { isTakenBack, type Query, query } from './driver.ts'
+import { mayBeAskedAgain, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
 import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
@@ -113,14 +113,14 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
-/** The pool, where a statement that stands alone and was taken back is asked again. Those that are not cost nothing more. */
+/** The pool, where a statement that stands alone and was taken back, or forgotten, is asked again. Those that are not cost nothing more. */
 function repeatingStatements(sql: Sql): Sql {
   const ask = (args: unknown[], left: number): Query => {
     const asked = query(sql, args)
     const { reject } = asked
     if (reject === undefined) return asked // a list of values, or a name
     asked.reject = (error) => {
-      if (left === 0 || !isTakenBack(error)) return reject(error)
+      if (left === 0 || !mayBeAskedAgain(error)) return reject(error)
       ask(args, left - 1).then(asked.resolve, reject)
     }
     return asked
@@ -135,7 +135,7 @@ export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Pr
     try {
       return await begin(db, work)
     } catch (error) {
-      if (left === 0 || !isTakenBack(error)) throw error
+      if (left === 0 || !mayBeAskedAgain(error)) throw error
     }
   }
 }

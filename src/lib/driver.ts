@@ -12,8 +12,10 @@ export type Query = Promise<unknown> & {
   handler(asked: Query): void
   forEachFn?(row: unknown, result: unknown[]): void
   options: { prepare?: boolean }
-  /** Why it was sent a second time: PostgreSQL no longer knew it, or its plan. */
+  /** What the driver sets on one that it is about to send again. */
   retried?: unknown
+  /** One of these the driver does not send. */
+  cancelled?: unknown
 }
 
 /**
@@ -25,11 +27,26 @@ const keepRow = (row: unknown, result: unknown[]) => {
   result.push(row)
 }
 
+/**
+ * A statement that PostgreSQL has forgotten (a pooler, `deallocate`), or whose result has changed, the driver sends again, behind what has been
+ * sent meanwhile: within somebody else's transaction; and when both are to be described first, each gets the other's description, and
+ * the connection hangs. Here it is refused instead, and whoever asked asks again. It holds for all
+ * queries of the driver, from the first on.
+ */
+const notSentAgain: PropertyDescriptor & ThisType<Query> = {
+  get: () => undefined,
+  set(error: unknown) {
+    this.cancelled = true
+    this.reject(error)
+  },
+}
+
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
   const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
   if (made.reject === undefined) return made
   made.forEachFn = keepRow
+  if (!('retried' in made)) Object.defineProperty(Object.getPrototypeOf(made), 'retried', notSentAgain)
   const { handler } = made
   made.handler = (asked) => {
     const known = textOf(asked.strings, asked.args)
@@ -41,12 +58,20 @@ export function query(sql: object, args: unknown[]): Query {
 }
 
 /**
- * True when PostgreSQL took back a statement, or a whole transaction, because of another one: a serialization failure or a deadlock.
- * Nothing of it has happened, and doing it again is right.
+ * True when nothing of a statement, or of a whole transaction, has happened and doing it again is right: PostgreSQL took it back because of
+ * another one (a serialization failure, a deadlock), or no longer knew what it had prepared.
  */
-export function isTakenBack(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && (error.code === '40001' || error.code === '40P01')
+export function mayBeAskedAgain(error: unknown): boolean {
+  if (!(error instanceof postgres.PostgresError)) return false
+  return error.code === '40001' || error.code === '40P01' || forgetting.has(error.routine)
 }
+
+/** The parts of PostgreSQL that say that a prepared statement is unknown, or has another result; as the driver has them. */
+const forgetting: ReadonlySet<string | undefined> = new Set([
+  'FetchPreparedStatement',
+  'RevalidateCachedQuery',
+  'transformAssignedExpr',
+])
 
 /**
  * True for the one fault of the driver that ends in nobody's hands: it writes to a connection that broke inside a transaction

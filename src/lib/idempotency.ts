@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Db, type OpenTransaction, openTransaction, type Sql, type Tx } from './db.ts'
-import { isTakenBack } from './driver.ts'
+import { mayBeAskedAgain } from './driver.ts'
 import { ApiError } from './errors.ts'
 import { failpoint } from './failpoints.ts'
 import { limits } from './limits.ts'
@@ -143,7 +143,7 @@ export function honourIdempotencyKeys(app: FastifyInstance, sql: Sql): void {
       await transaction.commit()
     } catch (error) {
       await transaction.rollback()
-      if (!isTakenBack(error)) throw error
+      if (!mayBeAskedAgain(error)) throw error
       return repeat(() => again(request, reply))
     }
     await failpoint('idempotency.committed')
@@ -168,7 +168,7 @@ export function repeatWhenTakenBack(
       if (!open.has(request) || !(answer instanceof Promise)) return answer
       return answer.catch(async (error) => {
         const transaction = open.get(request)
-        if (!isTakenBack(error) || !transaction) throw error
+        if (!mayBeAskedAgain(error) || !transaction) throw error
         open.delete(request)
         await transaction.rollback()
         const payload = await repeat(() => again(request, reply))
@@ -201,7 +201,7 @@ async function repeat<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt()
     } catch (error) {
-      if (left === 0 || !isTakenBack(error)) throw error
+      if (left === 0 || !mayBeAskedAgain(error)) throw error
     }
   }
 }

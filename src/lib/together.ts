@@ -146,20 +146,13 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     if (batch.length === 1) return batch[0]!.resolve(await ask(batch[0]!))
     socket?.cork()
     const begin = lane.unsafe('begin').execute()
-    const asked = batch.map(ask)
-    const answers = [begin, ...asked, lane.unsafe(commit).execute()]
+    const answers = [begin, ...batch.map(ask), lane.unsafe(commit).execute()]
     // The driver writes each of them a microtask later.
     queueMicrotask(() => socket?.uncork())
     // All of them, so that none is made again before the transaction has given its locks up.
     const [begun, ...settled] = await Promise.allSettled(answers)
     // Without it the others were no transaction, and what came of each is another matter.
     if (begun!.status === 'rejected') throw unknownOutcome()
-    // The driver asks a statement that PostgreSQL has forgotten again, after the commit that its failure made a rollback.
-    const again = batch.filter((_, index) => asked[index]!.retried)
-    if (again.length > 0) {
-      for (const { reject } of again) reject(unknownOutcome())
-      return each(batch.filter((write) => !again.includes(write)))
-    }
     for (const result of settled) if (result.status === 'rejected') throw result.reason
     for (const [index, { resolve }] of batch.entries()) resolve((settled[index] as PromiseFulfilledResult<unknown>).value)
   }
