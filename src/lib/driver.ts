@@ -28,10 +28,10 @@ const keepRow = (row: unknown, result: unknown[]) => {
 }
 
 /**
- * A statement that PostgreSQL has forgotten (a pooler, `deallocate`), or whose result has changed, the driver sends again, behind what has been
- * sent meanwhile: within somebody else's transaction; and when both are to be described first, each gets the other's description, and
- * the connection hangs. Here it is refused instead, and whoever asked asks again. It holds for all
- * queries of the driver, from the first on.
+ * A statement that PostgreSQL has forgotten (a pooler, `deallocate`), or whose result has changed, the driver sends again, behind what has
+ * been sent meanwhile: within somebody else's transaction; and when both are to be described first, each gets the other's description,
+ * and the connection hangs. Here it is refused instead, and whoever asked asks again. It holds for all queries of the driver, from the
+ * first on.
  */
 const notSentAgain: PropertyDescriptor & ThisType<Query> = {
   get: () => undefined,
