@@ -194,17 +194,21 @@ function recorded(order: Order, type: RecordType, record: PaymentRecord): Order 
   return next
 }
 
-/** Signed sums over all lines. */
-export function orderSums(order: Order): Sums & { due: number } {
-  const total = { ...none(), due: 0 }
-  for (const item of order.items) total.due += dueOf(item)
-  for (const sums of order.sums.values()) {
-    total.authorized += sums.authorized
-    total.cancelled += sums.cancelled
-    total.captured += sums.captured
-    total.refunded += sums.refunded
+/** Signed sums over all lines. Numbers by themselves: adding up in an object takes many times as long, and each write asks three times. */
+export function orderSums({ items, sums }: Order): Sums & { due: number } {
+  let due = 0
+  let authorized = 0
+  let cancelled = 0
+  let captured = 0
+  let refunded = 0
+  for (const item of items) due += dueOf(item)
+  for (const line of sums.values()) {
+    authorized += line.authorized
+    cancelled += line.cancelled
+    captured += line.captured
+    refunded += line.refunded
   }
-  return total
+  return { authorized, cancelled, captured, refunded, due }
 }
 
 export type PaymentStatus = 'pending' | 'partially_paid' | 'paid' | 'partially_refunded' | 'refunded'
