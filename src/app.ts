@@ -130,10 +130,10 @@ export async function buildApp(environment: Environment) {
 export function createMemories(sql: Sql): Parts['memory'] {
   const ring = createRing(limits.remembered_bytes)
   const memory: Parts['memory'] = {
-    drafts: createMemory(ring('draft'), draftForm),
-    orders: createMemory(ring('order'), orderForm),
-    sessions: createMemory(ring('session'), sessionForm),
-    transactions: createMemory(ring('transaction'), transactionForm),
+    drafts: createMemory('draft', ring, draftForm),
+    orders: createMemory('order', ring, orderForm),
+    sessions: createMemory('session', ring, sessionForm),
+    transactions: createMemory('transaction', ring, transactionForm),
   }
   // The next connection may be to a server that has lost what this one had: a standby, a backup.
   onConnectionClosed(sql, () => {

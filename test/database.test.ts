@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import type postgres from 'postgres'
 import {
   byKey,
   connect,
@@ -14,6 +15,7 @@ import {
   plannedForValues,
   reconnectWait,
 } from '../src/lib/db.ts'
+import { mayBeAskedAgain } from '../src/lib/driver.ts'
 import { createServer } from '../src/lib/http.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -115,6 +117,10 @@ test('statements that PostgreSQL has forgotten are prepared anew, also several a
     return (await one(tx, 7))[0]!.n
   })
   assert.deepEqual([sum, runs], [8, 2])
+  // What is wrong with the statement itself comes from the same part of PostgreSQL as a statement whose types have changed.
+  await sql`create table public.counts (count int)`
+  const wrong = await sql`insert into public.counts values ('many'::text)`.catch((error: postgres.PostgresError) => error)
+  assert.deepEqual(['routine' in wrong && wrong.routine, mayBeAskedAgain(wrong)], ['transformAssignedExpr', false])
   await sql.end()
 })
 

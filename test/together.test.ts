@@ -34,6 +34,28 @@ async function transactions(prefix: string): Promise<number> {
 /** The turn of the event loop ends: what was written in it has been sent, if it could be. */
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
+/** The same, by a proxy that tells what is sent, and may keep each answer a while. */
+async function connectThrough({ onsent, answer_after_ms = 0 }: { onsent?: (bytes: Buffer) => void; answer_after_ms?: number }) {
+  const { hostname, port } = new URL(database.url)
+  const proxy = net.createServer((client) => {
+    const server = net.connect(Number(port), hostname)
+    if (onsent) client.on('data', onsent)
+    client.pipe(server)
+    server.on('data', (bytes) => setTimeout(() => client.write(bytes), answer_after_ms))
+    client.on('close', () => server.destroy())
+  })
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  const place = Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` })
+  const through = connect(place.href, { max: 1, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
+  return {
+    sql: through,
+    async close() {
+      await through.end()
+      proxy.close()
+    },
+  }
+}
+
 /** Somebody else has the row of that name until `commit` or `rollback`. */
 async function lockRow(name: string) {
   const holder = await openTransaction(database.sql)
@@ -83,19 +105,13 @@ test('together: what is written while two batches are under way is the next', as
 
 test('together: a batch is sent whole, however large, and does not wait for the answers to its first writes', async () => {
   let sent = ''
-  const { hostname, port } = new URL(database.url)
-  const proxy = net.createServer((client) => {
-    const server = net.connect(Number(port), hostname)
-    client.on('data', (bytes) => {
+  const far = await connectThrough({
+    onsent: (bytes) => {
       sent += bytes.toString('latin1')
-    })
-    client.pipe(server).pipe(client)
+    },
   })
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  const place = Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` })
-  const through = connect(place.href, { max: 1, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
-  const large = (name: string) => together(through)`insert into things (name) select rtrim(left(${name.padEnd(8_000)}, 10))`
-  const touch = () => together(through)`update things set version = 1 where name = 'slow'`
+  const large = (name: string) => together(far.sql)`insert into things (name) select rtrim(left(${name.padEnd(8_000)}, 10))`
+  const touch = () => together(far.sql)`update things set version = 1 where name = 'slow'`
   await large('slow')
   await touch()
   const holder = await lockRow('slow')
@@ -106,8 +122,7 @@ test('together: a batch is sent whole, however large, and does not wait for the 
   await holder.commit()
   await Promise.all(written)
   assert.equal(await transactions('large-'), 1)
-  await through.end()
-  proxy.close()
+  await far.close()
 })
 
 test('together: of two that race in one batch, one wins and the other sees it', async () => {
@@ -248,36 +263,26 @@ test('together: a statement that PostgreSQL has forgotten fails its batch, and a
 })
 
 test('together: a write by itself that PostgreSQL has forgotten is not undone with the batch behind it, and neither hangs', async () => {
-  const { hostname, port } = new URL(database.url)
   // The answer comes late, so that the batch has been sent by then.
-  const proxy = net.createServer((client) => {
-    const server = net.connect(Number(port), hostname)
-    client.pipe(server)
-    server.on('data', (bytes) => setTimeout(() => client.write(bytes), 30))
-    client.on('close', () => server.destroy())
-  })
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  const place = Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` })
-  const far = connect(place.href, { max: 1, batch: { wait_ms: 60_000, lock_wait_ms: 60_000 } })
+  const far = await connectThrough({ answer_after_ms: 30 })
   await add('far')
   const touch = () =>
-    together(far)<{ version: number }[]>`update things set version = version + 1 where name = ${'far'} returning version`
+    together(far.sql)<{ version: number }[]>`update things set version = version + 1 where name = ${'far'} returning version`
   await touch()
-  await together(far)`deallocate all`
+  await together(far.sql)`deallocate all`
   const touched = touch()
   await turn()
   await turn()
   // Both are new, and sent one by one, when each has been described.
   const [first, second] = await Promise.allSettled([
-    together(far)`insert into things (name, version) values (${'far-0'}, 7)`,
-    together(far)`insert into things (version, name) values (700, ${'far-1'})`,
+    together(far.sql)`insert into things (name, version) values (${'far-0'}, 7)`,
+    together(far.sql)`insert into things (version, name) values (700, ${'far-1'})`,
   ])
   assert.deepEqual([first.status, second.status], ['fulfilled', 'rejected'])
   assert.equal((await touched)[0]!.version, 2)
   const [{ version }] = await sql<[{ version: number }]>`select version from things where name = 'far'`
   assert.equal(version, 2)
-  await far.end()
-  proxy.close()
+  await far.close()
 })
 
 test('together: inside a transaction it is a statement of that', async () => {

@@ -35,11 +35,13 @@ const keepRow = (row: unknown, result: unknown[]) => {
  */
 const notSentAgain: PropertyDescriptor & ThisType<Query> = {
   get: () => undefined,
-  set(error: unknown) {
+  set(error: object) {
     this.cancelled = true
+    forgotten.add(error)
     this.reject(error)
   },
 }
+const forgotten = new WeakSet<object>()
 
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
@@ -63,15 +65,8 @@ export function query(sql: object, args: unknown[]): Query {
  */
 export function mayBeAskedAgain(error: unknown): boolean {
   if (!(error instanceof postgres.PostgresError)) return false
-  return error.code === '40001' || error.code === '40P01' || forgetting.has(error.routine)
+  return error.code === '40001' || error.code === '40P01' || forgotten.has(error)
 }
-
-/** The parts of PostgreSQL that say that a prepared statement is unknown, or has another result; as the driver has them. */
-const forgetting: ReadonlySet<string | undefined> = new Set([
-  'FetchPreparedStatement',
-  'RevalidateCachedQuery',
-  'transformAssignedExpr',
-])
 
 /**
  * True for the one fault of the driver that ends in nobody's hands: it writes to a connection that broke inside a transaction

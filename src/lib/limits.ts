@@ -111,7 +111,7 @@ export const limits = {
   aggregates_remembered: 250,
   remembered_size_max: 32_768,
   remembered_total: 4_194_304,
-  /** Of what was written before those: about 8,000 of all kinds, as bytes. */
+  /** Of what was written before those: about 8,000 of all kinds, as text. */
   remembered_bytes: 16_777_216,
   /** A write that lost this many races takes the row lock instead of trying again without it. */
   optimistic_attempts: 2,

@@ -18,33 +18,27 @@ export type Memory<T> = {
 /** How a value becomes JSON, and is the same again. */
 export type Form<T> = { pack(value: T): unknown; unpack(packed: never): T }
 
-/** Of a row whose other members are JSON. */
-export function rowForm<T extends object>({
-  dates,
-  bytes,
-}: {
-  dates: readonly (keyof T)[]
-  bytes: readonly (keyof T)[]
-}): Form<T> {
+/** Of a row: its hash, some members that are dates, and others that are JSON. */
+export function rowForm<T extends { hash: Uint8Array }>(dates: readonly (keyof T)[]): Form<T> {
   type Packed = Record<keyof T, unknown>
   return {
-    pack(row) {
-      const packed: Packed = { ...row }
-      for (const name of bytes) packed[name] = (row[name] as Buffer).toString('base64')
-      return packed
-    },
+    pack: (row) => ({ ...row, hash: Buffer.from(row.hash).toString('base64') }),
     unpack(packed: Packed) {
       for (const name of dates) packed[name] &&= new Date(packed[name] as string)
-      for (const name of bytes) packed[name] = Buffer.from(packed[name] as string, 'base64')
+      packed.hash = Buffer.from(packed.hash as string, 'base64')
       return packed as T
     },
   }
 }
 
-/** The newest are kept as they are. What they push out is kept as text in `ring`, which costs the garbage collector nothing. */
-export function createMemory<T>(ring: Ring, { pack, unpack }: Form<T>): Memory<T> {
+/**
+ * The newest are kept as they are. What they push out is kept as text in `ring`, which costs the garbage collector nothing, and which
+ * memories of other kinds may share; to clear one clears what all of them have there.
+ */
+export function createMemory<T>(kind: string, ring: Ring, { pack, unpack }: Form<T>): Memory<T> {
   const kept = new Map<string, { value: T; size: number }>()
   let total = 0
+  const keyOf = (account_id: string, id: string) => `${kind} ${account_id}/${id}`
   const drop = (key: string) => {
     const found = kept.get(key)
     total -= found?.size ?? 0
@@ -53,14 +47,14 @@ export function createMemory<T>(ring: Ring, { pack, unpack }: Form<T>): Memory<T
   }
   return {
     take(account_id, id) {
-      const key = `${account_id}/${id}`
+      const key = keyOf(account_id, id)
       const found = drop(key)
       const text = ring.take(key)
       if (running.getStore()) return undefined
       return found ?? (text === undefined ? undefined : unpack(JSON.parse(text) as never))
     },
     keep(account_id, id, value, size) {
-      const key = `${account_id}/${id}`
+      const key = keyOf(account_id, id)
       drop(key)
       ring.take(key)
       if (running.getStore() || size > limits.remembered_size_max) return
@@ -79,40 +73,38 @@ export function createMemory<T>(ring: Ring, { pack, unpack }: Form<T>): Memory<T
   }
 }
 
-/** Texts by key, in one block of memory that is written round and round: what was put longest ago gives way. Keys are of one kind. */
+/** Texts by key, in one block of memory that is written round and round: what was put longest ago gives way. */
 export type Ring = { put(key: string, text: string): void; take(key: string): string | undefined; clear(): void }
 
 /** @param size how many bytes it holds; the system gives them when they are first used */
-export function createRing(size: number): (kind: string) => Ring {
+export function createRing(size: number): Ring {
   const block = Buffer.allocUnsafeSlow(size)
   const placed = new Map<string, { at: number; length: number }>()
   /** Where the next goes, counted without end: what lies before `next - size` has been written over. */
   let next = 0
-  const put = (key: string, text: string) => {
-    placed.delete(key)
-    const length = Buffer.byteLength(text)
-    if (length > size) return
-    // None is in two pieces.
-    if ((next % size) + length > size) next += size - (next % size)
-    block.write(text, next % size)
-    placed.set(key, { at: next, length })
-    next += length
-    for (const [oldest, { at }] of placed) {
-      if (at >= next - size) break
-      placed.delete(oldest)
-    }
-  }
-  const take = (key: string) => {
-    const found = placed.get(key)
-    if (!found) return undefined
-    placed.delete(key)
-    return block.toString('utf8', found.at % size, (found.at % size) + found.length)
-  }
-  return (kind) => ({
-    put: (key, text) => put(`${kind} ${key}`, text),
-    take: (key) => take(`${kind} ${key}`),
+  return {
+    put(key, text) {
+      placed.delete(key)
+      const length = Buffer.byteLength(text)
+      if (length > size) return
+      // None is in two pieces.
+      if ((next % size) + length > size) next += size - (next % size)
+      block.write(text, next % size)
+      placed.set(key, { at: next, length })
+      next += length
+      for (const [oldest, { at }] of placed) {
+        if (at >= next - size) break
+        placed.delete(oldest)
+      }
+    },
+    take(key) {
+      const found = placed.get(key)
+      if (!found) return undefined
+      placed.delete(key)
+      return block.toString('utf8', found.at % size, (found.at % size) + found.length)
+    },
     clear: () => placed.clear(),
-  })
+  }
 }
 
 /** For what was decided on a memory: a refusal counts for nothing, since the database may know better. */

@@ -127,11 +127,12 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
       const lane = await reserve()
       if (!lane) return each(batch)
       // The driver's own queue may be left without an answer when the connection ends.
-      await new Promise<void>((resolve, reject) => {
+      const results = await new Promise<unknown[]>((resolve, reject) => {
         lose = reject
         losing.add(lose)
         send(lane, batch).then(resolve, reject)
       })
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index])
     } catch (error) {
       if (isRolledBack(error)) return each(batch)
       for (const { reject } of batch) reject(error)
@@ -141,20 +142,21 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   }
 
   /** One message to PostgreSQL, and one commit. A write that is by itself needs no transaction around it. */
-  async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<void> {
+  async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<unknown[]> {
     const ask = ({ args }: Write) => query(lane, args).execute()
-    if (batch.length === 1) return batch[0]!.resolve(await ask(batch[0]!))
+    if (batch.length === 1) return [await ask(batch[0]!)]
     socket?.cork()
-    const begin = lane.unsafe('begin').execute()
-    const answers = [begin, ...batch.map(ask), lane.unsafe(commit).execute()]
+    const answers = [lane.unsafe('begin').execute(), ...batch.map(ask), lane.unsafe(commit).execute()]
     // The driver writes each of them a microtask later.
     queueMicrotask(() => socket?.uncork())
     // All of them, so that none is made again before the transaction has given its locks up.
     const [begun, ...settled] = await Promise.allSettled(answers)
     // Without it the others were no transaction, and what came of each is another matter.
     if (begun!.status === 'rejected') throw unknownOutcome()
-    for (const result of settled) if (result.status === 'rejected') throw result.reason
-    for (const [index, { resolve }] of batch.entries()) resolve((settled[index] as PromiseFulfilledResult<unknown>).value)
+    return settled.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
   }
 
   async function each(batch: Write[]): Promise<void> {

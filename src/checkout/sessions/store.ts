@@ -11,10 +11,7 @@ import type { SessionEvent, SessionRow } from './session.ts'
 export type FoundSession = SessionRow & { events?: SessionEvent[] }
 
 /** A session as it is remembered. */
-export const sessionForm = rowForm<SessionRow>({
-  dates: ['pay_lock_expires_at', 'expires_at', 'created_at', 'updated_at', 'cancelled_at'],
-  bytes: ['hash'],
-})
+export const sessionForm = rowForm<SessionRow>(['pay_lock_expires_at', 'expires_at', 'created_at', 'updated_at', 'cancelled_at'])
 
 /** An event as it is stored: its number, its text, and the hash of the chain that it ends. */
 export type ChainedSessionEvent = { sequence: number; body: string; hash: Uint8Array }

@@ -11,10 +11,15 @@ import type { EventRow, TransactionRow } from './transaction.ts'
 export type Transaction = TransactionRow & { events: EventRow[] }
 
 /** A transaction as it is remembered. */
-export const transactionForm = rowForm<Transaction>({
-  dates: ['auto_capture_at', 'auto_capture_until', 'authorized_at', 'captured_at', 'refunded_at', 'created_at', 'updated_at'],
-  bytes: ['hash'],
-})
+export const transactionForm = rowForm<Transaction>([
+  'auto_capture_at',
+  'auto_capture_until',
+  'authorized_at',
+  'captured_at',
+  'refunded_at',
+  'created_at',
+  'updated_at',
+])
 
 /** Its events are built as JSON, member by member: as `jsonb`, less what is not shown, the read takes more than twice as long. */
 export async function findTransaction(db: Db, account_id: string, id: string): Promise<Transaction | undefined> {

@@ -1,7 +1,7 @@
 import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestFirst } from '../../lib/list-window.ts'
-import type { Form } from '../../lib/memory.ts'
+import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { RequestRecord } from '../orders/order.ts'
@@ -21,16 +21,14 @@ function foundDraft({ id, hash, events: text }: Row): FoundDraft | undefined {
   return draft && { draft, events, hash, size: text?.length ?? 0 }
 }
 
-type Packed = { id: string; hash: string; events: FoundDraft['events']; size: number }
+const keptForm = rowForm<Omit<FoundDraft, 'draft'> & { id: string }>([])
 /** A draft as it is remembered: its events, which it is folded from. */
 export const draftForm: Form<FoundDraft> = {
-  pack: ({ draft: { id }, events, hash, size }): Packed => ({ id, hash: Buffer.from(hash).toString('base64'), events, size }),
-  unpack: ({ id, hash, events, size }: Packed) => ({
-    draft: foldDraft(id, events)!,
-    events,
-    hash: Buffer.from(hash, 'base64'),
-    size,
-  }),
+  pack: ({ draft: { id }, ...kept }) => keptForm.pack({ id, ...kept }),
+  unpack(packed) {
+    const { id, ...kept } = keptForm.unpack(packed)
+    return { draft: foldDraft(id, kept.events)!, ...kept }
+  },
 }
 
 /** One draft with its events. `version`: as it was then. An id that is no UUID finds nothing. */

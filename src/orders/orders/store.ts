@@ -1,7 +1,7 @@
 import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { newestFirst } from '../../lib/list-window.ts'
-import type { Form } from '../../lib/memory.ts'
+import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
@@ -25,26 +25,14 @@ function foundOrder({ version, updated_at, hash, expires_at, events: text }: Row
   return { order: { ...order, version, updated_at: updated_at.toISOString() }, events, hash, expires_at, size: text.length }
 }
 
-type Packed = {
-  version: number
-  updated_at: string
-  hash: string
-  expires_at: Date | string | null
-  events: StoredEvent[]
-  size: number
-}
+const keptForm = rowForm<Omit<FoundOrder, 'order'> & Pick<Order, 'version' | 'updated_at'>>(['expires_at'])
 /** An order as it is remembered: its events, which it is folded from. */
 export const orderForm: Form<FoundOrder> = {
-  pack: ({ order: { version, updated_at }, events, hash, expires_at, size }): Packed => {
-    return { version, updated_at, hash: Buffer.from(hash).toString('base64'), expires_at, events, size }
+  pack: ({ order: { version, updated_at }, ...kept }) => keptForm.pack({ version, updated_at, ...kept }),
+  unpack(packed) {
+    const { version, updated_at, ...kept } = keptForm.unpack(packed)
+    return { order: { ...foldOrder(kept.events)!, version, updated_at }, ...kept }
   },
-  unpack: ({ version, updated_at, hash, expires_at, events, size }: Packed) => ({
-    order: { ...foldOrder(events)!, version, updated_at },
-    events,
-    hash: Buffer.from(hash, 'base64'),
-    expires_at: expires_at === null ? null : new Date(expires_at),
-    size,
-  }),
 }
 
 /**
