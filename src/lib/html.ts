@@ -1,3 +1,5 @@
+import { asText } from './object.ts'
+
 /** HTML that is safe to send: made only by `html`, so that text can't pass for it. */
 export class Html {
   readonly markup: string
@@ -24,11 +26,12 @@ function markup(value: Value): string {
   if (value === null || value === undefined || typeof value === 'boolean') return ''
   if (value instanceof Html) return value.markup
   if (Array.isArray(value)) return value.map(markup).join('')
-  return escapeHtml(String(value))
+  return escapeHtml(asText(value) ?? '')
 }
 
 /**
- * A template of HTML: everything put into it is escaped, except other templates. Lists are joined; `false`, `null` and `undefined` vanish.
+ * A template of HTML: everything put into it is escaped, except other templates. Lists are joined; `false`, `null` and `undefined`
+ * vanish, as does whatever else is no text: shops send members that no schema describes.
  * Attributes must be quoted in the template, and no value may stand inside `<script>` or `<style>` (see `scriptJson`).
  */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Html {

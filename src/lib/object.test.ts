@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { dropNulls, isObject, sameJson } from './object.ts'
+import { asText, dropNulls, isObject, sameJson } from './object.ts'
+
+test('text: of a text, number or truth value, and of nothing else', () => {
+  const cases: [unknown, string | undefined][] = [
+    ['', ''],
+    ['a', 'a'],
+    [0, '0'],
+    [false, 'false'],
+    ...[undefined, null, {}, [], ['a'], { toString: 1 }, { __proto__: null }].map((none): [unknown, undefined] => [none, undefined]),
+  ]
+  for (const [value, text] of cases) assert.equal(asText(value), text)
+})
 
 test('object: neither null nor a list', () => {
   assert.deepEqual([{}, { a: 1 }, [], null, undefined, 'a', 1].map(isObject), [true, true, false, false, false, false, false])

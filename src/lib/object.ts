@@ -3,6 +3,14 @@ export function isObject(value: unknown): value is { readonly [key: string]: unk
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/**
+ * A text, number or truth value as text; undefined for anything else. `String` is for values whose type is known: it throws on the
+ * object `{ "toString": 1 }`, which any client can send where no schema describes a member.
+ */
+export function asText(value: unknown): string | undefined {
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
+}
+
 /** The same JSON, whatever the order of members; a member that is `undefined` is absent. */
 export function sameJson(one: unknown, other: unknown): boolean {
   if (one === other) return true

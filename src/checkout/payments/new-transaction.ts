@@ -1,4 +1,5 @@
 import { limits } from '../../lib/limits.ts'
+import { asText } from '../../lib/object.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import type { SessionRow } from '../sessions/session.ts'
@@ -10,7 +11,7 @@ type Free = Record<string, unknown>
 /** The transaction of a session, before anything happened to it: no event, nothing authorized (checkout-api §4.2). */
 export function newTransaction(session: SessionRow, operation: OperationRow, now: Date): TransactionRow {
   const { order, configuration, customer } = session.data
-  const store = order.store as Free | undefined
+  const store = order.store
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
   const row: TransactionRow = {
     account_id: session.account_id,
@@ -37,9 +38,9 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
     merchant_reference: order.merchant_reference,
     merchant_reference_2: order.merchant_reference_2 ?? null,
     customer_id: text(customer?.customer_id),
-    store_id: store?.id === undefined ? null : String(store.id),
-    terminal_id: text(store?.terminal_id),
-    payout_destination_id: order.payout_destination_id ?? text(store?.payout_destination_id),
+    store_id: asText(store?.id) ?? null,
+    terminal_id: asText(store?.terminal_id) || null,
+    payout_destination_id: order.payout_destination_id ?? (asText(store?.payout_destination_id) || null),
     channel: text(configuration.channel) ?? 'ecommerce',
     card_brand: null,
     token_id: null,
@@ -59,12 +60,13 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
   return { ...row, search_terms: withDestinationTerms(row) }
 }
 
+/** A checkbox is named by its id, whose form no schema says. */
+const idOf = (box: Free): string => (asText(box.id) ?? '').slice(0, limits.reference_length_max)
+
 /** The ids of the checkboxes that a pay body says are ticked, `checkboxes: [{ id, checked: true }]`; nothing when it says nothing. */
 export function tickedOf({ checkboxes }: Readonly<Record<string, unknown>>): string[] | undefined {
   if (!Array.isArray(checkboxes)) return undefined
-  return checkboxes.flatMap((box: Free | undefined) =>
-    box?.checked === true ? [String(box.id).slice(0, limits.reference_length_max)] : [],
-  )
+  return checkboxes.flatMap((box: Free | undefined) => (box?.checked === true ? [idOf(box)] : []))
 }
 
 /** What the transaction shows of the session: its items with the shipping as one more, addresses, references, metadata. */
@@ -84,7 +86,7 @@ function transactionData(session: SessionRow, operation: OperationRow): Transact
     shipping_option: order.shipping_option,
     store: order.store,
     gift_cards: order.gift_cards,
-    checkboxes: ticked ? checkboxes?.map((box) => ({ ...box, checked: ticked.includes(String(box.id)) })) : checkboxes,
+    checkboxes: ticked ? checkboxes?.map((box) => ({ ...box, checked: ticked.includes(idOf(box)) })) : checkboxes,
     metadata: { ...flat(merchant), ...metadata },
     customer_ip: session.customer_ip,
     user_agent: session.user_agent,
@@ -104,7 +106,9 @@ function searchTerms({ account_id, id, data }: SessionRow, transaction_id: strin
   const { order, customer } = data
   const addresses = [order.billing_address, order.shipping_address] as (Free | undefined)[]
   const people = [...addresses, customer as Free | undefined].flatMap((person) =>
-    person ? [person.phone_number, person.email, [person.first_name, person.last_name].filter(Boolean).join(' ')] : [],
+    person
+      ? [person.phone_number, person.email, [person.first_name, person.last_name].map(asText).filter(Boolean).join(' ')]
+      : [],
   )
   const terms = [transaction_id, id, order.merchant_reference, order.merchant_reference_2, ...people]
   return [

@@ -1,4 +1,4 @@
-import { isObject } from '../../lib/object.ts'
+import { asText, isObject } from '../../lib/object.ts'
 
 type Free = Readonly<Record<string, unknown>>
 
@@ -15,6 +15,6 @@ export function keepsCard(settings: Free | undefined, payment: Free): boolean {
 /** The token of the card that the customer saved earlier, when this payment is to be made with it (checkout-api §2.7). */
 export function savedCard(customer: Free | undefined, payment: Free): string | undefined {
   if (!said(payment.use_saved_card) || !isObject(customer?.tokens)) return undefined
-  const token = customer.tokens[String(payment.payment_product_type)]
+  const token = customer.tokens[asText(payment.payment_product_type) ?? '']
   return isObject(token) && typeof token.payment_token === 'string' ? token.payment_token : undefined
 }

@@ -66,6 +66,8 @@ const descriptor_length: Readonly<Record<string, number>> = { collector: 40, pay
 
 const channels = ['ecommerce', 'in_app', 'in_store']
 
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((text) => typeof text === 'string')
+
 /** What a configuration that is sent must keep to. Whoever writes `"yes"` for true learns it now, not when no money came. */
 export function configurationRefusal(configuration: Tree, at = '/configuration'): Refusal | undefined {
   const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
@@ -78,11 +80,12 @@ export function configurationRefusal(configuration: Tree, at = '/configuration')
   if (typeof auto_capture !== 'boolean') return refuse(`${at}/auto_capture`, 'must be true or false.')
   if (!channels.includes(channel as string)) return refuse(`${at}/channel`, `must be one of ${channels.join(', ')}.`)
   const { allow_countries, deny_countries } = isObject(countries) ? countries : {}
-  const both =
-    Array.isArray(allow_countries) &&
-    Array.isArray(deny_countries) &&
-    allow_countries.find((code) => deny_countries.includes(code))
-  if (both) return refuse(`${at}/countries`, `can't both allow and deny ${String(both).slice(0, 10)}.`)
+  for (const [name, codes = []] of Object.entries({ allow_countries, deny_countries })) {
+    if (!isTexts(codes)) return refuse(`${at}/countries/${name}`, 'must be a list of country codes, such as ["NO"].')
+  }
+  const denied: readonly string[] = isTexts(deny_countries) ? deny_countries : []
+  const both = isTexts(allow_countries) && allow_countries.find((code) => denied.includes(code))
+  if (both) return refuse(`${at}/countries`, `can't both allow and deny ${both.slice(0, 10)}.`)
   for (const [group, length] of Object.entries(descriptor_length)) {
     const text = productSettings(configuration, group)?.dynamic_descriptor
     if (text === undefined || (typeof text === 'string' && text.length <= length)) continue

@@ -40,7 +40,7 @@ test('new session: the request before the profile, and the profile before the ac
   }
   const asked: SessionRequest = {
     ...{ ...request, profile_id: 'p', merchant: { name: 'request' }, metadata: { ext_a: 1, 'session:profile_id': 'x' } },
-    ...{ checkboxes: [{ id: 'c' }], customer: { customer_id: 7, email: 'e' } },
+    ...{ checkboxes: [{ id: 7, label: 'C' }], customer: { customer_id: 7, email: 'e' } },
     express: { shipping_mode: 'shipping_required', shipping_options: [{ id: 1, line_id: 2, amount: 3 }] },
     order: { ...order, items: [{ line_id: 1, amount: 100 }] },
   }
@@ -53,7 +53,7 @@ test('new session: the request before the profile, and the profile before the ac
       customer: { customer_id: '7', email: 'e' },
       express: { shipping_mode: 'shipping_required', shipping_options: [{ id: '1', line_id: '2', amount: 3 }] },
       merchant: { name: 'request', country: 'NO', city: 'Oslo' },
-      checkboxes: [{ id: 'c' }],
+      checkboxes: [{ id: '7', label: 'C' }],
       metadata: { ext_a: 1, 'session:profile_id': 'p' },
     },
   })

@@ -18,6 +18,7 @@ import {
   Order,
   partsRefusal,
   ShippingOption,
+  Store,
   type StoredOption,
   type StoredOrder,
   storedOption,
@@ -65,13 +66,31 @@ export const ExpressIn = Type.Object(
   { title: 'SessionExpress' },
 )
 
+/** A box that an express page shows, to be ticked (checkout-api §3.2). Named by its `id`. */
+const Checkbox = Type.Object(
+  {
+    id: LineIdIn,
+    label: Type.String({ maxLength: limits.text_length_max }),
+    checked: Type.Optional(Type.Boolean()),
+    required: Type.Optional(Type.Boolean()),
+    link: Type.Optional(Type.Object({ url: HttpUrl, text: Type.String({ maxLength: limits.text_length_max }) })),
+  },
+  { title: 'SessionCheckbox', additionalProperties: true },
+)
+
+/** Who sells, as the page shows it (checkout-api §3.2). Members that we don't know are kept. */
+const Merchant = Type.Object(
+  { name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String()) },
+  { title: 'SessionMerchant', additionalProperties: true },
+)
+
 const members = {
   url: Urls,
   order: Order,
   customer: Type.Optional(Customer),
   expires_at: Type.Optional(Type.String({ description: 'ISO 8601. At most 30 days ahead; a day when absent.' })),
-  checkboxes: Type.Optional(Type.Array(FreeObject)),
-  merchant: Type.Optional(FreeObject),
+  checkboxes: Type.Optional(Type.Array(Checkbox, { maxItems: limits.items_per_order_max })),
+  merchant: Type.Optional(Merchant),
   express: Type.Optional(ExpressIn),
   metadata: Type.Optional(FreeObject),
 }
@@ -93,9 +112,12 @@ export const SessionProfileIn = Type.Object(
   { ...members, profile_id: Type.String({ minLength: 1 }), configuration: Type.Optional(FreeObject) },
   { title: 'SessionProfile', examples: [{ ...example, profile_id: 'default' }] },
 )
+/** The contract has no `profile_id` here; some clients send it all the same. */
+const ownProfile =
+  'Not in the published contract. The account must have this profile; what it says and the request does not is taken from it.'
 /** The body of `POST /sessions` (checkout-api §3.3). */
 export const SessionIn = Type.Object(
-  { ...members, configuration: FreeObject },
+  { ...members, configuration: FreeObject, profile_id: Type.Optional(Type.String({ description: ownProfile })) },
   { title: 'SessionOptions', examples: [{ ...example, configuration: { dintero_psp: { creditcard: { enabled: true } } } }] },
 )
 /** Either of them. */
@@ -110,7 +132,7 @@ export const TokenSessionIn = Type.Object(
         currency: Currency,
         merchant_reference: Type.String({ minLength: 1, maxLength: limits.reference_length_max }),
         merchant_reference_2: Type.Optional(Reference),
-        store: Type.Optional(FreeObject),
+        store: Type.Optional(Store),
       }),
       profile_id: Type.Optional(Type.String()),
       customer: Type.Optional(Customer),
@@ -223,7 +245,7 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     ...(customer ? { customer: withTextId(customer) } : {}),
     ...(express ? { express: storedExpress(express) } : {}),
     ...(Object.keys(merchant).length > 0 ? { merchant } : {}),
-    ...(checkboxes ? { checkboxes } : {}),
+    ...(checkboxes ? { checkboxes: checkboxes.map((box) => ({ ...box, id: String(box.id) })) } : {}),
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   }
   return { data }

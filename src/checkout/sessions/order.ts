@@ -61,6 +61,9 @@ export const ShippingOption = Type.Object(
     operator: Type.Optional(Text),
     delivery_method: Type.Optional(Text),
     countries: Type.Optional(Type.Array(Type.String())),
+    time_slot: Type.Optional(Type.Object({ starts_at: Type.Optional(Text), ends_at: Type.Optional(Text) })),
+    pick_up_address: Type.Optional(FreeObject),
+    environmental_data: Type.Optional(Type.Object({ description: Type.Optional(Text) })),
   },
   {
     title: 'ShippingOption',
@@ -95,6 +98,20 @@ export const Item = Type.Object(
 )
 export type Item = Static<typeof Item>
 
+/** Where the shop sells. Members that we don't know are kept. */
+export const Store = Type.Object(
+  { id: Type.Optional(IdIn), terminal_id: Type.Optional(IdIn), payout_destination_id: Type.Optional(IdIn) },
+  { additionalProperties: true },
+)
+
+/** What of the amount a gift card pays (checkout-api §3.2.2). */
+const GiftCard = Type.Object({
+  type: Type.Optional(Text),
+  card_id: Type.Optional(Text),
+  amount: Type.Optional(AmountIn),
+  masked_card_token: Type.Optional(Text),
+})
+
 const optional = {
   vat_amount: Type.Optional(AmountIn),
   merchant_reference_2: Type.Optional(Reference),
@@ -104,10 +121,10 @@ const optional = {
   billing_address: Type.Optional(Address),
   partial_payment: Type.Optional(Type.Boolean()),
   items: Type.Optional(Type.Array(Item, { maxItems: limits.items_per_order_max })),
-  store: Type.Optional(FreeObject),
+  store: Type.Optional(Store),
   discount_lines: Type.Optional(Type.Array(DiscountLine)),
   discount_codes: Type.Optional(Type.Array(Text)),
-  gift_cards: Type.Optional(Type.Array(FreeObject)),
+  gift_cards: Type.Optional(Type.Array(GiftCard)),
 }
 
 /** The order of a new session (checkout-api §3.2.2). */

@@ -1,3 +1,4 @@
+import { asText } from '../../lib/object.ts'
 import type { CardDetails, GatewayError } from '../gateway.ts'
 import { mask } from './faults.ts'
 
@@ -107,7 +108,7 @@ export function refusalOf(result_code: string, now: Date): GatewayError {
 
 /** Judges the card fields of a payment (`CardIn`): form first, then expiry and CVC, then the table. */
 export function judgeCard(fields: Readonly<Record<string, unknown>>, now: Date): CardVerdict {
-  const number = String(fields.number ?? '').replace(/[\s-]/g, '')
+  const number = (asText(fields.number) ?? '').replace(/[\s-]/g, '')
   const outcome = testCards[number]
   if (!/^\d{12,19}$/.test(number) || (!outcome && !luhn(number)))
     return refuse('card_number_invalid', 'This is not a card number.')
@@ -115,18 +116,18 @@ export function judgeCard(fields: Readonly<Record<string, unknown>>, now: Date):
   if (!expiry) return refuse('card_expiry_invalid', 'The expiry date must be MM/YY or MM/YYYY.')
   if (expiry.ends <= now) return refuse('card_expired', 'The card has expired.', ['EXPIRED_CARD'])
   const american = number.startsWith('3')
-  if (!new RegExp(`^\\d{${american ? 4 : 3}}$`).test(String(fields.cvc ?? ''))) {
+  if (!new RegExp(`^\\d{${american ? 4 : 3}}$`).test(asText(fields.cvc) ?? '')) {
     return refuse('card_cvc_invalid', `The CVC must have ${american ? 4 : 3} digits.`, ['FAILED_VERIFICATION'])
   }
   const card = details(number, expiry.text, outcome)
-  const code = /^RC-([0-9A-Z]{2})$/i.exec(String(fields.cardholder_name ?? '').trim())?.[1]
+  const code = /^RC-([0-9A-Z]{2})$/i.exec((asText(fields.cardholder_name) ?? '').trim())?.[1]
   if (code) return { verdict: 'refuse', error: refusalOf(code.toUpperCase(), now), card }
   return judge(outcome, card, now)
 }
 
 /** Judges the number of a gift card: it pays all of the amount, or is refused. */
 export function judgeGiftCard(number: unknown): GatewayError | undefined {
-  switch (testGiftCards[String(number ?? '').replace(/[\s-]/g, '')]) {
+  switch (testGiftCards[(asText(number) ?? '').replace(/[\s-]/g, '')]) {
     case 'success':
       return undefined
     case 'insufficient':
@@ -201,7 +202,7 @@ function refuse(code: string, message: string, type: string[] = ['INVALID_TRANSA
 
 /** A card works until the last day of its month, everywhere on Earth. */
 function readExpiry(value: unknown): { ends: Date; text: string } | undefined {
-  const [, month, year] = /^(\d{1,2})\s*\/\s*(\d{2}|\d{4})$/.exec(String(value ?? '').trim()) ?? []
+  const [, month, year] = /^(\d{1,2})\s*\/\s*(\d{2}|\d{4})$/.exec((asText(value) ?? '').trim()) ?? []
   if (!month || !year || Number(month) < 1 || Number(month) > 12) return undefined
   const full = year.length === 2 ? 2000 + Number(year) : Number(year)
   return { ends: new Date(Date.UTC(full, Number(month), 1, 12)), text: `${month.padStart(2, '0')}/${full}` }

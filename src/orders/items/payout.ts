@@ -1,3 +1,4 @@
+import { asText } from '../../lib/object.ts'
 import type { Item } from './item.ts'
 
 /** How an amount is divided among payout destinations (orders-api §4.5). */
@@ -32,7 +33,7 @@ export function payoutOf(item: Item, amount: number): Payout | undefined {
   const rule = (item.manual_payout ?? item.payout) as Rule | undefined
   if (!rule || !Array.isArray(rule.destinations) || rule.destinations.length === 0) return undefined
   const named = (rule.destinations as Destination[]).map((entry) => ({
-    destination: String(entry?.destination ?? entry?.payout_destination_id ?? ''),
+    destination: asText(entry?.destination ?? entry?.payout_destination_id) ?? '',
     // Percentages have up to four decimals here; amounts are minor units.
     weight:
       typeof entry?.percentage === 'number' ? entry.percentage * 10_000 : typeof entry?.amount === 'number' ? entry.amount : 0,
@@ -42,9 +43,10 @@ export function payoutOf(item: Item, amount: number): Payout | undefined {
     amount,
     named.map(({ weight }) => weight),
   )
+  const [rule_id, rule_type] = [asText(rule.rule_id), asText(rule.rule_type)]
   return {
-    ...(rule.rule_id === undefined ? {} : { rule_id: String(rule.rule_id) }),
-    ...(rule.rule_type === undefined ? {} : { rule_type: String(rule.rule_type) }),
+    ...(rule_id === undefined ? {} : { rule_id }),
+    ...(rule_type === undefined ? {} : { rule_type }),
     destinations: named.map(({ destination }, index) => ({ destination, amount: amounts[index]! })),
   }
 }

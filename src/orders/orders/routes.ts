@@ -119,7 +119,7 @@ export const orderResourceRoutes: FastifyPluginAsyncTypebox<Service> = async (ap
   change({ method: 'POST', path: '/close', ...closed }, decideClose)
   change({ method: 'POST', path: '/cancel', ...cancelled }, (order, body) => {
     const { reason, cancelled_reason } = (isObject(body) ? body : {}) as Record<string, unknown>
-    return decideCancel(order, String(reason ?? cancelled_reason ?? 'customer'))
+    return decideCancel(order, reason ?? cancelled_reason ?? 'customer')
   })
 
   app.post(

@@ -1,4 +1,5 @@
 import type { Refusal } from '../../lib/errors.ts'
+import { asText } from '../../lib/object.ts'
 import { type Order, type OrderChange, orderSums } from './order.ts'
 
 export const cancelReasons = ['customer', 'fraud', 'inventory', 'declined', 'other'] as const
@@ -20,9 +21,10 @@ export function decideClose(order: Order): Decided {
 }
 
 /** Cancel an order that holds no captured money. What is authorized may still be cancelled afterwards (orders-api §5.2). */
-export function decideCancel(order: Order, reason: string): Decided {
-  if (!(cancelReasons as readonly string[]).includes(reason)) {
-    const message = `${reason} is no reason for a cancellation: ${cancelReasons.join(', ')}.`
+export function decideCancel(order: Order, asked: unknown): Decided {
+  const reason = cancelReasons.find((known) => known === asked)
+  if (reason === undefined) {
+    const message = `${asText(asked)?.slice(0, 100) ?? 'That'} is no reason for a cancellation: ${cancelReasons.join(', ')}.`
     return { refusals: [{ code: 'invalid_request', path: '/reason', message, allowed: cancelReasons }] }
   }
   if (order.status === 'cancelled') {

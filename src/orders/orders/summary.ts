@@ -1,9 +1,10 @@
+import { asText } from '../../lib/object.ts'
 import { dueOf, totalsOf } from '../items/item.ts'
 import { type Content, type Order, orderSums, paymentStatus } from './order.ts'
 
 type Loose = { [member: string]: unknown } | undefined
 const list = (value: unknown): Loose[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]) as Loose[]
-const texts = (values: unknown[]): string[] => [...new Set(values.filter((value) => value !== undefined).map(String))]
+const texts = (values: unknown[]): string[] => [...new Set(values.map(asText).filter((text) => text !== undefined))]
 
 /** What stands in columns beside the events: totals, and whatever lists filter by. */
 export function orderSummary(order: Order) {

@@ -1,4 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { asText } from '../../../lib/object.ts'
 import { languages, timeSpan } from '../language.ts'
 import type { CheckboxView, ShippingView } from '../view.ts'
 import { amountText, type Context } from './context.ts'
@@ -95,7 +96,7 @@ function differenceOf(context: Context, option: ShippingView): string | undefine
 }
 
 function placeText({ pick_up_address: place }: ShippingView): string | undefined {
-  return place && [place.business_name, place.address_line, place.postal_place].filter(Boolean).join(', ')
+  return place && [place.business_name, place.address_line, place.postal_place].map(asText).filter(Boolean).join(', ')
 }
 
 /** Clocks of the countries that a shop here sends to; all others go by the one of Oslo, Stockholm, Copenhagen and Berlin. */
