@@ -116,6 +116,26 @@ for (const [name, profile, request, currency, expected] of merges) {
     assert.deepEqual(enabledProducts(configuration), expected)
   })
 }
+test('session configuration: the one of a profile is made once, for each currency and list of products anew', () => {
+  const profile = { active_payment_types: { enabled: true } }
+  const of = (currency: string, products = available, request: Tree = {}) =>
+    sessionConfiguration(profile, request, products, currency)
+  const plain = of('NOK')
+  assert.deepEqual([of('NOK') === plain, plain.enabled], [true, enabledProducts(plain.configuration)])
+  const cases: [ReturnType<typeof of>, unknown][] = [
+    [of('EUR'), sessionConfiguration({ ...profile }, {}, available, 'EUR')],
+    [of('EUR', available.slice(0, 1)), sessionConfiguration({ ...profile }, {}, available.slice(0, 1), 'EUR')],
+    [of('NOK', available, { vipps: { enabled: false } }), merged({ vipps: { enabled: false } })],
+    [of('NOK'), plain],
+  ]
+  for (const [{ configuration, enabled, refusal }, expected] of cases) {
+    const { configuration: c, enabled: e, refusal: r } = expected as typeof plain
+    assert.deepEqual({ configuration, enabled, refusal }, { configuration: c, enabled: e, refusal: r })
+  }
+  function merged(request: Tree) {
+    return sessionConfiguration({ ...profile }, request, available, 'NOK')
+  }
+})
 test('session configuration: groups and products say what they are, wherever they come from', () => {
   const typed = {
     payex: { type: 'payment_type', creditcard: { enabled: true, type: 'payment_product_type' } },

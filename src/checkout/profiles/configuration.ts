@@ -179,29 +179,58 @@ function expandActive(configuration: Tree, available: readonly PaymentProduct[])
 /** Gift cards can't be combined with these (checkout-api §3.13). */
 const notWithWallets = ['vipps', 'swish.swish', 'klarna.billie', /^instabank\./, /^collector\./, /^netaxept\./]
 
+const typed = new WeakMap<readonly PaymentProduct[], ReadonlyMap<string, PaymentProduct>>()
+
+/** An account's products by their type. The lists of gateways last as long as the process. */
+function byType(available: readonly PaymentProduct[]): ReadonlyMap<string, PaymentProduct> {
+  const products = typed.get(available) ?? new Map(available.map((product) => [product.payment_product_type, product]))
+  typed.set(available, products)
+  return products
+}
+
 /** True when the provider's product takes this currency. */
 function takesCurrency(product: PaymentProduct, currency: string): boolean {
   return product.currencies === 'any' || product.currencies.includes(currency)
 }
 
+/** `enabled`: the product types that are kept, all enabled, in a fixed order. */
+type ForSession = { configuration: Tree; enabled: readonly string[]; refusal: Refusal | undefined }
+type Remembered = ForSession & { available: readonly PaymentProduct[]; currency: string }
+
+/** Of each profile, what came of it last: most sessions of a profile bring no configuration of their own, and the same currency. */
+const ofProfiles = new WeakMap<Tree, Remembered>()
+
 /**
  * The configuration of a new session: profile and request merged, the wildcard expanded, and only the products kept that are enabled,
- * that the account has a gateway for, and that take the currency.
+ * that the account has a gateway for, and that take the currency. Sessions share it: it is never changed.
  */
 export function sessionConfiguration(
   profile: Tree,
   request: Tree,
   available: readonly PaymentProduct[],
   currency: string,
-): { configuration: Tree; refusal: Refusal | undefined } {
+): ForSession {
+  if (Object.keys(request).length > 0) return merge(profile, request, available, currency)
+  const known = ofProfiles.get(profile)
+  if (known?.available === available && known.currency === currency) return known
+  const made = { ...merge(profile, request, available, currency), available, currency }
+  ofProfiles.set(profile, made)
+  return made
+}
+
+function merge(profile: Tree, request: Tree, available: readonly PaymentProduct[], currency: string): ForSession {
   const merged = expandActive(mergeTrees(profile, request), available)
-  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
+  const products = byType(available)
   const wanted = enabledProducts(merged)
-  const kept = wanted.filter((type) => byType.has(type) && takesCurrency(byType.get(type)!, currency))
+  const kept = wanted.filter((type) => products.has(type) && takesCurrency(products.get(type)!, currency))
   const configuration = mapProducts(merged, (type, { payability: _payability, ...settings }) =>
     kept.includes(type) ? { ...settings, type: 'payment_product_type' } : undefined,
   )
-  return { configuration, refusal: combinationRefusal(kept, wanted, available, currency) ?? defaultRefusal(request, wanted) }
+  return {
+    configuration,
+    enabled: kept,
+    refusal: combinationRefusal(kept, wanted, available, currency) ?? defaultRefusal(request, wanted),
+  }
 }
 
 /** The default must be enabled. A profile's may be of another currency than the session's: that one is let be. */
@@ -268,15 +297,20 @@ function hasUniqueLines({ items = [] }: PayableOrder): boolean {
 
 /** The enabled product types with which this order can be paid. */
 export function payableProducts(configuration: Tree, order: PayableOrder, available: readonly PaymentProduct[]): string[] {
-  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
-  return enabledProducts(configuration).filter((type) => payability(type, order, byType.get(type)) === 'payable')
+  return payableOf(enabledProducts(configuration), order, available)
+}
+
+/** Those of these product types with which this order can be paid. */
+export function payableOf(types: readonly string[], order: PayableOrder, available: readonly PaymentProduct[]): string[] {
+  const products = byType(available)
+  return types.filter((type) => payability(type, order, products.get(type)) === 'payable')
 }
 
 /** A session's configuration as it is shown: with `payability` on every product. */
 export function withPayability(configuration: Tree, order: PayableOrder, available: readonly PaymentProduct[]): Tree {
-  const byType = new Map(available.map((product) => [product.payment_product_type, product]))
+  const products = byType(available)
   return mapProducts(configuration, (type, settings) => ({
     ...settings,
-    payability: payability(type, order, byType.get(type)),
+    payability: payability(type, order, products.get(type)),
   }))
 }

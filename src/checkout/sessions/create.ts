@@ -4,14 +4,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import { Currency, FreeObject, HttpUrl, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
-import {
-  configurationRefusal,
-  enabledProducts,
-  lacking,
-  payableProducts,
-  sessionConfiguration,
-  type Tree,
-} from '../profiles/configuration.ts'
+import { configurationRefusal, lacking, payableOf, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
 import {
   amountRefusal,
@@ -223,14 +216,14 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   const given = request.configuration ?? {}
   const wrong = configurationRefusal(given)
   if (wrong) return { refusal: wrong }
-  const { configuration, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
+  const { configuration, enabled, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
   if (refusal) return { refusal }
-  const repeated = partsRefusal(order, configuration.auto_capture === true) ?? linesRefusal(order, configuration)
+  const repeated = partsRefusal(order, configuration.auto_capture === true) ?? linesRefusal(order, enabled)
   if (repeated) return { refusal: repeated }
-  const payable = payableProducts(configuration, order, products)
+  const payable = payableOf(enabled, order, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.
   if (payable.length === 0 && !request.express) {
-    const lacks = enabledProducts(configuration).map((type) => lacking(type, order))
+    const lacks = enabled.map((type) => lacking(type, order))
     const why = [...new Set(lacks.map(({ message }) => message))].join('; ')
     const message = `None of the enabled payment products can pay this order: ${why}.`
     return { refusal: { code: 'no_payment_product', path: lacks[0]!.path, message } }
@@ -252,8 +245,8 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
 }
 
 /** Instabank and Collector bill by line: no two may have the same `line_id` (checkout-api §3.2.2). Others do not care. */
-function linesRefusal({ items = [], partial_payment }: StoredOrder, configuration: Tree): Refusal | undefined {
-  const by_line = enabledProducts(configuration).find((type) => /^(instabank|collector)\./.test(type))
+function linesRefusal({ items = [], partial_payment }: StoredOrder, enabled: readonly string[]): Refusal | undefined {
+  const by_line = enabled.find((type) => /^(instabank|collector)\./.test(type))
   if (!by_line || partial_payment) return undefined
   const seen = new Set<string>()
   for (const [index, { line_id }] of items.entries()) {

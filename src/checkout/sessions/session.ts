@@ -11,7 +11,14 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import type { Notification } from '../../lib/outbox.ts'
-import { type PayableOrder, payability, payableProducts, type Tree, withPayability } from '../profiles/configuration.ts'
+import {
+  type PayableOrder,
+  payability,
+  payableProducts,
+  productSettings,
+  type Tree,
+  withPayability,
+} from '../profiles/configuration.ts'
 import type { StoredOption, StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
@@ -180,13 +187,10 @@ export function mayPay(
       path: '/order/shipping_option',
     }
   }
-  const allowed = payableProducts(configuration, payable, products)
-  if (!allowed.includes(type)) {
-    const why = payability(
-      type,
-      payable,
-      products.find(({ payment_product_type }) => payment_product_type === type),
-    )
+  const product = products.find(({ payment_product_type }) => payment_product_type === type)
+  const why = payability(type, payable, product)
+  if (why !== 'payable' || productSettings(configuration, type)?.enabled !== true) {
+    const allowed = payableProducts(configuration, payable, products)
     const message = `${type} can't pay this session (${why === 'payable' ? 'not enabled' : why}); ${allowed.join(', ') || 'nothing'} can.`
     return { code: 'payment_product_not_payable', path: '/payment_product_type', message, allowed }
   }
