@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { promisify } from 'node:util'
 import type postgres from 'postgres'
 import {
   byKey,
@@ -42,17 +39,6 @@ test('open transaction: after a statement that failed, commit says so and nothin
   await assert.rejects(transaction.tx`insert into public.things values ('kept')`, { code: '23505' })
   await assert.rejects(transaction.commit())
   assert.equal((await database.sql`select from public.things where name = 'lost'`).length, 0)
-})
-
-test('a connection that breaks inside a transaction: the transaction is refused, the pool and the process live on', async () => {
-  const script = join(import.meta.dirname, 'broken-connection.ts')
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, database.url])
-  assert.deepEqual(JSON.parse(stdout), {
-    in_transaction: 'CONNECTION_CLOSED',
-    broken: 'CONNECTION_CLOSED',
-    commit: 'CONNECTION_CLOSED',
-    next: 'committed',
-  })
 })
 
 test('a statement is made of its pieces, whoever makes them: parts, queries of the driver, its names and its lists', async () => {

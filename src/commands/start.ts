@@ -3,7 +3,6 @@ import { setFlagsFromString } from 'node:v8'
 import { buildApp, type Environment, schemasOf } from '../app.ts'
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { type Config, type Role, roles } from '../lib/config.ts'
-import { isWriteToBrokenConnection } from '../lib/driver.ts'
 import { armFailpoints } from '../lib/failpoints.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
@@ -72,7 +71,6 @@ async function run(
 ): Promise<void> {
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
-  process.on('uncaughtException', surviveBrokenConnection)
   const opened: (() => Promise<unknown>)[] = []
   try {
     const database = await openDatabase(config, print, { max: connections })
@@ -147,12 +145,6 @@ async function runWorkers({ config, positionals, print, through_npm }: Invocatio
     await database.close()
   }
   print('kvitt: stopped')
-}
-
-/** A database connection that breaks must not take the whole server with it; any other fault nobody caught does, with its stack. */
-function surviveBrokenConnection(error: Error): void {
-  process.stderr.write(`${error.stack}\n`)
-  if (!isWriteToBrokenConnection(error)) process.exit(1)
 }
 
 function roleOf(positionals: string[]): Role {

@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import { mayBeAskedAgain, type Query, query } from './driver.ts'
+import { mayBeAskedAgain, openSocket, type Place, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
 import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
@@ -26,6 +26,8 @@ export function connect(
   }
   const settings = {
     ...place,
+    // Of several servers, the driver itself looks for the one that answers.
+    ...(namesOneServer(plain) ? { socket: (at: Place) => openSocket(at) } : {}),
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
     backoff: reconnectWait,
@@ -113,6 +115,11 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
+/** False for `postgres://a,b/name`, too. */
+function namesOneServer(url: string): boolean {
+  return URL.canParse(url) && !new URL(url).host.includes(',')
+}
+
 /** The pool, where a statement that stands alone and was taken back, or forgotten, is asked again. Those that are not cost nothing more. */
 function repeatingStatements(sql: Sql): Sql {
   const ask = (args: unknown[], left: number): Query => {
@@ -140,8 +147,54 @@ export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Pr
   }
 }
 
+/**
+ * One transaction. When its connection ends, it is refused, and nothing more is sent: the driver would write the next statement, its own
+ * `rollback` included, to a socket that is gone, which throws where nobody catches it (porsager/postgres#1208) and leaves that connection
+ * unable to send anything until it has failed to connect several times over.
+ */
 async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return (await sql.begin((tx) => work(tx as unknown as Tx))) as T
+  const connection: { lost?: unknown } = {}
+  const begun = sql.begin((tx) => unlessLost(connection, work(untilLost(connection, tx as unknown as Tx))))
+  try {
+    return (await begun) as T
+  } catch (error) {
+    if (isLoss(error)) connection.lost ??= error
+    throw error
+  }
+}
+
+/** The transaction, whose statements are refused once its connection is gone. */
+function untilLost(connection: { lost?: unknown }, tx: Tx): Tx {
+  return new Proxy(tx, {
+    apply: (_, __, args) => {
+      const asked = Reflect.apply(tx as unknown as () => unknown, undefined, args) as Query
+      const { reject, handler } = asked
+      if (reject === undefined) return asked // a list of values, or a name
+      asked.reject = (error) => {
+        if (isLoss(error)) connection.lost ??= error
+        reject(error)
+      }
+      asked.handler = (query) => (connection.lost ? reject(connection.lost) : handler(query))
+      return asked
+    },
+  })
+}
+
+/** What the driver waits for before it commits or rolls back: for ever, when there is nothing left to do either on. */
+function unlessLost<T>(connection: { lost?: unknown }, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    work.then(
+      (value) => connection.lost || resolve(value),
+      (error) => connection.lost || reject(error),
+    )
+  })
+}
+
+/** True when the connection is gone: the driver says so, or the socket does. PostgreSQL's own refusals, and ours, are other matters. */
+function isLoss(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof postgres.PostgresError) return false
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED' || syscall !== undefined
 }
 
 /** A database transaction that is ended from elsewhere than where it was begun. */

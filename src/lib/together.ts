@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
 import postgres from 'postgres'
 import type { Db, Sql } from './db.ts'
-import { query } from './driver.ts'
+import { openSocket, type Place, query } from './driver.ts'
 import { limits } from './limits.ts'
 
 /*
@@ -25,9 +24,6 @@ type Lane = {
   /** Makes a write by itself, on the pool. */
   alone(args: unknown[]): Promise<unknown>
 }
-/** As the driver has it. */
-type Place = { path?: string; host: string[]; port: number[] }
-
 const shared = Symbol('lane')
 
 /**
@@ -38,6 +34,9 @@ const shared = Symbol('lane')
 export function together(db: Db): Db {
   return (db as { [shared]?: Db })[shared] ?? db
 }
+
+/** A socket that says it holds much makes the driver send the rest of a batch one by one, each after the answer to the one before. */
+const writableHighWaterMark = Number.MAX_SAFE_INTEGER
 
 /**
  * The driver holds a short message back until the next turn of the event loop, and sends one of a kilobyte at once; of the batch, this is
@@ -58,6 +57,8 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   const losing = new Set<(error: Error) => void>()
   let opened: Promise<postgres.ReservedSql> | undefined
   let socket: net.Socket | undefined
+  /** When the socket has closed, and the driver knows. */
+  let gone: Promise<void> | undefined
   let tried = 0
   let planned = false
   let slow = false
@@ -65,9 +66,12 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
 
   const sql = connect({
     socket: (place) => {
-      socket = connectTo(place, tried)
+      // Of our own, so that the messages of a batch can be sent as one. Of several servers, each is tried in turn.
+      gone = new Promise((onclose) => {
+        socket = openSocket(place, tried, { writableHighWaterMark, onclose })
+      })
       tried += 1
-      return socket
+      return socket!
     },
     onclose: () => {
       opened = undefined
@@ -77,8 +81,8 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
 
   /** Nothing when PostgreSQL can't be reached: nothing was sent then. */
   async function reserve(): Promise<postgres.ReservedSql | undefined> {
-    // Whoever was under way is told of an error of the socket before the driver has given the connection up.
-    if (opened && socket?.destroyed) await once(socket, 'close')
+    // Until then the driver takes statements, and refuses them.
+    if (opened && socket?.destroyed) await gone
     opened ??= open()
     try {
       return await opened
@@ -178,16 +182,6 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     await opened?.then((lane) => lane.release()).catch(() => {})
     await sql.end({ timeout: 1 })
   }
-}
-
-/** A socket that says it holds much makes the driver send the rest of a batch one by one, each after the answer to the one before. */
-const never_full = { writableHighWaterMark: Number.MAX_SAFE_INTEGER }
-
-/** A socket of our own, so that the messages of a batch can be sent as one. Of several servers, each is tried in turn. */
-function connectTo({ path, host, port }: Place, tried: number): net.Socket {
-  const at = tried % host.length
-  const place: net.NetConnectOpts = path ? { path } : { host: host[at]!, port: port[at]! }
-  return Object.assign(net.connect({ ...place, ...never_full }), path ? {} : place)
 }
 
 /** What an answer of 503 is made of: nobody knows whether it was written. */
