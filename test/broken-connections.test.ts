@@ -7,33 +7,51 @@ import { byKey, connect, inTransaction, openTransaction, type Sql, type Tx } fro
 import { together } from '../src/lib/together.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 import { chance } from './hostile.ts'
+import { acceptTls } from './tls.ts'
 
 // Connections to the database break while they are used. Whoever waits is told, nobody waits for ever, and what comes next goes well.
 // What the driver leaves for nobody to catch would end this process.
 let database: TestDatabase
 let proxy: net.Server
-let sql: Sql
+const ways = { plain: undefined as unknown as Sql, tls: undefined as unknown as Sql }
 const sockets = new Set<net.Socket>()
+let speaks_tls = true
+/** Whether each new connection asked for TLS and got it. */
+let secured: boolean[] = []
 before(async () => {
   database = await cloneDatabase()
   await database.sql`create table public.things (name text primary key)`
   const { hostname, port } = new URL(database.url)
-  proxy = net.createServer({ noDelay: true }, (client) => {
+  proxy = net.createServer({ noDelay: true }, async (socket) => {
     const server = net.connect({ host: hostname, port: Number(port), noDelay: true })
-    sockets.add(client)
+    sockets.add(socket)
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket) && server.destroy())
+    server.on('error', () => {}).on('close', () => socket.destroy())
+    // What a client of PostgreSQL begins with: a request of eight bytes for TLS, or its greeting.
+    const first = (await once(socket, 'data').catch(() => [Buffer.alloc(0)]))[0] as Buffer
+    const client = first.length === 8 && speaks_tls ? acceptTls(socket) : socket
+    secured.push(client !== socket)
+    client.on('error', () => {}).on('close', () => socket.destroy())
+    if (first.length === 8 && !speaks_tls) socket.write('N')
+    else if (client === socket) server.write(first)
     client.pipe(server).pipe(client)
-    client.on('error', () => {}).on('close', () => sockets.delete(client) && server.destroy())
-    server.on('error', () => {}).on('close', () => client.destroy())
   })
   await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  const place = Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` })
-  sql = connect(place.href, { max: 2 })
+  ways.plain = connect(through(), { max: 2 })
+  ways.tls = connect(through('?sslmode=require'), { max: 2 })
 })
 after(async () => {
-  await sql.end()
+  await ways.plain.end()
+  await ways.tls.end()
   proxy.close()
   await database.drop()
 })
+
+/** The database by way of the proxy. */
+function through(query = ''): string {
+  return new URL(query, Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` }))
+    .href
+}
 
 /** Breaks every connection: with an end, as a server does that stops, or with a reset, as one that is gone. */
 async function cut(how: 'end' | 'reset' = 'end'): Promise<void> {
@@ -66,82 +84,91 @@ const moments: [when: string, work: (tx: Tx, how: 'end' | 'reset') => Promise<un
     },
   ],
 ]
-for (const [when, work] of moments) {
-  for (const how of ['end', 'reset'] as const) {
-    test(`a transaction whose connection breaks ${when} (${how}): refused, and the next one is well`, async () => {
-      const transaction = async (tx: Tx) => {
-        await tx`insert into things values (${`${when} ${how} ${Math.random()}`})`
-        return work(tx, how)
-      }
-      // On both connections of the pool.
-      const ends = await Promise.all([1, 2].map(() => codeOf(inTransaction(sql, transaction))))
-      assert.deepEqual(ends, ['CONNECTION_CLOSED', 'CONNECTION_CLOSED'])
-      const next = await Promise.all([1, 2].map(() => codeOf(inTransaction(sql, (tx) => tx`select 1`))))
-      assert.deepEqual(next, ['done', 'done'])
-      assert.equal((await sql`select from things`).length, 0)
-    })
-  }
-}
-
-test('an open transaction whose connection breaks: told at once, and refused whatever is asked of it', async () => {
-  const open = await openTransaction(sql)
-  await open.tx`select 1`
-  await cut()
-  const asked = [await open.broken.then((error) => (error as { code?: string }).code), await codeOf(open.tx`select 2`)]
-  assert.deepEqual([...asked, await codeOf(open.commit())], ['CONNECTION_CLOSED', 'CONNECTION_CLOSED', 'CONNECTION_CLOSED'])
-  await open.rollback()
-  assert.equal(await codeOf(inTransaction(sql, (tx) => tx`select 1`)), 'done')
-})
-
-test('a write that comes before the connection that writes share is back: waits for it, and is made', async () => {
-  const add = (name: string) => together(sql)`insert into things values (${name})`
-  await add('a')
-  for (const socket of sockets) socket.destroy()
-  // Until each of these, the connection has broken, ended, and begun to come back.
-  for (const name of ['b', 'c', 'd', 'e', 'f']) {
-    const said = await codeOf(add(name))
-    assert.ok(['done', 'CONNECTION_CLOSED'].includes(said), said)
-    await sleep(10)
-  }
-  assert.equal(await codeOf(add('g')), 'done')
-  await sql`delete from things`
-})
-
-test('broken again and again under load: every statement is answered, and afterwards each way is as before', async () => {
-  const seed = Number(process.env.NETWORK_SEED ?? Date.now() % 2 ** 31)
-  const r = chance(seed)
-  const ways: Record<string, () => Promise<unknown>> = {
-    pool: async () => sql`select ${1}::int`,
-    key: async () => byKey(sql)`select ${2}::int`,
-    lane: async () => together(sql)`insert into things values (${String(Math.random())})`,
-    transaction: () =>
-      inTransaction(sql, (tx) => tx`select 1`.then(() => tx`insert into things values (${String(Math.random())})`)),
-  }
-  let breaking = true
-  const waiting = new Map<string, number>()
-  const said = new Set<string>()
-  const loop = async (way: string) => {
-    while (breaking) {
-      waiting.set(way, (waiting.get(way) ?? 0) + 1)
-      said.add(await codeOf(ways[way]!()))
-      waiting.set(way, waiting.get(way)! - 1)
-      // Some at once, some in the next turn of the event loop, some later.
-      if (r.odds(0.3)) await new Promise((resolve) => setImmediate(resolve))
-      if (r.odds(0.1)) await sleep(1)
+for (const way of ['plain', 'tls'] as const) {
+  for (const [when, work] of moments) {
+    for (const how of ['end', 'reset'] as const) {
+      test(`${way}: a transaction whose connection breaks ${when} (${how}): refused, and the next one is well`, async () => {
+        const transaction = async (tx: Tx) => {
+          await tx`insert into things values (${`${when} ${how} ${Math.random()}`})`
+          return work(tx, how)
+        }
+        // On both connections of the pool.
+        const ends = await Promise.all([1, 2].map(() => codeOf(inTransaction(ways[way], transaction))))
+        assert.deepEqual(ends, ['CONNECTION_CLOSED', 'CONNECTION_CLOSED'])
+        const next = await Promise.all([1, 2].map(() => codeOf(inTransaction(ways[way], (tx) => tx`select 1`))))
+        assert.deepEqual(next, ['done', 'done'])
+        assert.equal((await ways[way]`select from things`).length, 0)
+      })
     }
   }
-  const loops = Object.keys(ways).flatMap((way) => Array.from({ length: 6 }, () => loop(way)))
-  for (let count = 0; count < 30; count += 1) {
-    await sleep(r.below(150))
-    await cut(r.odds(0.5) ? 'end' : 'reset')
-  }
-  await sleep(200)
-  breaking = false
-  const ended = await Promise.race([Promise.all(loops).then(() => true), sleep(20_000, false, { ref: false })])
-  assert.ok(ended, `seed ${seed}: never answered: ${JSON.stringify([...waiting])}`)
-  assert.deepEqual([...said].sort(), ['CONNECTION_CLOSED', 'done'], `seed ${seed}`)
-  for (const [way, ask] of Object.entries(ways)) assert.equal(await codeOf(ask()), 'done', `seed ${seed}: ${way}`)
-})
+
+  test(`${way}: an open transaction whose connection breaks: told at once, and refused whatever is asked of it`, async () => {
+    const open = await openTransaction(ways[way])
+    await open.tx`select 1`
+    await cut()
+    const asked = [await open.broken.then((error) => (error as { code?: string }).code), await codeOf(open.tx`select 2`)]
+    assert.deepEqual([...asked, await codeOf(open.commit())], ['CONNECTION_CLOSED', 'CONNECTION_CLOSED', 'CONNECTION_CLOSED'])
+    await open.rollback()
+    assert.equal(await codeOf(inTransaction(ways[way], (tx) => tx`select 1`)), 'done')
+  })
+
+  test(`${way}: a write that comes before the connection that writes share is back: waits for it, and is made`, async () => {
+    const add = (name: string) => together(ways[way])`insert into things values (${name})`
+    await add('a')
+    for (const socket of sockets) socket.destroy()
+    // Until each of these, the connection has broken, ended, and begun to come back.
+    for (const name of ['b', 'c', 'd', 'e', 'f']) {
+      const said = await codeOf(add(name))
+      assert.ok(['done', 'CONNECTION_CLOSED'].includes(said), said)
+      await sleep(10)
+    }
+    assert.equal(await codeOf(add('g')), 'done')
+    await ways[way]`delete from things`
+  })
+
+  test(`${way}: broken again and again under load: every statement is answered, and afterwards each kind is as before`, async () => {
+    const seed = Number(process.env.NETWORK_SEED ?? Date.now() % 2 ** 31)
+    const r = chance(seed)
+    const kinds: Record<string, () => Promise<unknown>> = {
+      pool: async () => ways[way]`select ${1}::int`,
+      key: async () => byKey(ways[way])`select ${2}::int`,
+      lane: async () => together(ways[way])`insert into things values (${String(Math.random())})`,
+      transaction: () =>
+        inTransaction(ways[way], (tx) => tx`select 1`.then(() => tx`insert into things values (${String(Math.random())})`)),
+    }
+    let breaking = true
+    const waiting = new Map<string, number>()
+    const said = new Set<string>()
+    const loop = async (kind: string) => {
+      while (breaking) {
+        waiting.set(kind, (waiting.get(kind) ?? 0) + 1)
+        said.add(await codeOf(kinds[kind]!()))
+        waiting.set(kind, waiting.get(kind)! - 1)
+        // Some at once, some in the next turn of the event loop, some later.
+        if (r.odds(0.3)) await new Promise((resolve) => setImmediate(resolve))
+        if (r.odds(0.1)) await sleep(1)
+      }
+    }
+    const loops = Object.keys(kinds).flatMap((kind) => Array.from({ length: 6 }, () => loop(kind)))
+    for (let count = 0; count < 30; count += 1) {
+      await sleep(r.below(150))
+      await cut(r.odds(0.5) ? 'end' : 'reset')
+    }
+    await sleep(200)
+    breaking = false
+    const ended = await Promise.race([Promise.all(loops).then(() => true), sleep(20_000, false, { ref: false })])
+    assert.ok(ended, `seed ${seed}: never answered: ${JSON.stringify([...waiting])}`)
+    // While it connects anew, that of the socket itself.
+    const known = ['CONNECTION_CLOSED', 'ECONNRESET', 'done']
+    assert.deepEqual(
+      [...said].filter((code) => !known.includes(code)),
+      [],
+      `seed ${seed}`,
+    )
+    for (const [kind, ask] of Object.entries(kinds)) assert.equal(await codeOf(ask()), 'done', `seed ${seed}: ${kind}`)
+    await ways[way]`delete from things`
+  })
+}
 
 test('of several servers, the one that answers is found, by each way', async () => {
   const { port, host } = new URL(database.url)
@@ -156,3 +183,32 @@ test('of several servers, the one that answers is found, by each way', async () 
     await several.end()
   }
 })
+
+const modes: [query: string, server_speaks_tls: boolean, said: string][] = [
+  ['', true, 'done'],
+  ['?sslmode=disable', false, 'done'],
+  ['?sslmode=prefer', true, 'done, tls'],
+  ['?sslmode=prefer', false, 'done'],
+  ['?sslmode=require', true, 'done, tls'],
+  ['?ssl=true', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ['?sslmode=require', false, 'ECONNREFUSED'],
+  ['?sslmode=verify-full', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ['?sslrootcert=system', true, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+]
+for (const [query, speaks, expected] of modes) {
+  test(`TLS: ${query || 'not asked for'}, of a server that ${speaks ? 'speaks it' : 'does not'}: ${expected}`, async () => {
+    speaks_tls = speaks
+    const handshakes: boolean[] = []
+    secured = handshakes
+    const asked = connect(through(query), { max: 1 })
+    try {
+      for (const db of [asked, byKey(asked), together(asked)]) {
+        const said = await codeOf(db`select 1`)
+        assert.equal(said === 'done' && handshakes.at(-1) ? 'done, tls' : said, expected)
+      }
+    } finally {
+      speaks_tls = true
+      await asked.end()
+    }
+  })
+}

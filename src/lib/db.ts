@@ -1,6 +1,7 @@
 import postgres from 'postgres'
-import { mayBeAskedAgain, openSocket, type Place, type Query, query } from './driver.ts'
+import { mayBeAskedAgain, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
+import { openSocket, type Place, type SocketOptions, tlsOf } from './socket.ts'
 import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
 
@@ -24,10 +25,10 @@ export function connect(
   const onclose = () => {
     for (const tell of closed) tell()
   }
+  const own = ownSockets(plain)
   const settings = {
     ...place,
-    // Of several servers, the driver itself looks for the one that answers.
-    ...(namesOneServer(plain) ? { socket: (at: Place) => openSocket(at) } : {}),
+    ...(own === undefined ? {} : { ssl: false, socket: (at: Place) => openSocket(at, { tls: own.tls }) }),
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
     backoff: reconnectWait,
@@ -69,7 +70,7 @@ export function connect(
         lost()
         onclose()
       }
-      return postgres(plain, { ...lane, socket, onclose: ended } as typeof lane)
+      return postgres(plain, { ...lane, socket: (at: Place) => socket(at, own ?? {}), onclose: ended } as typeof lane)
     },
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
@@ -115,9 +116,10 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
-/** False for `postgres://a,b/name`, too. */
-function namesOneServer(url: string): boolean {
-  return URL.canParse(url) && !new URL(url).host.includes(',')
+/** Whether we open the sockets to a server, and how. Of several servers (`a,b`), the driver itself looks for the one that answers. */
+function ownSockets(url: string): Pick<SocketOptions, 'tls'> | undefined {
+  if (!URL.canParse(url) || new URL(url).host.includes(',') || new URL(url).searchParams.has('sslnegotiation')) return undefined
+  return { tls: tlsOf(url) }
 }
 
 /** The pool, where a statement that stands alone and was taken back, or forgotten, is asked again. Those that are not cost nothing more. */

@@ -1,4 +1,3 @@
-import net from 'node:net'
 import postgres from 'postgres'
 import { textOf } from './statement.ts'
 
@@ -58,67 +57,6 @@ export function query(sql: object, args: unknown[]): Query {
     handler(asked)
   }
   return made
-}
-
-/** Where a server is, and how the driver greets it: its own options. */
-export type Place = { path?: string; host: string[]; port: number[]; ssl?: unknown; connection: Record<string, unknown> }
-
-/** `onclose` is called when the driver knows that the socket has closed. */
-type SocketOptions = { writableHighWaterMark?: number; onclose?: () => void }
-
-/**
- * A socket for a connection of the driver, which goes around two faults in what the driver does when a connection breaks:
- * - of an error it tells those who wait for an answer, but takes more statements until the socket has closed, and never answers them; what
- *   comes later on that connection waits behind them. Here a socket that was connected has no errors: it just closes.
- * - what it had not sent yet when the socket closed, it never sends, and nothing else, until that is a kilobyte: the next sockets greet
- *   nobody, and each waits for a connection that times out. Here the greeting is a kilobyte, of which only the greeting is sent.
- *
- * `tried` says which of several servers.
- */
-export function openSocket(at: Place, tried = 0, { onclose, ...options }: SocketOptions = {}): net.Socket {
-  const { path, host, port, ssl } = at
-  const index = tried % host.length
-  const place: net.NetConnectOpts = path ? { path } : { host: host[index]!, port: port[index]! }
-  const socket = Object.assign(net.connect({ ...place, ...options, noDelay: true }), path ? {} : place)
-  const { emit, write } = socket
-  let connected = false
-  socket.emit = (event: string, ...args: unknown[]) => {
-    if (event === 'connect') connected = true
-    if (connected && event === 'error') return true
-    if (event !== 'close') return Reflect.apply(emit, socket, [event, ...args])
-    const heard = Reflect.apply(emit, socket, connected ? ['close', false] : [event, ...args])
-    onclose?.()
-    return heard
-  }
-  // Within TLS, what is sent is not seen here.
-  if (ssl) return socket
-  at.connection[padding] = ' '.repeat(1_024)
-  socket.write = (data: Buffer, ...rest: unknown[]) => {
-    socket.write = write
-    return Reflect.apply(write, socket, [greetingIn(data), ...rest])
-  }
-  return socket
-}
-
-const padding = 'padding'
-const protocol_3 = 196_608
-
-/** The greeting (`StartupMessage`), without what was left over before it and without the padding. */
-function greetingIn(data: Buffer): Buffer {
-  let start = 0
-  while (
-    start < data.length - 8 &&
-    !(data.readInt32BE(start) === data.length - start && data.readInt32BE(start + 4) === protocol_3)
-  ) {
-    start += 1
-  }
-  const greeting = data.subarray(start)
-  const from = greeting.indexOf(`\0${padding}\0`)
-  if (from === -1) return greeting
-  const until = greeting.indexOf(0, from + padding.length + 2)
-  const short = Buffer.concat([greeting.subarray(0, from), greeting.subarray(until)])
-  short.writeInt32BE(short.length)
-  return short
 }
 
 /**

@@ -1,8 +1,9 @@
 import type net from 'node:net'
 import postgres from 'postgres'
 import type { Db, Sql } from './db.ts'
-import { openSocket, type Place, query } from './driver.ts'
+import { query } from './driver.ts'
 import { limits } from './limits.ts'
+import { openSocket, type Place, type SocketOptions } from './socket.ts'
 
 /*
  * Terminology
@@ -20,7 +21,7 @@ type Lane = {
   /** Who has waited longer than this for others is made alone. */
   wait_ms: number
   /** Makes a pool of one connection over such a socket; `onclose` is to be called when that connection has ended. */
-  connect(options: { socket: (place: Place) => net.Socket; onclose: () => void }): Sql
+  connect(options: { socket: (place: Place, options: SocketOptions) => Promise<net.Socket>; onclose: () => void }): Sql
   /** Makes a write by itself, on the pool. */
   alone(args: unknown[]): Promise<unknown>
 }
@@ -36,7 +37,7 @@ export function together(db: Db): Db {
 }
 
 /** A socket that says it holds much makes the driver send the rest of a batch one by one, each after the answer to the one before. */
-const writableHighWaterMark = Number.MAX_SAFE_INTEGER
+const highWaterMark = Number.MAX_SAFE_INTEGER
 
 /**
  * The driver holds a short message back until the next turn of the event loop, and sends one of a kilobyte at once; of the batch, this is
@@ -59,19 +60,22 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   let socket: net.Socket | undefined
   /** When the socket has closed, and the driver knows. */
   let gone: Promise<void> | undefined
-  let tried = 0
+  let tried = -1
   let planned = false
   let slow = false
   let ended = false
 
   const sql = connect({
-    socket: (place) => {
-      // Of our own, so that the messages of a batch can be sent as one. Of several servers, each is tried in turn.
-      gone = new Promise((onclose) => {
-        socket = openSocket(place, tried, { writableHighWaterMark, onclose })
-      })
+    socket: async (place, options) => {
+      socket = undefined
+      // Of several servers, each is tried in turn.
       tried += 1
-      return socket!
+      let onclose = () => {}
+      gone = new Promise((resolve) => {
+        onclose = resolve
+      })
+      socket = await openSocket(place, { ...options, tried, highWaterMark, onclose })
+      return socket
     },
     onclose: () => {
       opened = undefined

@@ -1,0 +1,137 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import tls from 'node:tls'
+import { limits } from './limits.ts'
+
+/** Where a server is, and how the driver greets it: its own options. */
+export type Place = { path?: string; host: string[]; port: number[]; connection: Record<string, unknown>; ssl?: unknown }
+
+export type SocketOptions = {
+  /** `sslmode`, as in the URL; see {@link tlsOf}. */
+  tls?: string | false | undefined
+  /** Which of several servers. */
+  tried?: number
+  /** How much it holds before it says so. */
+  highWaterMark?: number
+  /** Called when the driver knows that the socket has closed. */
+  onclose?: () => void
+}
+
+/**
+ * Opens a socket for a connection of the driver (`postgres`, its option `socket`). It goes around two faults in what the driver does when a
+ * connection breaks:
+ * - of an error it tells those who wait for an answer, but takes more statements until the socket has closed, and never answers them; what
+ *   comes later on that connection waits behind them. Here a socket that was connected has no errors: it just closes.
+ * - what it had not sent yet when the socket closed, it never sends, and nothing else, until that is a kilobyte: the next sockets greet
+ *   nobody, and each waits for a connection that times out. Here the greeting is a kilobyte, of which only the greeting is sent.
+ *
+ * TLS is agreed on here, too, unless the driver is to do it itself (`ssl`): it would wrap a socket of its own around this one. A server that
+ * can't be reached is a socket that closes with an error; nothing is thrown.
+ */
+export async function openSocket(at: Place, options: SocketOptions = {}): Promise<net.Socket> {
+  const { path, host, port, connection, ssl } = at
+  if (!ssl) connection[padding] = ' '.repeat(1_024)
+  const index = (options.tried ?? 0) % host.length
+  const place = path ? { path } : { host: host[index]!, port: port[index]! }
+  if (!options.tls) return standIn(connectTo(place, options), options)
+  try {
+    return standIn(await secured(place, options.tls, options), options, true)
+  } catch (error) {
+    const failed = Object.assign(new net.Socket(), place)
+    // Heard a tick later: by then the driver listens.
+    return standIn(failed.destroy(error as Error), options)
+  }
+}
+
+/** The `sslmode` of a database's URL, or `ssl`, as the driver reads it; false for none. */
+export function tlsOf(url: string): string | false {
+  const { searchParams } = new URL(url)
+  if (searchParams.get('sslrootcert') === 'system') return 'verify-full'
+  const mode = searchParams.get('sslmode') ?? searchParams.get('ssl') ?? process.env.PGSSL ?? 'disable'
+  return mode !== 'disable' && mode !== 'false' && mode
+}
+
+/** What the driver is given: the socket, with what it sends first and what it hears changed. */
+function standIn(socket: net.Socket, { onclose }: SocketOptions, secure = false): net.Socket {
+  const { emit, write } = socket
+  let connected = secure
+  socket.emit = (event: string, ...args: unknown[]) => {
+    if (event === 'connect') connected = true
+    if (connected && event === 'error') return true
+    if (event !== 'close') return Reflect.apply(emit, socket, [event, ...args])
+    const heard = Reflect.apply(emit, socket, ['close', !connected])
+    onclose?.()
+    return heard
+  }
+  socket.write = (data: Buffer, ...rest: unknown[]) => {
+    socket.write = write
+    return Reflect.apply(write, socket, [greetingIn(data) ?? data, ...rest])
+  }
+  return socket
+}
+
+type ServerPlace = { path: string } | { host: string; port: number }
+
+function connectTo(place: ServerPlace, { highWaterMark }: SocketOptions): net.Socket {
+  const held = highWaterMark === undefined ? {} : { writableHighWaterMark: highWaterMark }
+  return Object.assign(net.connect({ ...place, ...held, noDelay: true }), 'path' in place ? {} : place)
+}
+
+const ssl_request = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
+const yes = 'S'.charCodeAt(0)
+
+/** A connection to a server that speaks TLS; one without, when `prefer` is asked and it does not. Throws when there is none. */
+async function secured(place: ServerPlace, mode: string, options: SocketOptions): Promise<net.Socket> {
+  const plain = connectTo(place, options)
+  const late = setTimeout(() => plain.destroy(lost('CONNECT_TIMEOUT')), limits.connect_timeout_s * 1_000)
+  try {
+    await happens(plain, 'connect')
+    plain.write(ssl_request)
+    const [answer] = (await happens(plain, 'data')) as [Buffer]
+    if (answer[0] !== yes && mode === 'prefer') return plain
+    if (answer[0] !== yes) throw lost('ECONNREFUSED', 'The database does not speak TLS.')
+    const { highWaterMark } = options
+    const socket = tls.connect({
+      socket: plain,
+      ...(highWaterMark === undefined ? {} : { highWaterMark }),
+      ...('host' in place && !net.isIP(place.host) ? { servername: place.host } : {}),
+      rejectUnauthorized: !['require', 'allow', 'prefer'].includes(mode),
+    } as tls.ConnectionOptions)
+    await happens(socket, 'secureConnect')
+    return Object.assign(socket, 'path' in place ? {} : place)
+  } catch (error) {
+    plain.destroy()
+    throw error
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+/** Throws when the socket breaks, or closes, before. */
+function happens(socket: net.Socket, event: string): Promise<unknown[]> {
+  const closed = once(socket, 'close').then(() => Promise.reject(lost('CONNECTION_CLOSED')))
+  return Promise.race([once(socket, event), closed])
+}
+
+const lost = (code: string, message = 'The database ended the connection.') => Object.assign(new Error(message), { code })
+
+const padding = 'padding'
+const protocol_3 = 196_608
+
+/** The greeting (`StartupMessage`), without what was left over before it and without the padding; undefined when there is none. */
+function greetingIn(data: Buffer): Buffer | undefined {
+  let start = 0
+  while (
+    start < data.length - 8 &&
+    !(data.readInt32BE(start) === data.length - start && data.readInt32BE(start + 4) === protocol_3)
+  ) {
+    start += 1
+  }
+  const greeting = data.subarray(start)
+  const from = greeting.indexOf(`\0${padding}\0`)
+  if (from === -1) return undefined
+  const until = greeting.indexOf(0, from + padding.length + 2)
+  const short = Buffer.concat([greeting.subarray(0, from), greeting.subarray(until)])
+  short.writeInt32BE(short.length)
+  return short
+}
