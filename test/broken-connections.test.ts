@@ -170,18 +170,55 @@ for (const way of ['plain', 'tls'] as const) {
   })
 }
 
-test('of several servers, the one that answers is found, by each way', async () => {
-  const { port, host } = new URL(database.url)
-  const several = connect(database.url.replace(host, `127.0.0.1:1,127.0.0.1:${port}`), { max: 2 })
-  try {
-    for (const db of [several, byKey(several), together(several)]) {
-      assert.equal(await codeOf(several`select 1`), 'done')
-      assert.deepEqual([...(await db<{ n: number }[]>`select ${1}::int as n`)], [{ n: 1 }])
+/** Asks in each way that there is, once. */
+async function askEach(db: Sql): Promise<string> {
+  const answers = [
+    await codeOf(db`select ${1}::int`),
+    await codeOf(byKey(db)`select ${1}::int`),
+    await codeOf(together(db)`select ${1}::int`),
+    await codeOf(inTransaction(db, (tx) => tx`select ${1}::int`)),
+  ]
+  return [...new Set(answers)].join(', ')
+}
+const several = (query: string, ...ports: (number | string)[]) =>
+  connect(through(query).replace(/(?<=@)[^/]+/, ports.map((port) => `127.0.0.1:${port}`).join()), { max: 2 })
+for (const query of ['', '?sslmode=require', '?target_session_attrs=read-write']) {
+  test(`several servers${query}: the one that answers is found, by each way`, async () => {
+    const { port } = proxy.address() as net.AddressInfo
+    for (const ports of [
+      [1, port],
+      [port, 1],
+      [1, 2, port],
+    ]) {
+      const sql = several(query, ...ports)
+      assert.equal(await askEach(sql), 'done', String(ports))
+      await sql.end()
     }
-    assert.equal(await codeOf(inTransaction(several, (tx) => tx`select 1`)), 'done')
-  } finally {
-    await several.end()
-  }
+  })
+}
+test('several servers: refused when none answers; the next one is asked when the one in use is gone', async () => {
+  const none = several('', 1, 2)
+  assert.equal(await askEach(none), 'ECONNREFUSED')
+  await none.end()
+  const { hostname, port } = new URL(database.url)
+  const open = new Set<net.Socket>()
+  const first = net.createServer((socket) => {
+    open.add(socket)
+    const server = net.connect(Number(port), hostname)
+    socket.on('error', () => {}).on('close', () => server.destroy())
+    server.on('error', () => {}).on('close', () => socket.destroy())
+    socket.pipe(server).pipe(socket)
+  })
+  await once(first.listen(0, '127.0.0.1'), 'listening')
+  const sql = several('', (first.address() as net.AddressInfo).port, (proxy.address() as net.AddressInfo).port)
+  assert.equal(await askEach(sql), 'done')
+  const [of_first, of_second] = [open.size, sockets.size]
+  first.close()
+  for (const socket of open) socket.destroy()
+  await sleep(50)
+  assert.equal(await askEach(sql), 'done')
+  assert.ok(of_first >= 3 && sockets.size > of_second)
+  await sql.end()
 })
 
 const modes: [query: string, server_speaks_tls: boolean, said: string][] = [

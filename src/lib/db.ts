@@ -1,7 +1,7 @@
 import postgres from 'postgres'
 import { mayBeAskedAgain, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
-import { openSocket, type Place, type SocketOptions, tlsOf } from './socket.ts'
+import { openSocket, type Place, type SocketOptions, serversOf, tlsOf } from './socket.ts'
 import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
 
@@ -26,9 +26,10 @@ export function connect(
     for (const tell of closed) tell()
   }
   const own = ownSockets(plain)
+  let turn = 0
   const settings = {
     ...place,
-    ...(own === undefined ? {} : { ssl: false, socket: (at: Place) => openSocket(at, { tls: own.tls }) }),
+    ...(own === undefined ? {} : { ssl: false, ...oneHost(own), socket: (at: Place) => openSocket(at, own) }),
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
     backoff: reconnectWait,
@@ -70,7 +71,11 @@ export function connect(
         lost()
         onclose()
       }
-      return postgres(plain, { ...lane, socket: (at: Place) => socket(at, own ?? {}), onclose: ended } as typeof lane)
+      return postgres(plain, {
+        ...lane,
+        socket: (at: Place) => socket(own ? at : oneOf(at, turn++), own ?? {}),
+        onclose: ended,
+      } as typeof lane)
     },
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
@@ -116,10 +121,22 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
-/** Whether we open the sockets to a server, and how. Of several servers (`a,b`), the driver itself looks for the one that answers. */
-function ownSockets(url: string): Pick<SocketOptions, 'tls'> | undefined {
-  if (!URL.canParse(url) || new URL(url).host.includes(',') || new URL(url).searchParams.has('sslnegotiation')) return undefined
-  return { tls: tlsOf(url) }
+/** Told of several servers, the driver keeps an error to itself, and asks on without a pause. We ask each of them for every connection. */
+function oneHost({ servers }: SocketOptions): { host?: string; port?: number } {
+  return servers === undefined ? {} : { host: 'localhost', port: 5432 }
+}
+
+/** Each of several servers in turn. */
+function oneOf({ host, port, ...at }: Place, turn: number): Place {
+  return { ...at, host: [host[turn % host.length]!], port: [port[turn % port.length]!] }
+}
+
+/** How we open the sockets to PostgreSQL. Undefined where the URL asks for what the driver can do and we can't. */
+function ownSockets(url: string): SocketOptions | undefined {
+  const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
+  return query.has('sslnegotiation') || query.has('target_session_attrs')
+    ? undefined
+    : { tls: tlsOf(query), servers: serversOf(url) }
 }
 
 /** The pool, where a statement that stands alone and was taken back, or forgotten, is asked again. Those that are not cost nothing more. */

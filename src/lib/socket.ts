@@ -3,19 +3,21 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { limits } from './limits.ts'
 
-/** Where a server is, and how the driver greets it: its own options. */
+type ServerPlace = { path: string } | { host: string; port: number }
+/** Where the server is, and how the driver greets it: its own options. */
 export type Place = { path?: string; host: string[]; port: number[]; connection: Record<string, unknown>; ssl?: unknown }
 
 export type SocketOptions = {
   /** `sslmode`, as in the URL; see {@link tlsOf}. */
   tls?: string | false | undefined
-  /** Which of several servers. */
-  tried?: number
+  /** Of several servers, the one that answered last, counted round and round. Shared by all that connect to them. */
+  servers?: Servers | undefined
   /** How much it holds before it says so. */
   highWaterMark?: number
   /** Called when the driver knows that the socket has closed. */
   onclose?: () => void
 }
+export type Servers = { places: readonly ServerPlace[]; at: number }
 
 /**
  * Opens a socket for a connection of the driver (`postgres`, its option `socket`). It goes around two faults in what the driver does when a
@@ -31,30 +33,48 @@ export type SocketOptions = {
 export async function openSocket(at: Place, options: SocketOptions = {}): Promise<net.Socket> {
   const { path, host, port, connection, ssl } = at
   if (!ssl) connection[padding] = ' '.repeat(1_024)
-  const index = (options.tried ?? 0) % host.length
-  const place = path ? { path } : { host: host[index]!, port: port[index]! }
-  if (!options.tls) return standIn(connectTo(place, options), options)
-  try {
-    return standIn(await secured(place, options.tls, options), options, true)
-  } catch (error) {
-    const failed = Object.assign(new net.Socket(), place)
-    // Heard a tick later: by then the driver listens.
-    return standIn(failed.destroy(error as Error), options)
+  const { tls, servers, onclose } = options
+  const place = path ? { path } : { host: host[0]!, port: port[0]! }
+  if (!tls && !servers) return standIn(connectTo(place, options), onclose)
+  const { places } = servers ?? { places: [place] }
+  let failure: unknown
+  for (const _ of places) {
+    const asked = servers?.at ?? 0
+    try {
+      return standIn(await reach(places[asked % places.length]!, options), onclose, true)
+    } catch (error) {
+      failure = error
+      // Of several that found it so, one goes on to the next server.
+      if (servers?.at === asked) servers.at += 1
+    }
   }
+  const failed = Object.assign(new net.Socket(), place)
+  // Heard a tick later: by then the driver listens.
+  return standIn(failed.destroy(failure as Error), onclose)
+}
+
+/** The servers of a database's URL (`postgres://u:p@a:1,b:2/name`), when it names several. */
+export function serversOf(url: string): Servers | undefined {
+  const hosts = /^[^:]+:\/\/(?:[^@/]*@)?([^/?]*)/.exec(url)?.[1]?.split(',') ?? []
+  if (hosts.length < 2) return undefined
+  const places = hosts.map((text) => {
+    const [, host = 'localhost', port = '5432'] = /^(.*?)(?::(\d+))?$/.exec(text)!
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+  })
+  return { places, at: 0 }
 }
 
 /** The `sslmode` of a database's URL, or `ssl`, as the driver reads it; false for none. */
-export function tlsOf(url: string): string | false {
-  const { searchParams } = new URL(url)
-  if (searchParams.get('sslrootcert') === 'system') return 'verify-full'
-  const mode = searchParams.get('sslmode') ?? searchParams.get('ssl') ?? process.env.PGSSL ?? 'disable'
+export function tlsOf(query: URLSearchParams): string | false {
+  if (query.get('sslrootcert') === 'system') return 'verify-full'
+  const mode = query.get('sslmode') ?? query.get('ssl') ?? process.env.PGSSL ?? 'disable'
   return mode !== 'disable' && mode !== 'false' && mode
 }
 
 /** What the driver is given: the socket, with what it sends first and what it hears changed. */
-function standIn(socket: net.Socket, { onclose }: SocketOptions, secure = false): net.Socket {
+function standIn(socket: net.Socket, onclose?: () => void, reached = false): net.Socket {
   const { emit, write } = socket
-  let connected = secure
+  let connected = reached
   socket.emit = (event: string, ...args: unknown[]) => {
     if (event === 'connect') connected = true
     if (connected && event === 'error') return true
@@ -70,8 +90,6 @@ function standIn(socket: net.Socket, { onclose }: SocketOptions, secure = false)
   return socket
 }
 
-type ServerPlace = { path: string } | { host: string; port: number }
-
 function connectTo(place: ServerPlace, { highWaterMark }: SocketOptions): net.Socket {
   const held = highWaterMark === undefined ? {} : { writableHighWaterMark: highWaterMark }
   return Object.assign(net.connect({ ...place, ...held, noDelay: true }), 'path' in place ? {} : place)
@@ -80,31 +98,35 @@ function connectTo(place: ServerPlace, { highWaterMark }: SocketOptions): net.So
 const ssl_request = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const yes = 'S'.charCodeAt(0)
 
-/** A connection to a server that speaks TLS; one without, when `prefer` is asked and it does not. Throws when there is none. */
-async function secured(place: ServerPlace, mode: string, options: SocketOptions): Promise<net.Socket> {
+/** A connection to a server, with TLS if that is asked for; without, when `prefer` is asked and the server does not speak it. Or throws. */
+async function reach(place: ServerPlace, options: SocketOptions): Promise<net.Socket> {
   const plain = connectTo(place, options)
   const late = setTimeout(() => plain.destroy(lost('CONNECT_TIMEOUT')), limits.connect_timeout_s * 1_000)
   try {
     await happens(plain, 'connect')
-    plain.write(ssl_request)
-    const [answer] = (await happens(plain, 'data')) as [Buffer]
-    if (answer[0] !== yes && mode === 'prefer') return plain
-    if (answer[0] !== yes) throw lost('ECONNREFUSED', 'The database does not speak TLS.')
-    const { highWaterMark } = options
-    const socket = tls.connect({
-      socket: plain,
-      ...(highWaterMark === undefined ? {} : { highWaterMark }),
-      ...('host' in place && !net.isIP(place.host) ? { servername: place.host } : {}),
-      rejectUnauthorized: !['require', 'allow', 'prefer'].includes(mode),
-    } as tls.ConnectionOptions)
-    await happens(socket, 'secureConnect')
-    return Object.assign(socket, 'path' in place ? {} : place)
+    return options.tls ? await secured(plain, place, options.tls, options) : plain
   } catch (error) {
     plain.destroy()
     throw error
   } finally {
     clearTimeout(late)
   }
+}
+
+async function secured(plain: net.Socket, place: ServerPlace, mode: string, options: SocketOptions): Promise<net.Socket> {
+  plain.write(ssl_request)
+  const [answer] = (await happens(plain, 'data')) as [Buffer]
+  if (answer[0] !== yes && mode === 'prefer') return plain
+  if (answer[0] !== yes) throw lost('ECONNREFUSED', 'The database does not speak TLS.')
+  const { highWaterMark } = options
+  const socket = tls.connect({
+    socket: plain,
+    ...(highWaterMark === undefined ? {} : { highWaterMark }),
+    ...('host' in place && !net.isIP(place.host) ? { servername: place.host } : {}),
+    rejectUnauthorized: !['require', 'allow', 'prefer'].includes(mode),
+  } as tls.ConnectionOptions)
+  await happens(socket, 'secureConnect')
+  return Object.assign(socket, 'path' in place ? {} : place)
 }
 
 /** Throws when the socket breaks, or closes, before. */

@@ -60,7 +60,6 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   let socket: net.Socket | undefined
   /** When the socket has closed, and the driver knows. */
   let gone: Promise<void> | undefined
-  let tried = -1
   let planned = false
   let slow = false
   let ended = false
@@ -68,13 +67,11 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   const sql = connect({
     socket: async (place, options) => {
       socket = undefined
-      // Of several servers, each is tried in turn.
-      tried += 1
       let onclose = () => {}
       gone = new Promise((resolve) => {
         onclose = resolve
       })
-      socket = await openSocket(place, { ...options, tried, highWaterMark, onclose })
+      socket = await openSocket(place, { ...options, highWaterMark, onclose })
       return socket
     },
     onclose: () => {
