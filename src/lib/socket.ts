@@ -20,15 +20,15 @@ export type SocketOptions = {
 export type Servers = { places: readonly ServerPlace[]; at: number }
 
 /**
- * Opens a socket for a connection of the driver (`postgres`, its option `socket`). It goes around two faults in what the driver does when a
- * connection breaks:
+ * Opens a socket for a connection of the driver (`postgres`, its option `socket`). It goes around two faults in what the driver does when
+ * a connection breaks:
  * - of an error it tells those who wait for an answer, but takes more statements until the socket has closed, and never answers them; what
  *   comes later on that connection waits behind them. Here a socket that was connected has no errors: it just closes.
  * - what it had not sent yet when the socket closed, it never sends, and nothing else, until that is a kilobyte: the next sockets greet
  *   nobody, and each waits for a connection that times out. Here the greeting is a kilobyte, of which only the greeting is sent.
  *
- * TLS is agreed on here, too, unless the driver is to do it itself (`ssl`): it would wrap a socket of its own around this one. A server that
- * can't be reached is a socket that closes with an error; nothing is thrown.
+ * TLS is agreed on here, too, unless the driver is to do it itself (`ssl`): it would wrap a socket of its own around this one. A server
+ * that can't be reached is a socket that closes with an error; nothing is thrown.
  */
 export async function openSocket(at: Place, options: SocketOptions = {}): Promise<net.Socket> {
   const { path, host, port, connection, ssl } = at
@@ -67,7 +67,7 @@ export function serversOf(url: string): Servers | undefined {
 /** The `sslmode` of a database's URL, or `ssl`, as the driver reads it; false for none. */
 export function tlsOf(query: URLSearchParams): string | false {
   if (query.get('sslrootcert') === 'system') return 'verify-full'
-  const mode = query.get('sslmode') ?? query.get('ssl') ?? process.env.PGSSL ?? 'disable'
+  const mode = query.get('sslmode') ?? query.get('ssl') ?? 'disable'
   return mode !== 'disable' && mode !== 'false' && mode
 }
 

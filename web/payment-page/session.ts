@@ -77,24 +77,31 @@ export function announce(type: 'SessionLoaded' | 'SessionUpdated'): void {
   drawPopOutButton()
 }
 
+const unchanged_rest_ms = 5_000
 let told_unchanged_ms = Number.NEGATIVE_INFINITY
+let refreshing: ReturnType<typeof setTimeout> | undefined
 
 /**
- * RefreshSession. A change is always announced. An unchanged session at most once in five seconds: shops that answer every
- * SessionUpdated with another refresh would never stop, and one that awaits `refreshSession()` needs an answer (clients §2).
+ * RefreshSession. A change is announced at once. An unchanged session is too, since a shop that awaits `refreshSession()` needs an answer,
+ * but at most once in five seconds: shops that answer every SessionUpdated with another refresh would keep everybody busy (clients §2).
  */
 export async function refresh(): Promise<void> {
   const result = await reload()
-  if (!result) return say(text('offline'))
-  if (!state.session) return
-  const now = performance.now()
-  if (result.changed) {
+  clearTimeout(refreshing)
+  if (!result) {
+    say(text('offline'))
+    refreshing = setTimeout(refresh, 2_000)
+  } else if (state.session && result.changed) {
     say(text('updated'), 'info')
     announce('SessionUpdated')
-  } else if (now - told_unchanged_ms > 5_000) {
-    told_unchanged_ms = now
-    announce('SessionUpdated')
+  } else if (state.session) {
+    refreshing = setTimeout(tellUnchanged, told_unchanged_ms + unchanged_rest_ms - performance.now())
   }
+}
+
+function tellUnchanged(): void {
+  told_unchanged_ms = performance.now()
+  announce('SessionUpdated')
 }
 
 /** LockSession: always answered, also when the session is locked already or can't be. */

@@ -181,7 +181,7 @@ const notWithWallets = ['vipps', 'swish.swish', 'klarna.billie', /^instabank\./,
 
 const typed = new WeakMap<readonly PaymentProduct[], ReadonlyMap<string, PaymentProduct>>()
 
-/** An account's products by their type. The lists of gateways last as long as the process. */
+/** Products by their type. The list of a gateway is made once. */
 function byType(available: readonly PaymentProduct[]): ReadonlyMap<string, PaymentProduct> {
   const products = typed.get(available) ?? new Map(available.map((product) => [product.payment_product_type, product]))
   typed.set(available, products)

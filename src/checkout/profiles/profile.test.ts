@@ -172,7 +172,8 @@ const expanded: [title: string, profile: Tree, request: Tree, expected: Tree][] 
 ]
 for (const [title, profile, request, expected] of expanded) {
   test(`configuration: active_payment_types: ${title}`, () => {
-    assert.deepEqual(sessionConfiguration(profile, request, available, 'NOK'), { configuration: expected, refusal: undefined })
+    const { configuration, refusal } = sessionConfiguration(profile, request, available, 'NOK')
+    assert.deepEqual({ configuration, refusal }, { configuration: expected, refusal: undefined })
   })
 }
 
