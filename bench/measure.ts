@@ -124,7 +124,8 @@ export function withChildren(pid: number): number[] {
   const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
   return [pid, ...children.map(Number)]
 }
-const cpuOfAll = (pid: number) => withChildren(pid).reduce((sum, each) => sum + cpuOf(each), 0)
+/** With that of children that have ended since: autovacuum's workers come and go. */
+const cpuOfAll = (pid: number) => withChildren(pid).reduce((sum, each) => sum + cpuOf(each), ticksOf(pid, 13) + ticksOf(pid, 14))
 
 /** Resident memory of a process in MB: now, and at its highest. */
 export function memoryOf(pid: number): { now_mb: number; peak_mb: number } {
@@ -144,7 +145,8 @@ function statOf(pid: number | string): string[] {
 }
 const parentOf = (pid: number | string) => Number(statOf(pid)[1])
 /** User and system time of a process. The kernel counts in ticks of 10 ms. */
-const cpuOf = (pid: number | string) => (Number(statOf(pid)[11] ?? 0) + Number(statOf(pid)[12] ?? 0)) * 10
+const cpuOf = (pid: number | string) => ticksOf(pid, 11) + ticksOf(pid, 12)
+const ticksOf = (pid: number | string, field: number) => Number(statOf(pid)[field] ?? 0) * 10
 
 function summary(latencies: number[], errors: number, seconds: number, before: Usage, after: Usage): Measured {
   latencies.sort((a, b) => a - b)
