@@ -1,28 +1,47 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { byKey, connect, inTransaction, openTransaction, type Sql, type Tx } from '../src/lib/db.ts'
 import { together } from '../src/lib/together.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 import { chance } from './hostile.ts'
-import { acceptTls } from './tls.ts'
+import { acceptTls, cert } from './tls.ts'
 
 // Connections to the database break while they are used. Whoever waits is told, nobody waits for ever, and what comes next goes well.
 // What the driver leaves for nobody to catch would end this process.
 let database: TestDatabase
-let proxy: net.Server
+let proxy: Proxy
 const ways = { plain: undefined as unknown as Sql, tls: undefined as unknown as Sql }
-const sockets = new Set<net.Socket>()
 let speaks_tls = true
 /** Whether each new connection asked for TLS and got it. */
 let secured: boolean[] = []
 before(async () => {
   database = await cloneDatabase()
   await database.sql`create table public.things (name text primary key)`
+  proxy = await startProxy()
+  ways.plain = connect(through(), { max: 2 })
+  ways.tls = connect(through('?sslmode=require'), { max: 2 })
+})
+after(async () => {
+  await ways.plain.end()
+  await ways.tls.end()
+  proxy.close()
+  await database.drop()
+})
+
+type Proxy = Awaited<ReturnType<typeof startProxy>>
+/** Stands before the database, and speaks TLS for it. */
+async function startProxy() {
   const { hostname, port } = new URL(database.url)
-  proxy = net.createServer({ noDelay: true }, async (socket) => {
+  const sockets = new Set<net.Socket>()
+  const listener = net.createServer({ noDelay: true }, async (socket) => {
     const server = net.connect({ host: hostname, port: Number(port), noDelay: true })
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket) && server.destroy())
@@ -36,26 +55,18 @@ before(async () => {
     else if (client === socket) server.write(first)
     client.pipe(server).pipe(client)
   })
-  await once(proxy.listen(0, '127.0.0.1'), 'listening')
-  ways.plain = connect(through(), { max: 2 })
-  ways.tls = connect(through('?sslmode=require'), { max: 2 })
-})
-after(async () => {
-  await ways.plain.end()
-  await ways.tls.end()
-  proxy.close()
-  await database.drop()
-})
+  await once(listener.listen(0, '127.0.0.1'), 'listening')
+  return { sockets, port: (listener.address() as net.AddressInfo).port, close: () => listener.close() }
+}
 
 /** The database by way of the proxy. */
-function through(query = ''): string {
-  return new URL(query, Object.assign(new URL(database.url), { host: `127.0.0.1:${(proxy.address() as net.AddressInfo).port}` }))
-    .href
+function through(query = '', host = '127.0.0.1'): string {
+  return new URL(query, Object.assign(new URL(database.url), { host: `${host}:${proxy.port}` })).href
 }
 
 /** Breaks every connection: with an end, as a server does that stops, or with a reset, as one that is gone. */
 async function cut(how: 'end' | 'reset' = 'end'): Promise<void> {
-  for (const socket of sockets) how === 'end' ? socket.destroy() : socket.resetAndDestroy()
+  for (const socket of proxy.sockets) how === 'end' ? socket.destroy() : socket.resetAndDestroy()
   await sleep(50)
 }
 const codeOf = (promise: PromiseLike<unknown>): Promise<string> =>
@@ -115,7 +126,7 @@ for (const way of ['plain', 'tls'] as const) {
   test(`${way}: a write that comes before the connection that writes share is back: waits for it, and is made`, async () => {
     const add = (name: string) => together(ways[way])`insert into things values (${name})`
     await add('a')
-    for (const socket of sockets) socket.destroy()
+    for (const socket of proxy.sockets) socket.destroy()
     // Until each of these, the connection has broken, ended, and begun to come back.
     for (const name of ['b', 'c', 'd', 'e', 'f']) {
       const said = await codeOf(add(name))
@@ -184,7 +195,7 @@ const several = (query: string, ...ports: (number | string)[]) =>
   connect(through(query).replace(/(?<=@)[^/]+/, ports.map((port) => `127.0.0.1:${port}`).join()), { max: 2 })
 for (const query of ['', '?sslmode=require', '?target_session_attrs=read-write']) {
   test(`several servers${query}: the one that answers is found, by each way`, async () => {
-    const { port } = proxy.address() as net.AddressInfo
+    const { port } = proxy
     for (const ports of [
       [1, port],
       [port, 1],
@@ -200,24 +211,15 @@ test('several servers: refused when none answers; the next one is asked when the
   const none = several('', 1, 2)
   assert.equal(await askEach(none), 'ECONNREFUSED')
   await none.end()
-  const { hostname, port } = new URL(database.url)
-  const open = new Set<net.Socket>()
-  const first = net.createServer((socket) => {
-    open.add(socket)
-    const server = net.connect(Number(port), hostname)
-    socket.on('error', () => {}).on('close', () => server.destroy())
-    server.on('error', () => {}).on('close', () => socket.destroy())
-    socket.pipe(server).pipe(socket)
-  })
-  await once(first.listen(0, '127.0.0.1'), 'listening')
-  const sql = several('', (first.address() as net.AddressInfo).port, (proxy.address() as net.AddressInfo).port)
+  const first = await startProxy()
+  const sql = several('', first.port, proxy.port)
   assert.equal(await askEach(sql), 'done')
-  const [of_first, of_second] = [open.size, sockets.size]
+  const [of_first, of_second] = [first.sockets.size, proxy.sockets.size]
   first.close()
-  for (const socket of open) socket.destroy()
+  for (const socket of first.sockets) socket.destroy()
   await sleep(50)
   assert.equal(await askEach(sql), 'done')
-  assert.ok(of_first >= 3 && sockets.size > of_second)
+  assert.ok(of_first >= 3 && proxy.sockets.size > of_second)
   await sql.end()
 })
 
@@ -249,3 +251,23 @@ for (const [query, speaks, expected] of modes) {
     }
   })
 }
+
+test('TLS: the certificate must name the server, by name or by address', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvitt-tls-'))
+  const ca = join(folder, 'ca.crt')
+  writeFileSync(ca, cert)
+  // Which authorities are trusted is read when a process starts.
+  const program = `import { connect } from './src/lib/db.ts'
+    for (const url of process.argv.slice(1)) {
+      const sql = connect(url, { max: 1 })
+      console.log(await sql\`select 1\`.then(() => 'done', (error) => error.code))
+      await sql.end()
+    }`
+  const urls = ['localhost', '127.0.0.1'].map((host) => through('?sslmode=verify-full', host))
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', program, '--', ...urls],
+    { env: { ...process.env, NODE_EXTRA_CA_CERTS: ca }, cwd: join(import.meta.dirname, '..') },
+  ).finally(() => rmSync(folder, { recursive: true }))
+  assert.deepEqual(stdout.trim().split('\n'), ['done', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+})

@@ -2,7 +2,7 @@ import type net from 'node:net'
 import tls from 'node:tls'
 
 /** Signed by itself, for `localhost`, until 2126. Made for these tests (`openssl req -x509`); it guards nothing. */
-const cert = `-----BEGIN CERTIFICATE-----
+export const cert = `-----BEGIN CERTIFICATE-----
 MIIBfzCCASWgAwIBAgIUECu817yzbQVgbXmJpK8eaOyoSIEwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODE5Mjk0MloYDzIxMjYxMTA0
 MTkyOTQyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO

@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { listTypes, safeInteger } from './arrays.ts'
 import { mayBeAskedAgain, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
 import { openSocket, type Place, type SocketOptions, serversOf, tlsOf } from './socket.ts'
@@ -47,15 +48,14 @@ export function connect(
         to: 20,
         from: [20],
         serialize: String,
-        parse: (text: string) => {
-          const number = Number(text)
-          if (!Number.isSafeInteger(number)) throw new Error(`bigint out of range: ${text}`)
-          return number
-        },
+        parse: safeInteger,
       },
+      ...listTypes,
     },
+    // They are known; see arrays.ts.
+    fetch_types: false,
   }
-  const sql = postgres(plain, { ...settings, max: options.max ?? limits.database_connections, onclose })
+  const sql = poolOf(plain, { ...settings, max: options.max ?? limits.database_connections, onclose })
   const pool = repeatingStatements(sql)
   listeners.set(pool, closed)
   const lane = {
@@ -71,7 +71,7 @@ export function connect(
         lost()
         onclose()
       }
-      return postgres(plain, {
+      return poolOf(plain, {
         ...lane,
         socket: (at: Place) => socket(own ? at : oneOf(at, turn++), own ?? {}),
         onclose: ended,
@@ -79,7 +79,7 @@ export function connect(
     },
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
-  const keyed = postgres(plain, { ...settings, max: 1, onclose })
+  const keyed = poolOf(plain, { ...settings, max: 1, onclose })
   Object.defineProperty(pool, by_key, { value: repeatingStatements(keyed), configurable: true })
   const end = sql.end.bind(sql)
   sql.end = async (how) => {
@@ -119,6 +119,17 @@ export function placeOf(url: string): { url: string; path?: string } {
   if (!folder?.startsWith('/')) return { url }
   plain.searchParams.delete('host')
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
+}
+
+/** A pool of the driver. To reserve a connection that is not open yet never ends, in the driver, so they are opened first. */
+function poolOf<T extends { max: number; types: Record<string, postgres.PostgresType> }>(url: string, settings: T): Sql {
+  const sql = postgres(url, settings as never) as unknown as Sql
+  const { reserve } = sql
+  sql.reserve = async () => {
+    await Promise.all(Array.from({ length: settings.max }, () => sql.unsafe('select')))
+    return reserve()
+  }
+  return sql
 }
 
 /** Told of several servers, the driver keeps an error to itself, and asks on without a pause. We ask each of them for every connection. */

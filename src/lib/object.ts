@@ -8,7 +8,8 @@ export function isObject(value: unknown): value is { readonly [key: string]: unk
  * object `{ "toString": 1 }`, which any client can send where no schema describes a member.
  */
 export function asText(value: unknown): string | undefined {
-  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
+  if (typeof value === 'string') return value
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
 }
 
 /** The same JSON, whatever the order of members; a member that is `undefined` is absent. */

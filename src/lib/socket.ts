@@ -122,7 +122,8 @@ async function secured(plain: net.Socket, place: ServerPlace, mode: string, opti
   const socket = tls.connect({
     socket: plain,
     ...(highWaterMark === undefined ? {} : { highWaterMark }),
-    ...('host' in place && !net.isIP(place.host) ? { servername: place.host } : {}),
+    // Whom the certificate must name. A name is also told to the server; an address may not be.
+    ...('host' in place ? { host: place.host, ...(net.isIP(place.host) ? {} : { servername: place.host }) } : {}),
     rejectUnauthorized: !['require', 'allow', 'prefer'].includes(mode),
   } as tls.ConnectionOptions)
   await happens(socket, 'secureConnect')

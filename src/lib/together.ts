@@ -84,19 +84,13 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   async function reserve(): Promise<postgres.ReservedSql | undefined> {
     // Until then the driver takes statements, and refuses them.
     if (opened && socket?.destroyed) await gone
-    opened ??= open()
+    opened ??= sql.reserve()
     try {
       return await opened
     } catch {
       opened = undefined
       return undefined
     }
-  }
-
-  /** To reserve a connection that is not open yet never ends, in the driver, after one has been lost. */
-  async function open(): Promise<postgres.ReservedSql> {
-    await sql.unsafe('select')
-    return sql.reserve()
   }
 
   /** What else this turn of the event loop brings goes along. */

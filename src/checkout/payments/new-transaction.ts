@@ -60,7 +60,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
   return { ...row, search_terms: withDestinationTerms(row) }
 }
 
-/** A checkbox is named by its id, whose form no schema says. */
+/** What names a checkbox, of a session or of a pay body, whose form no schema says. */
 const idOf = (box: Free): string => (asText(box.id) ?? '').slice(0, limits.reference_length_max)
 
 /** The ids of the checkboxes that a pay body says are ticked, `checkboxes: [{ id, checked: true }]`; nothing when it says nothing. */

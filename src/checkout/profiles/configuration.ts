@@ -79,12 +79,11 @@ export function configurationRefusal(configuration: Tree, at = '/configuration')
   const { auto_capture = false, channel = 'ecommerce', countries } = configuration
   if (typeof auto_capture !== 'boolean') return refuse(`${at}/auto_capture`, 'must be true or false.')
   if (!channels.includes(channel as string)) return refuse(`${at}/channel`, `must be one of ${channels.join(', ')}.`)
-  const { allow_countries, deny_countries } = isObject(countries) ? countries : {}
-  for (const [name, codes = []] of Object.entries({ allow_countries, deny_countries })) {
-    if (!isTexts(codes)) return refuse(`${at}/countries/${name}`, 'must be a list of country codes, such as ["NO"].')
-  }
-  const denied: readonly string[] = isTexts(deny_countries) ? deny_countries : []
-  const both = isTexts(allow_countries) && allow_countries.find((code) => denied.includes(code))
+  const { allow_countries: allowed = [], deny_countries: denied = [] } = isObject(countries) ? countries : {}
+  const rule = 'must be a list of country codes, such as ["NO"].'
+  if (!isTexts(allowed)) return refuse(`${at}/countries/allow_countries`, rule)
+  if (!isTexts(denied)) return refuse(`${at}/countries/deny_countries`, rule)
+  const both = allowed.find((code) => denied.includes(code))
   if (both) return refuse(`${at}/countries`, `can't both allow and deny ${both.slice(0, 10)}.`)
   for (const [group, length] of Object.entries(descriptor_length)) {
     const text = productSettings(configuration, group)?.dynamic_descriptor
@@ -179,13 +178,15 @@ function expandActive(configuration: Tree, available: readonly PaymentProduct[])
 /** Gift cards can't be combined with these (checkout-api §3.13). */
 const notWithWallets = ['vipps', 'swish.swish', 'klarna.billie', /^instabank\./, /^collector\./, /^netaxept\./]
 
-const typed = new WeakMap<readonly PaymentProduct[], ReadonlyMap<string, PaymentProduct>>()
+const mapsByType = new WeakMap<readonly PaymentProduct[], ReadonlyMap<string, PaymentProduct>>()
 
 /** Products by their type. The list of a gateway is made once. */
 function byType(available: readonly PaymentProduct[]): ReadonlyMap<string, PaymentProduct> {
-  const products = typed.get(available) ?? new Map(available.map((product) => [product.payment_product_type, product]))
-  typed.set(available, products)
-  return products
+  const known = mapsByType.get(available)
+  if (known) return known
+  const made = new Map(available.map((product) => [product.payment_product_type, product]))
+  mapsByType.set(available, made)
+  return made
 }
 
 /** True when the provider's product takes this currency. */

@@ -107,7 +107,7 @@ export const Store = Type.Object(
 /** What of the amount a gift card pays (checkout-api §3.2.2). */
 const GiftCard = Type.Object({
   type: Type.Optional(Text),
-  card_id: Type.Optional(Text),
+  card_id: Type.Optional(IdIn),
   amount: Type.Optional(AmountIn),
   masked_card_token: Type.Optional(Text),
 })
