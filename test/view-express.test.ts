@@ -135,6 +135,11 @@ const failures: [name: string, answer: typeof answer, message: RegExp][] = [
   ['a negative amount', { status: 200, body: { shipping_options: [], order: { amount: -1 } } }, /something else/],
   ['U+0000', { status: 200, body: { shipping_options: [], order: { amount: 1, x: 'a\u0000' } } }, /text that is none/],
   ['endless nesting', { status: 200, body: '['.repeat(30_000) + ']'.repeat(30_000) }, /nested too deep|something else/],
+  [
+    'an order that no session could begin with',
+    { status: 200, body: { shipping_options: [], order: { amount: 1, gift_cards: [{ amount: -1 }] } } },
+    /something else.*\/order\/gift_cards\/0\/amount must be >= 0/,
+  ],
   ['no options', { status: 200, body: {} }, /shipping_options/],
 ]
 for (const [name, given, message] of failures) {

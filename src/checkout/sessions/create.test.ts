@@ -13,7 +13,7 @@ import {
   type SessionRequest,
   storedExpress,
 } from './create.ts'
-import { amountRefusal, type Order, partsRefusal, storedItem, storedOption, storedOrder, sumOfLines } from './order.ts'
+import { amountRefusal, type Order, orderRefusal, storedItem, storedOption, storedOrder, sumOfLines } from './order.ts'
 
 const product = (payment_product_type: string, token_types: string[] = []) =>
   ({ payment_product_type, currencies: 'any', token_types }) as unknown as PaymentProduct
@@ -306,6 +306,6 @@ for (const [name, part, auto_capture, path] of [
   ],
 ] as const) {
   test(`order: ${name}${path ? ` is refused at ${path}` : ''}`, () => {
-    assert.equal(partsRefusal({ ...order, ...part } as never, auto_capture)?.path, path)
+    assert.equal(orderRefusal({ ...order, ...part } as never, { auto_capture, enabled: [] })?.path, path)
   })
 }

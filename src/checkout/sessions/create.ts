@@ -9,11 +9,10 @@ import type { ProfileData } from '../profiles/profile.ts'
 import {
   amountRefusal,
   Order,
-  partsRefusal,
+  orderRefusal,
   ShippingOption,
   Store,
   type StoredOption,
-  type StoredOrder,
   storedOption,
   storedOrder,
 } from './order.ts'
@@ -218,8 +217,8 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   if (wrong) return { refusal: wrong }
   const { configuration, enabled, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
   if (refusal) return { refusal }
-  const repeated = partsRefusal(order, configuration.auto_capture === true) ?? linesRefusal(order, enabled)
-  if (repeated) return { refusal: repeated }
+  const unfit = orderRefusal(order, { auto_capture: configuration.auto_capture === true, enabled })
+  if (unfit) return { refusal: unfit }
   const payable = payableOf(enabled, order, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.
   if (payable.length === 0 && !request.express) {
@@ -242,21 +241,6 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   }
   return { data }
-}
-
-/** Instabank and Collector bill by line: no two may have the same `line_id` (checkout-api §3.2.2). Others do not care. */
-function linesRefusal({ items = [], partial_payment }: StoredOrder, enabled: readonly string[]): Refusal | undefined {
-  const by_line = enabled.find((type) => /^(instabank|collector)\./.test(type))
-  if (!by_line || partial_payment) return undefined
-  const seen = new Set<string>()
-  for (const [index, { line_id }] of items.entries()) {
-    if (line_id !== undefined && seen.has(line_id)) {
-      const path = `/order/items/${index}/line_id`
-      const message = `${path} stands twice: ${line_id.slice(0, 100)}; ${by_line} bills by line.`
-      return { code: 'items_invalid', path, message }
-    }
-    if (line_id !== undefined) seen.add(line_id)
-  }
 }
 
 /**

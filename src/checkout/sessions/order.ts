@@ -188,11 +188,15 @@ export function sumOfLines({ items = [], shipping_option }: Pick<StoredOrder, 'i
   return items.reduce((sum, { amount = 0 }) => sum + amount, 0) + (shipping_option?.amount ?? 0)
 }
 
-/** What the parts of an order must keep to, beside their types (checkout-api §2.4, §2.6, §3.2.2). */
-export function partsRefusal(
-  { items = [], shipping_option, gift_cards = [] }: StoredOrder,
-  auto_capture: boolean,
+/** What an order must keep to beside its types, also when it is changed (checkout-api §2.4, §2.6, §3.2.2). */
+export function orderRefusal(
+  order: StoredOrder,
+  { auto_capture, enabled }: { auto_capture: boolean; enabled: readonly string[] },
 ): Refusal | undefined {
+  return partsRefusal(order, auto_capture) ?? linesRefusal(order, enabled)
+}
+
+function partsRefusal({ items = [], shipping_option, gift_cards = [] }: StoredOrder, auto_capture: boolean): Refusal | undefined {
   const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
   const negative = gift_cards.findIndex(({ amount }) => typeof amount === 'number' && amount < 0)
   if (negative >= 0) return refuse(`/order/gift_cards/${negative}/amount`, 'must be >= 0.')
@@ -204,6 +208,21 @@ export function partsRefusal(
   if (!several) return refuse('/order/shipping_option/shipments', 'must be two or more.')
   const whole = ['splits', 'fee_split', 'pay_in_store'].find((name) => option[name] !== undefined)
   return whole ? refuse(`/order/shipping_option/${whole}`, 'belongs to each of the shipments.') : undefined
+}
+
+/** Instabank and Collector bill by line: no two may have the same `line_id`. Others do not care. */
+function linesRefusal({ items = [], partial_payment }: StoredOrder, enabled: readonly string[]): Refusal | undefined {
+  const by_line = enabled.find((type) => /^(instabank|collector)\./.test(type))
+  if (!by_line || partial_payment) return undefined
+  const seen = new Set<string>()
+  for (const [index, { line_id }] of items.entries()) {
+    if (line_id !== undefined && seen.has(line_id)) {
+      const path = `/order/items/${index}/line_id`
+      const message = `${path} stands twice: ${line_id.slice(0, 100)}; ${by_line} bills by line.`
+      return { code: 'items_invalid', path, message }
+    }
+    if (line_id !== undefined) seen.add(line_id)
+  }
 }
 
 /** With `strict-session-amounts`, the lines must add up to the amount; with `partial_payment` it may be less (checkout-api §1.10). */

@@ -19,6 +19,7 @@ import {
   answeredData,
   CallbackAnswer,
   isChanged,
+  orderRefusalOf,
   type SessionUpdate,
   updateDetails,
   updatedData,
@@ -99,9 +100,11 @@ export async function askMerchant(
   const body = storable(answer.body)
   const fault = faultOfAnswer(body)
   if (fault) throw callbackFailed(`answered something else than expected: ${fault.path} ${fault.message}`)
-  if (expects.shipping_options && !(body as CallbackAnswer).shipping_options)
-    throw callbackFailed('answered without shipping_options')
-  return body as CallbackAnswer
+  const told = body as CallbackAnswer
+  if (expects.shipping_options && !told.shipping_options) throw callbackFailed('answered without shipping_options')
+  const unfit = told.order && orderRefusalOf(answeredData(data, told))
+  if (unfit) throw callbackFailed(`answered something else than expected: ${unfit.message}`)
+  return told
 }
 
 /** The answer without nulls. Text that jsonb can't hold, and nesting without end, is not what a shop answers. */

@@ -133,6 +133,31 @@ for (const [title, update, amount, toggles, refusal] of refusals) {
   })
 }
 
+const invoiced = { auto_capture: true, collector: { invoice: { enabled: true } } }
+const twice = [
+  { line_id: '1', amount: 100 },
+  { line_id: '1', amount: 50 },
+]
+for (const [title, before, order, refused] of [
+  ['a line that stands twice on an invoice', invoiced, { items: twice }, '/order/items/1/line_id'],
+  ['a line that stands twice, for a card', { payex: { creditcard: { enabled: true } } }, { items: twice }, undefined],
+  ['splits to come, captured at once', invoiced, { items: [{ line_id: '1', amount: 1, splits: [] }] }, '/order/items/0/splits'],
+  ['splits to come', {}, { items: [{ line_id: '1', amount: 1, splits: [] }] }, undefined],
+  ['one shipment', {}, { shipping_option: { ...post, shipments: [{}] } }, '/order/shipping_option/shipments'],
+  ['a gift card that adds', {}, { gift_cards: [{ amount: -1 }] }, '/order/gift_cards/0/amount'],
+  ['nothing of the order, which would be refused today', invoiced, undefined, undefined],
+] as const) {
+  test(`session update: ${refused ? 'refused' : 'taken'} as when it is created: ${title}`, () => {
+    const session = {
+      ...data,
+      configuration: before,
+      ...(order ? {} : { order: { ...data.order, items: twice } }),
+    } as SessionData
+    const update = (order ? { order } : { customer: { email: 'e' } }) as SessionUpdate
+    assert.equal(updateRefusal(update, updatedData(session, update), none)?.path, refused)
+  })
+}
+
 test('session update: what its event says', () => {
   const after = { ...express, order: { ...order, amount: 90 } }
   assert.deepEqual(updateDetails(express, after, {}), {})

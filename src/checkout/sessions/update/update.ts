@@ -2,11 +2,13 @@ import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../../lib/errors.ts'
 import { sameJson } from '../../../lib/object.ts'
 import { AmountIn, PositiveAmountIn } from '../../../lib/schema.ts'
+import { enabledProducts } from '../../profiles/configuration.ts'
 import { Customer, ExpressIn, storedExpress } from '../create.ts'
 import {
   amountRefusal,
   Item,
   OrderUpdate,
+  orderRefusal,
   ShippingOption,
   type StoredItem,
   type StoredOption,
@@ -76,7 +78,10 @@ function contact({ email, phone_number, customer_id }: Static<typeof Customer>) 
   }
 }
 
-/** What the update must keep to: the option is one that is offered with it, and with the toggle the lines add up. */
+/**
+ * What the update must keep to: the option is one that is offered with it, an order that is changed is one that a session could begin with,
+ * and with the toggle the lines add up.
+ */
 export function updateRefusal(update: SessionUpdate, next: SessionData, toggles: ReadonlySet<string>): Refusal | undefined {
   const offered = update.express?.shipping_options ?? []
   const option = update.order?.shipping_option
@@ -84,7 +89,13 @@ export function updateRefusal(update: SessionUpdate, next: SessionData, toggles:
     const refusal = optionRefusal(String(option.line_id), offered.map(storedOption), '/order/shipping_option/line_id')
     if (refusal) return refusal
   }
-  return toggles.has('strict-session-amounts') ? amountRefusal(next.order) : undefined
+  const unfit = update.order && orderRefusalOf(next)
+  return unfit ?? (toggles.has('strict-session-amounts') ? amountRefusal(next.order) : undefined)
+}
+
+/** Why no session could begin with this order. */
+export function orderRefusalOf({ order, configuration }: SessionData): Refusal | undefined {
+  return orderRefusal(order, { auto_capture: configuration.auto_capture === true, enabled: enabledProducts(configuration) })
 }
 
 /** A shipping option must be one of those offered: the same `line_id`. */
