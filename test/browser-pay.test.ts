@@ -221,6 +221,28 @@ test('payment page: a wallet is approved on its own page, or cancelled there', {
   }
 })
 
+test("payment page: in an app, a wallet and a bank lead to the merchant's app", { skip: skipBrowser }, async () => {
+  const return_url = 'myapp://back?initial_recipient=merchant'
+  for (const product of ['vipps', 'dintero_psp.creditcard']) {
+    const { id, url } = await checkout.createSession({ url: { return_url }, configuration: { channel: 'in_app' } })
+    const page = await open(url)
+    const opened = page.waitForRequest(/^myapp:/)
+    await page.getByTestId(`product-${product}`).check()
+    if (product === 'vipps') await page.getByTestId('phone_number').fill('+4740230256')
+    else await fillCard(page, '4000 1000 0000 0000')
+    await page.getByTestId('pay').click()
+    await page.getByTestId('approve').click()
+    const { payment_return_url, ...query } = Object.fromEntries(new URL((await opened).url()).searchParams)
+    if (product === 'vipps') {
+      const { status, headers } = await fetch(payment_return_url!, { redirect: 'manual' })
+      assert.deepEqual([status, headers.get('location')?.startsWith('myapp://back?')], [302, true])
+    }
+    const { transaction_id } = await checkout.readSession(id)
+    assert.deepEqual(query, { initial_recipient: 'merchant', transaction_id, merchant_reference: 'order_id', session_id: id })
+    await page.context().close()
+  }
+})
+
 test('payment page: without JavaScript, a card and a wallet pay', { skip: skipBrowser }, async () => {
   const { url } = await session()
   const page = await open(`${url}?product=dintero_psp.creditcard`, { javaScriptEnabled: false })

@@ -181,6 +181,24 @@ const returns = [
   ['fails the challenge', { ...failed, reason: 'rejected' }, 'FAILED', 'failed', ['INITIATED', 'FAILED']],
   ['cancels', { ...failed, reason: 'cancelled' }, 'DECLINED', 'cancelled', ['INITIATED', 'CANCELLED']],
 ] as const
+test('pay: from a payment app straight to the merchant app, which asks until the payment has ended', async () => {
+  const configuration = { channel: 'in_app', vipps: { type: 'payment_product_type', enabled: true } }
+  const sid = await openSession(server, { url: { return_url: 'myapp://back?initial_recipient=merchant' }, configuration })
+  server.gateway.script = [redirect, redirect, succeeded]
+  await call(server, 'POST', `/v1/sessions/${sid}/pay`, vipps)
+  const { href, searchParams } = new URL(server.gateway.calls[0]!.call.return_url as string)
+  const { transaction_id } = (await read(sid)).session
+  assert.match(href, /^myapp:\/\/back\?/)
+  const { payment_return_url, ...told } = Object.fromEntries(searchParams)
+  const expected = { initial_recipient: 'merchant', transaction_id, merchant_reference: 'ORD-1', session_id: sid }
+  assert.deepEqual(told, expected)
+  const early = await call(server, 'GET', new URL(payment_return_url!).pathname)
+  has({ ...early.body, status: early.status }, { status: 202, keep_polling: true })
+  const { status, location } = await comeBack(payment_return_url!)
+  assert.equal(status, 302)
+  assert.deepEqual(Object.fromEntries(new URL(location!).searchParams), expected)
+})
+
 for (const [what, outcome, status, error, names] of returns) {
   test(`pay: the customer ${what} at the provider and comes back to the merchant`, async () => {
     const sid = await openSession(server)

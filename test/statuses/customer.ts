@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { express, post } from '../sessions-shop.ts'
+import { express, post, walk } from '../sessions-shop.ts'
 import { card, nothing, putOrder, type Row, type World } from './world.ts'
 
 const pay = (sid: string, more: object = { simulate: 'approve' }, headers = {}) => ({
@@ -75,6 +75,17 @@ export const customerRows: Row[] = [
       const sid = await create()
       await customer('POST', `${sid}/session/lock`)
       return pay(sid)
+    },
+  ],
+  [
+    'sessions_session_id_redirect_get',
+    202,
+    '',
+    async (world) => {
+      const url = { return_url: 'myapp://back?initial_recipient=merchant' }
+      const sid = await world.create({ ...walk, url, configuration: { channel: 'in_app' } })
+      const { body } = await world.pay(sid, 'vipps', {})
+      return { path: body.poll_url.replace(/.*\/v1\/view\/(.*)\/payments\/(.*)\/status$/, '/v1/sessions/$1/redirect/$2') }
     },
   ],
   ['sessions_session_id_redirect_get', 302, '', async (world) => ({ path: (await waiting(world)).redirect })],

@@ -10,7 +10,7 @@ import { isSettled, nextAttempt, type OperationRow } from '../operations-log/ope
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import { type Effect, plainly } from '../sessions/operations.ts'
-import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow } from '../sessions/session.ts'
+import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow, switchesToMerchant } from '../sessions/session.ts'
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, remember, withTimeout } from '../transactions/operations.ts'
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
@@ -186,7 +186,7 @@ export function authorizeCall(
     merchant_reference: order.merchant_reference,
     operation: token ? 'generate_payment_token' : 'purchase',
     payment,
-    return_url: `${config.public_url}/v1/sessions/${session.id}/redirect/${id}`,
+    return_url: wayBack({ config }, session, operation),
     ...(saved === undefined ? {} : { payment_token: saved }),
     ...(keepsCard(settings, payment) || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
     ...(settings?.generate_recurrence_token === true || wanted.includes('recurrence_token')
@@ -197,6 +197,14 @@ export function authorizeCall(
     ...(customer ? { customer } : {}),
     ...(language ? { language } : {}),
   }
+}
+
+/** Where the provider sends the customer: to us, or straight to the merchant's app, which asks us then. */
+function wayBack({ config }: Pick<Payments, 'config'>, session: SessionRow, operation: OperationRow): string {
+  const { id, transaction_id, payment_product_type } = operation
+  const url = `${config.public_url}/v1/sessions/${session.id}/redirect/${id}`
+  if (!switchesToMerchant(session.data, payment_product_type)) return url
+  return returnUrl(session, { transaction_id, payment_return_url: url }) ?? url
 }
 
 /** What is known before an outcome. `too_late`: a success is to be voided at once, and stays due until it is. */

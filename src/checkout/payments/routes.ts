@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
-import { systemHeaders } from '../sessions/session.ts'
+import { switchesToMerchant, systemHeaders } from '../sessions/session.ts'
 import { customerUrl, type Paid, pageUrl, pay, readPayment } from './operations.ts'
 
 const tags = ['payments']
@@ -106,11 +106,17 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         operationId: 'sessions_session_id_redirect_get',
         tags,
         summary: 'The customer comes back from the provider',
-        response: responses({ 302: Type.Null() }, 404),
+        description: `302 to the merchant when the session has ended, to the page while it can still be paid. As \`payment_return_url\`,
+by the merchant's app: 202 until the payment has ended.`,
+        response: responses({ 202: Waiting, 302: Type.Null() }, 404),
       },
     },
     async ({ params, headers }, reply) => {
       const paid = await readPayment(parts, params.sid, params.operation_id)
+      if (switchesToMerchant(paid.session.data, paid.operation.payment_product_type) && !isEnded(paid)) {
+        reply.code(202)
+        return { keep_polling: true, poll_url: pollUrl(parts, paid) }
+      }
       return reply.redirect(isEmbedded(headers) ? pageUrl(parts, paid.session.id) : customerUrl(parts, paid), 302)
     },
   )
@@ -128,13 +134,15 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
     },
     async ({ params }, reply) => {
       const paid = await readPayment(parts, params.sid, params.operation_id)
-      const { state } = paid.operation
-      if (state === 'succeeded' || state === 'failed' || state === 'held') return { redirect_url: customerUrl(parts, paid) }
+      if (isEnded(paid)) return { redirect_url: customerUrl(parts, paid) }
       reply.code(202)
       return { keep_polling: true, poll_url: pollUrl(parts, paid) }
     },
   )
 }
+
+/** For the customer. What is held for review is decided later. */
+const isEnded = ({ operation: { state } }: Paid) => state === 'succeeded' || state === 'failed' || state === 'held'
 
 /**
  * In the merchant's frame, or in a window that his page opened, our page tells him how it ended: the merchant's own return page must

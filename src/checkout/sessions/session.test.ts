@@ -14,6 +14,7 @@ import {
   returnUrl,
   type SessionData,
   type SessionRow,
+  switchesToMerchant,
 } from './session.ts'
 import { answeredData, isChanged, updatedData, withOption } from './update/update.ts'
 
@@ -256,6 +257,33 @@ test('return url: names the session in an app, and there is none without a retur
   const in_app = { id: 'T1.s', data: { ...data, configuration: { channel: 'in_app' } } }
   assert.match(returnUrl(in_app, {})!, /session_id=T1\.s/)
   assert.equal(returnUrl({ id: 'x', data: { ...data, url: {} } }, {}), undefined)
+})
+
+const merchantFirst = 'myapp://?initial_recipient=merchant'
+for (const [return_url, channel, type, expected] of [
+  [merchantFirst, 'in_app', 'vipps', true],
+  [`${merchantFirst}&a=1#b?c`, 'in_app', 'bambora.vipps', true],
+  ['https://shop.example/app?a=1&initial_recipient=merchant', 'in_app', 'swish.swish', true],
+  [merchantFirst, 'in_app', 'payex.vipps', false],
+  [merchantFirst, 'in_app', 'payex.swish', false],
+  [merchantFirst, 'in_app', 'bambora.mobilepay', false],
+  [merchantFirst, 'in_app', 'dintero_psp.creditcard', false],
+  [merchantFirst, 'ecommerce', 'vipps', false],
+  [merchantFirst, undefined, 'vipps', false],
+  ['myapp://?initial_recipient=us', 'in_app', 'vipps', false],
+  ['myapp://#?initial_recipient=merchant', 'in_app', 'vipps', false],
+  [undefined, 'in_app', 'vipps', false],
+] as const) {
+  test(`way back: from ${type} ${expected ? 'straight to' : 'not straight to'} ${return_url}, ${channel}`, () => {
+    const url = return_url === undefined ? {} : { return_url }
+    assert.equal(switchesToMerchant({ ...data, url, configuration: channel ? { channel } : {} }, type), expected)
+  })
+}
+test('way back: the app is told where to ask', () => {
+  const { searchParams } = new URL(
+    returnUrl({ id: 'x', data: { ...data, url: { return_url: merchantFirst } } }, { payment_return_url: 'https://k/?a=1&b' })!,
+  )
+  assert.equal(searchParams.get('payment_return_url'), 'https://k/?a=1&b')
 })
 
 test('unmodified: the time, the version or nothing; not another time', () => {

@@ -280,7 +280,7 @@ export function featureToggles(header: unknown): ReadonlySet<string> {
  */
 export function returnUrl(
   session: Pick<SessionRow, 'id' | 'data'>,
-  result: { transaction_id?: string | null; error?: 'cancelled' | 'authorization' | 'failed' },
+  result: { transaction_id?: string | null; error?: 'cancelled' | 'authorization' | 'failed'; payment_return_url?: string },
 ): string | undefined {
   const { url, order, configuration } = session.data
   if (url.return_url === undefined) return undefined
@@ -289,15 +289,33 @@ export function returnUrl(
   if (result.error) added.set('error', result.error)
   added.set('merchant_reference', order.merchant_reference)
   if (configuration.channel === 'in_app') added.set('session_id', session.id)
+  if (result.payment_return_url) added.set('payment_return_url', result.payment_return_url)
   const [base, fragment] = url.return_url.split(/#(.*)/s) as [string, string?]
   const glue = !base.includes('?') ? '?' : /[?&]$/.test(base) ? '' : '&'
   return `${base}${glue}${added}${fragment === undefined ? '' : `#${fragment}`}`
 }
 
+/** Products that are paid in an app of their own; of these, the ones that can't switch to the merchant's. */
+const inApps = /(^|\.)(vipps|swish|mobilepay)$/
+const backByUs: readonly string[] = ['payex.vipps', 'payex.swish', 'bambora.mobilepay']
+
+/**
+ * Does the payment app switch to the merchant's app, and not to us, when the customer is done (checkout-api §6.1)? The merchant asks for it
+ * with `initial_recipient=merchant` in the `return_url` of a session in an app.
+ */
+export function switchesToMerchant({ url, configuration }: SessionData, payment_product_type: string): boolean {
+  if (configuration.channel !== 'in_app' || !inApps.test(payment_product_type)) return false
+  return !backByUs.includes(payment_product_type) && queryOf(url.return_url).get('initial_recipient') === 'merchant'
+}
+
 /** Does the merchant want to hear of payments that ended badly (checkout-api §6.2)? */
 function reportsErrors({ url }: SessionData): boolean {
-  const query = url.callback_url?.split('?')[1]?.split('#')[0]
-  return query !== undefined && new URLSearchParams(query).get('report_error') === 'true'
+  return queryOf(url.callback_url).get('report_error') === 'true'
+}
+
+/** The query of a URL of any scheme. */
+function queryOf(url = ''): URLSearchParams {
+  return new URLSearchParams(url.split('#')[0]!.split('?')[1])
 }
 
 /**

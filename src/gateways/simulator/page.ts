@@ -14,12 +14,12 @@ button:focus-visible{outline:3px solid #1a73e8;outline-offset:2px}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
 /**
- * Sent with the page. No script runs, nothing is loaded. The decision ends in a redirect to the merchant's site, which browsers count
- * as part of the form's action: so that is not narrowed to our own origin.
+ * Sent with the page. No script runs, nothing is loaded. The decision ends in a redirect to the merchant's site or app, which browsers
+ * count as part of the form's action: so that is not narrowed. Nothing but its own name would stand for the scheme of an app.
  */
 export const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; form-action http: https:; base-uri 'none'`,
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'`,
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
