@@ -15,7 +15,7 @@ before(async () => {
 })
 after(() => checkout.close())
 
-const assets: Assets = { js: '', css: '', js_path: '/page/assets/x.js', css_path: '/page/assets/x.css' }
+const assets: Assets = { js: '', css: '', js_path: 'page/assets/x.js', css_path: 'page/assets/x.css' }
 const render = (view: View, query: Record<string, string> = {}) =>
   renderPage({ view, query, sid: 'T00000000.x', accept_language: undefined, now: new Date('2026-11-23T10:00:00Z'), assets })
 

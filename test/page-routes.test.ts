@@ -61,7 +61,7 @@ test('payment page: any site may frame it, nothing but our own script runs', asy
 
 test('payment page: script and styles are kept for a year, and the script is at most 35 kB compressed', async () => {
   const page = await (await get('/?sid=T00000000.nothing')).text()
-  const paths = [...page.matchAll(/\/page\/assets\/\w+\.(?:js|css)/g)].map(([path]) => path)
+  const paths = [...page.matchAll(/"(page\/assets\/\w+\.(?:js|css))"/g)].map(([, path]) => `/${path}`)
   assert.equal(paths.length, 2)
   for (const path of paths) {
     const answer = await get(path)

@@ -3,7 +3,7 @@ import { checkForm, formBody } from './fields.ts'
 import { type Incoming, place, post } from './messages.ts'
 import { announce, call, reload, send } from './session.ts'
 
-const view = (path: string) => `/v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
+const view = (path: string) => `v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
 
 /** One change of the order by the customer: saved, shown, told to the merchant. False when it was refused. */
 async function change(path: string, body: unknown, refusal: 'code_refused' | 'address_refused' | 'offline'): Promise<boolean> {

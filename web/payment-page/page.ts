@@ -52,14 +52,15 @@ function start(): void {
   document.body.classList.add('scripted')
   if (place === 'popout') {
     post({ type: 'AppLoaded' })
+    const paths = new URL(`v1/sessions/${encodeURIComponent(state.sid)}`, location.href)
     // So that the way back from a bank leads here, and not to the merchant's page in this little window.
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not everywhere
-    document.cookie = `kvitt_popout=1; path=/v1/sessions/${encodeURIComponent(state.sid)}; max-age=3600; samesite=lax`
+    document.cookie = `kvitt_popout=1; path=${paths.pathname}; max-age=3600; samesite=lax`
   }
   if (query.get('loader') === 'true') return
   if (restored && !state.final) {
     // The server has to know the query too, to render the page that it asks for.
-    location.replace(`/?${query}`)
+    location.replace(`?${query}`)
     return
   }
   document.addEventListener('submit', onSubmit)

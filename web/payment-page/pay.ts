@@ -81,7 +81,7 @@ function browserInformation() {
 async function payNow(body: Record<string, unknown>): Promise<void> {
   const updated_at = state.session?.updated_at
   const answer = await call(
-    `/v1/sessions/${encodeURIComponent(state.sid)}/pay?language=${state.language}`,
+    `v1/sessions/${encodeURIComponent(state.sid)}/pay?language=${state.language}`,
     send('POST', body, updated_at ? { 'if-unmodified-since': updated_at } : {}),
   )
   // No answer is not a refusal: the payment may have gone through. The session knows.
@@ -186,7 +186,7 @@ async function leaveTop(href: string): Promise<void> {
 export async function cancel(): Promise<void> {
   if (isBusy()) return
   busy('cancelling', true)
-  await fetch(`/v1/view/${encodeURIComponent(state.sid)}/session/abandon`, { method: 'POST', redirect: 'manual' }).catch(
+  await fetch(`v1/view/${encodeURIComponent(state.sid)}/session/abandon`, { method: 'POST', redirect: 'manual' }).catch(
     () => undefined,
   )
   const answer = await reload()

@@ -34,7 +34,7 @@ let polling: ReturnType<typeof setTimeout> | undefined
 
 /** Reads the session again and shows it. Returns undefined when the server does not answer. */
 export async function reload(): Promise<{ changed: boolean } | undefined> {
-  const answer = await call(`/page/state?${query}`)
+  const answer = await call(`page/state?${query}`)
   if (answer?.status !== 200) return undefined
   const { state: next, html } = answer.body as { state: PageState; html: string }
   const changed = content(state.session) !== content(next.session)
@@ -107,7 +107,7 @@ function tellUnchanged(): void {
 /** LockSession: always answered, also when the session is locked already or can't be. */
 export async function lock(): Promise<void> {
   busy('locked', true)
-  const answer = await call(`/v1/view/${encodeURIComponent(state.sid)}/session/lock`, { method: 'POST' })
+  const answer = await call(`v1/view/${encodeURIComponent(state.sid)}/session/lock`, { method: 'POST' })
   const pay_lock = answer?.body.pay_lock as { pay_lock_id?: string } | undefined
   if (answer?.status === 200 && pay_lock?.pay_lock_id) {
     state.stage = 'locked'

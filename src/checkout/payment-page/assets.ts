@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The page's script and style sheet, each at an address that changes with its content. */
+/** The page's script and style sheet, each at an address below the server's root that changes with its content. */
 export type Assets = { js: string; css: string; js_path: string; css_path: string }
 
 let loaded: Promise<Assets> | undefined
@@ -21,7 +21,7 @@ async function load(): Promise<Assets> {
   const { js, css } = await Promise.all([built('page.js'), built('page.css')])
     .then(([js, css]) => ({ js, css }))
     .catch(() => bundle(fileURLToPath(new URL('../../../web/payment-page', import.meta.url))))
-  return { js, css, js_path: `/page/assets/${hash(js)}.js`, css_path: `/page/assets/${hash(css)}.css` }
+  return { js, css, js_path: `page/assets/${hash(js)}.js`, css_path: `page/assets/${hash(css)}.css` }
 }
 
 /** Bundles the script and the style sheet in `folder`. esbuild is there only where Kvitt is built from source. */

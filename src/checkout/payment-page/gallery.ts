@@ -164,8 +164,8 @@ export const gallerySid = sid
 /** All samples side by side, each in a frame of its own. */
 export function galleryPage(assets: Assets): Html {
   const frames = Object.keys(samples).map(
-    (name) => html`<figure><figcaption><a href="/page-gallery/${name}">${name}</a></figcaption>
-<iframe src="/page-gallery/${name}" title="${name}" loading="lazy" width="360" height="640"></iframe></figure>`,
+    (name) => html`<figure><figcaption><a href="page-gallery/${name}">${name}</a></figcaption>
+<iframe src="page-gallery/${name}" title="${name}" loading="lazy" width="360" height="640"></iframe></figure>`,
   )
   const fragment = html`<main><h1>Payment page gallery</h1><div class="gallery">${frames}</div></main>`
   return document({ language: 'en', title: 'Gallery', theme: readTheme(undefined), assets, inline: false, fragment })

@@ -54,7 +54,7 @@ async function underWay({ sql }: SessionParts, session: SessionRow): Promise<Par
   const operation = operation_id === null ? undefined : await findOperation(sql, account_id, operation_id)
   if (!operation) return {}
   const continue_url = operation.state === 'action_required' ? safeHref(operation.outcome?.redirect_url) : undefined
-  return { poll_path: `/v1/view/${id}/payments/${operation.id}/status`, ...(continue_url ? { continue_url } : {}) }
+  return { poll_path: `v1/view/${id}/payments/${operation.id}/status`, ...(continue_url ? { continue_url } : {}) }
 }
 
 const ends = {

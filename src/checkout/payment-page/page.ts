@@ -65,6 +65,7 @@ export function renderPage(input: {
   assets: Assets
   /** The gallery shows pages that do nothing. */
   still?: boolean
+  root?: string
 }): Rendered {
   const { view, query, sid, assets } = input
   const language = chooseLanguage(query.language, input.accept_language)
@@ -106,6 +107,7 @@ export function renderPage(input: {
       inline: query.ui === 'inline',
       head: refresh || undefined,
       fragment,
+      ...(input.root ? { root: input.root } : {}),
       ...(input.still ? {} : { state }),
     }),
     theme_css: themeCss(theme),
@@ -121,18 +123,20 @@ export function document(input: {
   title: string
   theme: Theme
   assets: Assets
+  /** The way from this page to the server's root, which may lie below a path that a proxy adds. */
+  root?: string
   inline: boolean
   head?: Html | undefined
   state?: PageState
   fragment: Html
 }): Html {
-  const { language, title, theme, assets, inline, head, state, fragment } = input
+  const { language, title, theme, assets, root = '', inline, head, state, fragment } = input
   return html`<!doctype html>
 <html lang="${languages[language].locale.slice(0, 2)}"><head><meta charset="utf-8"><title>${title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,"><link rel="stylesheet" href="${assets.css_path}"><style>${rawCss(theme)}</style>
-${state && html`<script type="module" src="${assets.js_path}"></script>`}${head}</head>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="${root}${assets.css_path}"><style>${rawCss(theme)}</style>
+${state && html`<script type="module" src="${root}${assets.js_path}"></script>`}${head}</head>
 <body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}"><div id="page" class="page">${fragment}</div>
 ${state && scriptJson('state', state)}</body></html>`
 }

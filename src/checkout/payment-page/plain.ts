@@ -11,7 +11,7 @@ export function landingPage(assets: Assets): Html {
   const fragment = html`<main><section class="card"><h1>Kvitt</h1>
 <p>This is a Kvitt server: order management and checkout that a merchant runs itself.
 There is nothing to pay at this address. A payment page is opened by the address that a session names.</p>
-<ul><li><a href="/docs">API reference</a></li><li><a href="/healthz">Health</a></li></ul></section></main>`
+<ul><li><a href="docs">API reference</a></li><li><a href="healthz">Health</a></li></ul></section></main>`
   return document({ language: 'en', title: 'Kvitt', theme, assets, inline: false, fragment })
 }
 
@@ -23,6 +23,7 @@ export function continuePage(assets: Assets, language: Language, href: string): 
     title: texts.title,
     theme,
     assets,
+    root: '../',
     inline: false,
     head: html`<meta http-equiv="refresh" content="0;url=${href}">`,
     fragment: html`<main><section class="card centre"><h1>${texts.title}</h1><p>${texts.leaving}</p><p><a class="button"
@@ -31,7 +32,10 @@ export function continuePage(assets: Assets, language: Language, href: string): 
 }
 
 /** What the Web SDK leaves in the frame after the final event (clients §1.3). Its query is the customer's word: shown to nobody else. */
-export function embedResult(assets: Assets, language: Language, query: Readonly<Record<string, string | undefined>>): Html {
+export function embedResult(
+  assets: Assets,
+  { language, root, query }: { language: Language; root: string; query: Readonly<Record<string, string | undefined>> },
+): Html {
   const { texts } = languages[language]
   const [title, text] =
     query.error === 'cancelled'
@@ -44,6 +48,7 @@ export function embedResult(assets: Assets, language: Language, query: Readonly<
     title,
     theme,
     assets,
+    root,
     inline: true,
     fragment: html`<main><section class="card centre outcome"><h1>${title}</h1><p data-testid="message">${text}</p></section></main>`,
   })

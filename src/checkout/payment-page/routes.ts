@@ -44,17 +44,20 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     return reply.header('cache-control', 'no-store').send({ state, html: fragment.markup })
   })
 
-  for (const path of ['/embedResult/', '//embedResult/']) {
+  for (const [path, root] of [
+    ['/embedResult/', '../'],
+    ['//embedResult/', '../../'],
+  ] as const) {
     app.get<{ Querystring: Query }>(path, open, async (request, reply) => {
       const language = chooseLanguage(request.query.language, request.headers['accept-language'])
-      return sendHtml(reply, embedResult(await loadAssets(), language, request.query), {})
+      return sendHtml(reply, embedResult(await loadAssets(), { language, root, query: request.query }), {})
     })
   }
 
   app.get<{ Params: { file: string } }>('/page/assets/:file', open, async (request, reply) => {
     const { js, css, js_path, css_path } = await loadAssets()
     const script = request.params.file.endsWith('.js')
-    const current = request.url.split('?')[0] === (script ? js_path : css_path)
+    const current = request.url.split('?')[0] === `/${script ? js_path : css_path}`
     return reply
       .header('cache-control', current ? 'public, max-age=31536000, immutable' : 'no-cache')
       .header('x-content-type-options', 'nosniff')
@@ -76,6 +79,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
         now: parts.clock.now(),
         assets: await loadAssets(),
         still: true,
+        root: '../',
       })
       return sendHtml(reply, rendered.html, rendered)
     })
@@ -150,7 +154,7 @@ function assertOwnPage({ headers }: FastifyRequest): void {
 function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Record<string, string>): string {
   const { notice, ...query } = request.query
   const pairs = Object.entries({ ...query, ...changes }).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
-  return `/?${new URLSearchParams(pairs)}`
+  return `../?${new URLSearchParams(pairs)}`
 }
 
 /** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. Without prototypes: the names are anybody's. */

@@ -60,7 +60,7 @@ function payment(context: Context): Html {
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(context)}
 <section class="card" id="payment"${launcher ? html` data-launcher="true"` : ''}>
-<form id="pay-form" method="post" action="/page/pay?${pageQuery(context)}" data-form="pay"
+<form id="pay-form" method="post" action="page/pay?${pageQuery(context)}" data-form="pay"
  novalidate${missing ? html` data-missing="${missing}"` : ''}>
 ${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
 ${session.express && checkboxes(session.checkboxes)}
@@ -78,7 +78,7 @@ ${
     amount === 0 ? t.complete : payLabel(context, amount)
   }</button>`
 }</form></section>
-<form method="post" action="/page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit"
+<form method="post" action="page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit"
  class="plain" data-testid="cancel">${t.cancel}</button></form>`
 }
 

@@ -39,8 +39,8 @@ ${
     ? ''
     : selected
       ? fields
-      : html`<button class="plain no-script" type="submit" formmethod="get" formaction="/?${pageQuery(context)}" name="product"
- value="${type}">${context.t.choose}</button>
+      : html`<a class="plain no-script" href="?${pageQuery(context, { product: type, notice: '' })}"
+ aria-label="${context.t.choose}: ${product.label}">${context.t.choose}</a>
 <template>${fields}</template>`
 }</div>`
 }
