@@ -125,6 +125,18 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['migrate', '--nope'], {}, 2, /Unknown option '--nope'/],
     [['client', 'rotate'], {}, 2, /--account is required/],
     [['start'], { PORT: 'http' }, 1, /PORT must be 0 to 65535, not http/],
+    [['start'], { KVITT_ACCOUNT_ID: 'X1' }, 1, /KVITT_ACCOUNT_ID must be T or P and eight digits, not X1/],
+    [['start'], { KVITT_LOG: 'loud' }, 1, /KVITT_LOG must be one of trace, .*, not loud/],
+    [
+      ['start'],
+      { DATABASE_URL: 'mysql://a:secret@b' },
+      1,
+      /^kvitt: DATABASE_URL must begin with postgres:\/\/ or postgresql:\/\/\.\s*$/,
+    ],
+    [['start'], { KVITT_PUBLIC_URL: 'shop.example' }, 1, /KVITT_PUBLIC_URL must be a URL with http or https/],
+    [['start'], { KVITT_PUBLIC_URL: 'https://shop.example/?a' }, 1, /KVITT_PUBLIC_URL must be .* without \? or #, not https/],
+    [['start'], { CHECKOUT_URL: 'https://' }, 1, /CHECKOUT_URL must be a URL/],
+    [['start'], { KVITT_TRUSTED_PROXIES: 'loopback, 10.0.0.0/33' }, 1, /KVITT_TRUSTED_PROXIES lists .*, not 10.0.0.0\/33/],
     [
       ['start'],
       { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },

@@ -45,34 +45,43 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const log_level = env.KVITT_LOG || 'info'
   if (!log_levels.includes(log_level)) throw new Error(`KVITT_LOG must be one of ${log_levels.join(', ')}, not ${log_level}.`)
-  for (const name of ['KVITT_PUBLIC_URL', 'CHECKOUT_URL']) {
-    if (env[name] && !/^https?:\/\//.test(env[name]))
-      throw new Error(`${name} must be a URL with http or https, not ${env[name]}.`)
+  if (env.DATABASE_URL && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
+    throw new Error('DATABASE_URL must begin with postgres:// or postgresql://.')
   }
   return {
     port,
     host: env.HOST || '0.0.0.0',
     database_url: env.DATABASE_URL || undefined,
     data_folder: resolve(env.KVITT_DATA || './data'),
-    public_url: (env.KVITT_PUBLIC_URL || `http://localhost:${port}`).replace(/\/+$/, ''),
+    public_url: webAddress('KVITT_PUBLIC_URL', env.KVITT_PUBLIC_URL) ?? `http://localhost:${port}`,
     account_id,
     client_id: env.KVITT_CLIENT_ID || undefined,
     client_secret: env.KVITT_CLIENT_SECRET || undefined,
     allow_loopback_callbacks: env.KVITT_ALLOW_LOOPBACK_CALLBACKS === '1',
     callback_networks: networks('KVITT_ALLOW_CALLBACK_NETWORKS', env.KVITT_ALLOW_CALLBACK_NETWORKS),
-    checkout_url: env.CHECKOUT_URL?.replace(/\/+$/, '') || undefined,
+    checkout_url: webAddress('CHECKOUT_URL', env.CHECKOUT_URL),
     checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
     checkout_client_secret: env.CHECKOUT_CLIENT_SECRET || undefined,
-    trusted_proxies: (env.KVITT_TRUSTED_PROXIES ?? '').split(/[\s,]+/).filter(Boolean),
+    trusted_proxies: networks('KVITT_TRUSTED_PROXIES', env.KVITT_TRUSTED_PROXIES, ['loopback', 'linklocal', 'uniquelocal']),
     log_level,
     failpoints: env.KVITT_FAILPOINTS || undefined,
   }
 }
 
-/** A list of addresses and networks in CIDR form. */
-function networks(name: string, value = ''): string[] {
+/** An address that others' paths are put behind: without a slash at its end, a query or a fragment. */
+function webAddress(name: string, value = ''): string | undefined {
+  if (value === '') return undefined
+  if (!/^https?:\/\/[^\s?#]+$/i.test(value) || !URL.canParse(value)) {
+    throw new Error(`${name} must be a URL with http or https, and without ? or #, not ${value}.`)
+  }
+  return value.replace(/\/+$/, '')
+}
+
+/** A list of addresses and networks in CIDR form, or of names for some. */
+function networks(name: string, value = '', names: readonly string[] = []): string[] {
   const list = value.split(/[\s,]+/).filter(Boolean)
   for (const entry of list) {
+    if (names.includes(entry)) continue
     const [address = '', prefix, ...rest] = entry.split('/')
     const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
     const valid = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
