@@ -46,8 +46,9 @@ after(async () => {
   await checkout?.close()
 })
 
-async function open(javaScriptEnabled: boolean, query = ''): Promise<Page> {
-  const { url } = await checkout.createSession({ url: { return_url: `${shop.url}/accept` } })
+type Body = Parameters<Checkout['createSession']>[0]
+async function open(javaScriptEnabled: boolean, query = '', body: Body = {}): Promise<Page> {
+  const { url } = await checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept` } })
   const context = await browser.newContext({ locale: 'en-GB', javaScriptEnabled })
   context.setDefaultTimeout(10_000)
   const page = await context.newPage()
@@ -96,6 +97,34 @@ for (const script of [true, false]) {
     await ends(page, /error=cancelled/)
   })
 }
+
+test('below a path: an express session, without JavaScript, in another language', { skip: skipBrowser }, async () => {
+  const shipping_options = ['post', 'bike'].map((id) => ({ id, line_id: id, amount: 4900, title: id, operator: '' }))
+  const page = await open(false, '', {
+    express: { shipping_options },
+    order: { amount: 39800, shipping_option: undefined },
+    configuration: { allow_different_billing_shipping_address: ['b2c'] },
+  })
+  await page.getByTestId('language').selectOption('no')
+  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByTestId('first_name').fill('Kari')
+  await page.getByTestId('save-address').click()
+  await page.getByTestId('message').getByText('Fyll ut adressen').waitFor()
+  const fields = { first_name: 'Kari', last_name: 'Nordmann', address_line: 'Gata 1', postal_code: '0155', postal_place: 'Oslo' }
+  for (const [name, value] of Object.entries({ ...fields, email: 'k@example.com', phone_number: '+47 402 30 256' })) {
+    await page.getByTestId(name).fill(value)
+  }
+  assert.doesNotMatch(page.url(), /Kari/)
+  await page.getByTestId('save-address').click()
+  await page.getByTestId('shipping-bike').check()
+  await page.getByTestId('choose-shipping').click()
+  await page.getByTestId('amount').getByText('447').waitFor()
+  await page.getByTestId('card-number').fill('4000 0000 0000 0002')
+  await page.getByTestId('card-expiry').fill('12/30')
+  await page.getByTestId('card-cvc').fill('123')
+  await page.getByTestId('pay').click()
+  await ends(page, /transaction_id=/)
+})
 
 test('below a path: embedded with the Web SDK, a card pays and a bank comes back', { skip: skipBrowser }, async () => {
   const stage = { checkout: { ...checkout, url: proxy.url }, browser, shop }

@@ -42,10 +42,14 @@ function onChange({ target }: Event): void {
   if (target.name === 'shipping_option') void chooseShipping(target.value)
 }
 
-function onClick({ target }: Event): void {
-  const button = target instanceof Element ? target.closest<HTMLElement>('[data-action]') : null
+function onClick(event: Event): void {
+  const { target } = event
+  const button = target instanceof Element ? target.closest<HTMLButtonElement>('[data-action]') : null
   if (button?.dataset.action === 'test-card') fillTestCard()
-  if (button?.dataset.action === 'remove-code') void changeCodes(codes().filter((code) => code !== button.dataset.code))
+  if (button?.dataset.action === 'remove-code') {
+    event.preventDefault()
+    void changeCodes(codes().filter((code) => code !== button.value))
+  }
 }
 
 function start(): void {

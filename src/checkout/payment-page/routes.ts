@@ -5,6 +5,7 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { type Html, safeHref } from '../../lib/html.ts'
 import { loadAssets } from './assets.ts'
+import { expressChange, type Members } from './express.ts'
 import { galleryPage, gallerySid, samples } from './gallery.ts'
 import { chooseLanguage } from './language.ts'
 import { readView } from './operations.ts'
@@ -104,6 +105,23 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}), 303)
   })
 
+  /** The parts of an express session: what the script does with a `PUT`, for a browser without it. */
+  for (const part of ['address', 'shipping', 'discount'] as const) {
+    app.post<{ Querystring: Query; Body: Record<string, string> }>(`/page/${part}`, open, async (request, reply) => {
+      assertOwnPage(request)
+      const { sid = '' } = request.query
+      const view = await viewOf(parts, request, sid)
+      const { path, body, refused } = expressChange(
+        part,
+        formMembers(request.body ?? {}),
+        'session' in view ? view.session : undefined,
+      )
+      const url = path && `/v1/view/${encodeURIComponent(sid)}/session/order/${path}`
+      const done = url && (await app.inject({ method: 'PUT', url, headers: passedOn(request), payload: body! })).statusCode < 400
+      return reply.redirect(backToPage(request, done ? {} : { notice: refused }), 303)
+    })
+  }
+
   app.post<{ Querystring: Query }>('/page/cancel', open, async (request, reply) => {
     assertOwnPage(request)
     const sid = encodeURIComponent(request.query.sid ?? '')
@@ -112,14 +130,13 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   })
 }
 
+function viewOf(parts: Parts, { ip, headers, id: request_id }: FastifyRequest, sid: string) {
+  return readView(parts, { sid, ip, user_agent: headers['user-agent']?.slice(0, 1000), request_id })
+}
+
 async function render(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
   return renderPage({
-    view: await readView(parts, {
-      sid,
-      ip: request.ip,
-      user_agent: request.headers['user-agent']?.slice(0, 1000),
-      request_id: request.id,
-    }),
+    view: await viewOf(parts, request, sid),
     query: request.query,
     sid,
     accept_language: request.headers['accept-language'],
@@ -158,20 +175,19 @@ function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Re
 }
 
 /** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. Without prototypes: the names are anybody's. */
-function formMembers(form: Readonly<Record<string, string>>): object {
-  type Node = { [member: string]: string | Node }
-  const body: Node = Object.create(null)
+function formMembers(form: Readonly<Record<string, string>>): Members {
+  const body: Members = Object.create(null)
   for (const [name, value] of Object.entries(form)) {
     const path = name.split('.')
     if (typeof value !== 'string' || value.trim() === '' || path.some((member) => member === '__proto__')) continue
     let node = body
     for (const member of path.slice(0, -1)) {
       const known = node[member]
-      const inner: Node = typeof known === 'object' ? known : Object.create(null)
+      const inner: Members = typeof known === 'object' ? known : Object.create(null)
       node[member] = inner
       node = inner
     }
-    const digits = name === 'card.number' || name === 'phone_number'
+    const digits = name === 'card.number' || path.at(-1) === 'phone_number'
     node[path.at(-1)!] = digits ? value.replace(/[\s()-]/g, '') : value.trim()
   }
   return body

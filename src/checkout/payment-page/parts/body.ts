@@ -55,7 +55,7 @@ function payment(context: Context): Html {
   const selected = selectedProduct(products, query.product, session.configuration)
   const terms = safeHref(session.url?.merchant_terms_url)
   const missing = expressMissing(context)
-  const notice = stage === 'locked' ? t.locked : query.notice === 'declined' || wasRefused(session) ? t.declined : undefined
+  const notice = stage === 'locked' ? t.locked : noticeOf(context)
   const launcher = query.role === 'pop_out_launcher'
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(context)}
@@ -80,6 +80,13 @@ ${
 }</form></section>
 <form method="post" action="page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit"
  class="plain" data-testid="cancel">${t.cancel}</button></form>`
+}
+
+/** What came of the last form, in a browser without JavaScript; or of the last payment. */
+function noticeOf({ t, query, session }: Context): string | undefined {
+  const notices = ['declined', 'address_first', 'address_refused', 'code_refused', 'updated'] as const
+  const notice = notices.find((name) => name === query.notice)
+  return notice ? t[notice] : wasRefused(session) ? t.declined : undefined
 }
 
 function payLabel(context: Context, amount: number): string {

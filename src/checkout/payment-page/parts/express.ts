@@ -2,7 +2,7 @@ import { type Html, html, safeHref } from '../../../lib/html.ts'
 import { asText } from '../../../lib/object.ts'
 import { languages, timeSpan } from '../language.ts'
 import type { CheckboxView, ShippingView } from '../view.ts'
-import { amountText, type Context } from './context.ts'
+import { amountText, type Context, pageQuery } from './context.ts'
 import { addressFields } from './fields.ts'
 
 /** What an express session still lacks before it can be paid (checkout-api §3.2.3). */
@@ -30,8 +30,8 @@ function address(context: Context): Html {
   const differing = (configuration.allow_different_billing_shipping_address ?? []) as string[]
   const billing = session.order?.billing_address
   const differs = billing !== undefined && value !== undefined && JSON.stringify(billing) !== JSON.stringify(value)
-  return html`<section class="card" id="express-address"><form data-form="address" novalidate>
-<h2>${t.express_title}</h2><noscript><p class="hint">${t.script_needed}</p></noscript>
+  return html`<section class="card" id="express-address"><form method="post" action="page/address?${pageQuery(context)}"
+ data-form="address" novalidate><h2>${t.express_title}</h2>
 ${
   types.length > 1 &&
   html`<fieldset class="inline-choice"><legend>${t.customer_type}</legend>${types.map(
@@ -78,7 +78,8 @@ ${t.no_shipping}</p></section>`
   }
   // Options with the same id are one product in several forms (checkout-api §2.6): they stand together.
   const ids = [...new Set(options.map((option) => option.id))]
-  return html`<section class="card" id="express-shipping"><form data-form="shipping"><fieldset><legend><h2>
+  return html`<section class="card" id="express-shipping"><form method="post" action="page/shipping?${pageQuery(context)}"
+ data-form="shipping"><fieldset><legend><h2>
 ${t.shipping_title}</h2></legend>${ids.map((id) => {
     const members = options.filter((option) => option.id === id)
     const together = members.length > 1 && members.every(({ title }) => title === members[0]!.title)
@@ -87,7 +88,7 @@ ${t.shipping_title}</h2></legend>${ids.map((id) => {
           shippingRow(context, option, differenceOf(context, option)),
         )}</fieldset>`
       : members.map((option) => shippingRow(context, option))
-  })}</fieldset></form></section>`
+  })}</fieldset><button type="submit" class="secondary no-script" data-testid="choose-shipping">${t.choose}</button></form></section>`
 }
 
 /** What tells one form of a product from the others: the place or the time. */
@@ -141,11 +142,12 @@ function discountCodes(context: Context): Html | false {
   if (!discounts?.express_discount_codes?.enabled || !session.express?.discount_codes) return false
   const codes = session.order?.discount_codes ?? []
   const most = session.express?.discount_codes?.max_count ?? 1
-  return html`<section class="card" id="express-discounts"><form data-form="discount" novalidate>
+  return html`<section class="card" id="express-discounts"><form method="post" action="page/discount?${pageQuery(context)}"
+ data-form="discount" novalidate>
 ${codes.map(
   (code) => html`<p class="code"><span><span class="hint">${t.discount_code}</span>
 <strong data-testid="discount-applied">${code}</strong></span>
-<button type="button" class="plain" data-action="remove-code" data-code="${code}" aria-label="${t.remove} ${code}">
+<button type="submit" class="plain" name="remove_code" value="${code}" data-action="remove-code" aria-label="${t.remove} ${code}">
 ${t.remove}</button></p>`,
 )}
 ${

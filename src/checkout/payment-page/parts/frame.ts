@@ -15,7 +15,7 @@ export function header(context: Context, merchant: MerchantView | undefined): Ht
       ? html`<img src="${logo}" alt="${name}" referrerpolicy="no-referrer" height="32" width="160">`
       : html`<span class="merchant" data-testid="merchant">${name}</span>`
   }</div>
-<form method="get" action="/" class="language" data-form="language">${kept.map(
+<form method="get" class="language" data-form="language">${kept.map(
     ([key, value]) => value && html`<input type="hidden" name="${key}" value="${value}">`,
   )}<label for="language" class="unseen">${t.language}</label>
 <select id="language" name="language" data-testid="language">${Object.entries(languages).map(

@@ -12,7 +12,6 @@ export const da: Texts = {
   choose: 'Vælg',
   back_to_shop: 'Fortsæt til butikken',
   try_again: 'Prøv igen',
-  script_needed: 'Slå JavaScript til i browseren for at udfylde denne del.',
 
   order_summary: 'Din bestilling',
   total: 'I alt',

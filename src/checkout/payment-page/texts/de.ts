@@ -12,7 +12,6 @@ export const de: Texts = {
   choose: 'Wählen',
   back_to_shop: 'Weiter zum Shop',
   try_again: 'Erneut versuchen',
-  script_needed: 'Schalten Sie JavaScript im Browser ein, um diesen Teil auszufüllen.',
 
   order_summary: 'Ihre Bestellung',
   total: 'Gesamt',

@@ -10,7 +10,6 @@ export const en = {
   choose: 'Choose',
   back_to_shop: 'Continue to the shop',
   try_again: 'Try again',
-  script_needed: 'Turn on JavaScript in your browser to fill in this part.',
 
   order_summary: 'Your order',
   total: 'Total',

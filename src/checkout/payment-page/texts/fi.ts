@@ -12,7 +12,6 @@ export const fi: Texts = {
   choose: 'Valitse',
   back_to_shop: 'Jatka kauppaan',
   try_again: 'Yritä uudelleen',
-  script_needed: 'Ota JavaScript käyttöön selaimessa, jotta voit täyttää tämän osan.',
 
   order_summary: 'Tilauksesi',
   total: 'Yhteensä',

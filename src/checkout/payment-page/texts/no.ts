@@ -12,7 +12,6 @@ export const no: Texts = {
   choose: 'Velg',
   back_to_shop: 'Gå videre til butikken',
   try_again: 'Prøv igjen',
-  script_needed: 'Slå på JavaScript i nettleseren for å fylle ut denne delen.',
 
   order_summary: 'Din bestilling',
   total: 'Totalt',

@@ -12,7 +12,6 @@ export const sv: Texts = {
   choose: 'Välj',
   back_to_shop: 'Fortsätt till butiken',
   try_again: 'Försök igen',
-  script_needed: 'Slå på JavaScript i webbläsaren för att fylla i den här delen.',
 
   order_summary: 'Din beställning',
   total: 'Totalt',

@@ -1,0 +1,52 @@
+import type { SessionView } from './view.ts'
+
+/** What a form brings: `shipping_address.city=…` is a member of a member. */
+export type Members = { [member: string]: string | Members }
+
+/** A change of the order that a form asks for: where it is `PUT`. And what the page says when it is refused, or could not be asked for. */
+export type Change = { path?: string; body?: object; refused: 'address_first' | 'address_refused' | 'code_refused' | 'updated' }
+
+/** What the form of one part of an express session asks for (checkout-api §3.10.2), in a browser without JavaScript. */
+export function expressChange(
+  part: 'address' | 'shipping' | 'discount',
+  form: Members,
+  session: SessionView | undefined,
+): Change {
+  if (part === 'address') return addressChange(form, session?.express?.customer_types)
+  if (part === 'shipping') {
+    const option = session?.express?.shipping_options?.find(({ line_id }) => line_id === form.shipping_option)
+    return option ? { path: 'shipping_option', body: option, refused: 'updated' } : { refused: 'address_first' }
+  }
+  const codes = session?.order?.discount_codes ?? []
+  const kept = codes.filter((code) => code !== form.remove_code)
+  const added = form.remove_code === undefined && typeof form.discount_code === 'string' ? [form.discount_code] : []
+  return { path: 'discount_codes', body: { discount_codes: [...kept, ...added] }, refused: 'code_refused' }
+}
+
+const person = ['first_name', 'last_name', 'address_line', 'postal_code', 'postal_place', 'country'] as const
+const contact = ['email', 'phone_number'] as const
+const company = ['business_name', 'organization_number'] as const
+
+/**
+ * Every field must be filled in, as the script wants it: those of a company by companies only. Where one kind of customer is
+ * `offered`, the form does not ask which.
+ */
+function addressChange(form: Members, offered: readonly string[] = []): Change {
+  const { shipping_address: to, billing_address, other_billing, customer_type = offered.join() } = form
+  const asked = customer_type === 'b2b' ? [...person, ...company] : person
+  const shipping = fieldsOf(to, [...asked, ...contact])
+  const billing = other_billing ? fieldsOf(billing_address, asked) : {}
+  if (!shipping || !billing) return { refused: 'address_first' }
+  const { email, phone_number } = shipping
+  return {
+    path: 'addresses',
+    body: { shipping_address: shipping, billing_address: other_billing ? { email, phone_number, ...billing } : shipping },
+    refused: 'address_refused',
+  }
+}
+
+function fieldsOf(given: Members[string] | undefined, names: readonly string[]): Members | undefined {
+  const fields = typeof given === 'object' ? given : {}
+  const filled = names.filter((name) => fields[name])
+  return filled.length === names.length ? Object.fromEntries(filled.map((name) => [name, fields[name]!])) : undefined
+}
