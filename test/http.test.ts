@@ -119,6 +119,8 @@ for (const [code, status, ours] of [
   ['CONNECTION_CLOSED', 503, 'unavailable'],
   ['57P01', 503, 'unavailable'],
   ['53300', 503, 'unavailable'],
+  ['53100', 503, 'unavailable'],
+  ['25006', 503, 'unavailable'],
   ['55P03', 503, 'unavailable'],
   ['40001', 409, 'write_conflict'],
   ['40P01', 409, 'write_conflict'],

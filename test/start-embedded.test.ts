@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { connect } from '../src/lib/db.ts'
+import { openEmbeddedPostgres } from '../src/lib/embedded-postgres.ts'
 import { fetchToken, send } from './client.ts'
 import { clusterFolder, dataFolder, type Kvitt, kvitt, postmasterPid, runKvitt, stopAll, until } from './process.ts'
 
@@ -127,5 +130,39 @@ test('start: the database is kept elsewhere when its user can not enter the fold
     server.child.kill('SIGTERM')
     assert.equal(await server.exit, 0)
     hidden.remove()
+  }
+})
+
+test('start: a data folder that was moved has its database with it, and a copy has one of its own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvitt-moved-'))
+  chmodSync(folder, 0o711)
+  const [first, moved, copy, other] = ['first', 'moved', 'copy', 'other'].map((name) => join(folder, name))
+  const open: { close(): Promise<void> }[] = []
+  const things = async (data_folder: string, add?: string) => {
+    const database = await openEmbeddedPostgres(data_folder, { durable: false })
+    open.push(database)
+    const sql = connect(database.url, { max: 1 })
+    await sql`create table if not exists public.things (name text)`
+    if (add) await sql`insert into public.things values (${add})`
+    const rows = await sql<{ name: string }[]>`select name from public.things order by name`
+    await sql.end()
+    return rows.map(({ name }) => name)
+  }
+  try {
+    assert.deepEqual(await things(first!, 'a'), ['a'])
+    await open.pop()!.close()
+    renameSync(first!, moved!)
+    // As root, who is then the owner of the copy.
+    cpSync(moved!, copy!, { recursive: true })
+    assert.deepEqual(await things(moved!, 'b'), ['a', 'b'])
+    assert.deepEqual(await things(copy!, 'c'), ['a', 'c'], 'both run at once, on a port each')
+    assert.deepEqual(await things(moved!), ['a', 'b'])
+    // Where the files are elsewhere, only what says so can be copied.
+    mkdirSync(other!)
+    cpSync(join(moved!, 'database.json'), join(other!, 'database.json'))
+    await assert.rejects(openEmbeddedPostgres(other!), /database.json is a copy: its database is that of .*moved/)
+  } finally {
+    for (const database of open) await database.close()
+    rmSync(folder, { recursive: true, force: true })
   }
 })

@@ -22,11 +22,13 @@ export function connect(
 ): Sql {
   const { batch = { wait_ms: limits.batch_wait_ms, lock_wait_ms: limits.batch_lock_wait_ms } } = options
   const closed = new Set<() => void>()
-  const { url: plain, ...place } = placeOf(url)
+  const { url: found, ...place } = placeOf(url)
+  const own = ownSockets(found)
+  // The driver would find out for itself, with sockets of its own.
+  const plain = own ? found.replace(/([?&])target_session_attrs=[^&]*&?/, '$1') : found
   const onclose = () => {
     for (const tell of closed) tell()
   }
-  const own = ownSockets(plain)
   let turn = 0
   const settings = {
     ...place,
@@ -145,9 +147,8 @@ function oneOf({ host, port, ...at }: Place, turn: number): Place {
 /** How we open the sockets to PostgreSQL. Undefined where the URL asks for what the driver can do and we can't. */
 function ownSockets(url: string): SocketOptions | undefined {
   const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?') + 1) : '')
-  return query.has('sslnegotiation') || query.has('target_session_attrs')
-    ? undefined
-    : { tls: tlsOf(query), servers: serversOf(url) }
+  const wanted = query.get('target_session_attrs')
+  return query.has('sslnegotiation') ? undefined : { tls: tlsOf(query), servers: serversOf(url, wanted) }
 }
 
 /** The pool, where a statement that stands alone and was taken back, or forgotten, is asked again. Those that are not cost nothing more. */

@@ -199,9 +199,12 @@ function asApiError(error: FastifyError | ApiError | Error): ApiError {
   return new ApiError('internal_error', 'Something went wrong on our side. The request-id header finds it in the log.')
 }
 
-/** The database can't be reached, is starting or stopping (57P…), is out of connections, or waited too long for a lock or a statement. */
+/**
+ * The database can't be reached, is starting or stopping (57P…), is out of connections, memory or disk (53…), takes no writes (25006), or
+ * waited too long for a lock or a statement.
+ */
 function isUnavailable(code: string | undefined): boolean {
-  return code !== undefined && /^(CONNECT|CONNECTION_|ECONN|EPIPE|ETIMEDOUT|57P0|08...$|53300$|55P03$|57014$)/.test(code)
+  return code !== undefined && /^(CONNECT|CONNECTION_|ECONN|EPIPE|ETIMEDOUT|57P0|08...$|53...$|25006$|55P03$|57014$)/.test(code)
 }
 
 type Validation = NonNullable<FastifyError['validation']>[number]

@@ -10,14 +10,15 @@ export type Place = { path?: string; host: string[]; port: number[]; connection:
 export type SocketOptions = {
   /** `sslmode`, as in the URL; see {@link tlsOf}. */
   tls?: string | false | undefined
-  /** Of several servers, the one that answered last, counted round and round. Shared by all that connect to them. */
+  /** Those that may be asked, when they are several or must take writes. Shared by all that connect to them. */
   servers?: Servers | undefined
   /** How much it holds before it says so. */
   highWaterMark?: number
   /** Called when the driver knows that the socket has closed. */
   onclose?: () => void
 }
-export type Servers = { places: readonly ServerPlace[]; at: number }
+/** `at`: the one that answered last, counted round and round. `no_use`: when each was last found to be of none, by its place. */
+export type Servers = { places: readonly ServerPlace[]; must_write: boolean; at: number; no_use: Map<number, number> }
 
 /**
  * Opens a socket for a connection of the driver (`postgres`, its option `socket`). It goes around two faults in what the driver does when
@@ -36,16 +37,16 @@ export async function openSocket(at: Place, options: SocketOptions = {}): Promis
   const { tls, servers, onclose } = options
   const place = path ? { path } : { host: host[0]!, port: port[0]! }
   if (!tls && !servers) return standIn(connectTo(place, options), onclose)
-  const { places } = servers ?? { places: [place] }
+  const places = path ? [place] : (servers?.places ?? [place])
   let failure: unknown
   for (const _ of places) {
     const asked = servers?.at ?? 0
     try {
-      return standIn(await reach(places[asked % places.length]!, options), onclose, true)
+      const socket = await reach(places[asked % places.length]!, options)
+      return standIn(socket, onclose, { reached: true, refusal: servers?.must_write ? refusalOf(servers, asked) : undefined })
     } catch (error) {
       failure = error
-      // Of several that found it so, one goes on to the next server.
-      if (servers?.at === asked) servers.at += 1
+      if (servers) goOn(servers, asked)
     }
   }
   const failed = Object.assign(new net.Socket(), place)
@@ -53,15 +54,57 @@ export async function openSocket(at: Place, options: SocketOptions = {}): Promis
   return standIn(failed.destroy(failure as Error), onclose)
 }
 
-/** The servers of a database's URL (`postgres://u:p@a:1,b:2/name`), when it names several. */
-export function serversOf(url: string): Servers | undefined {
+/**
+ * Of several that found the same server of no use, one goes on to the next.
+ * @returns whether none is of use
+ */
+function goOn(servers: Servers, asked: number): boolean {
+  const { places, no_use } = servers
+  if (servers.at === asked) servers.at += 1
+  no_use.set(asked % places.length, performance.now())
+  const since = performance.now() - limits.reconnect_wait_max_s * 1_000
+  return no_use.size === places.length && [...no_use.values()].every((found) => found > since)
+}
+
+const attributes = ['read-write', 'primary', 'any']
+
+/**
+ * The servers of a database's URL (`postgres://u:p@a:1,b:2/name`), when it names several, or says that it must take writes. Of several it
+ * must, unless the URL says `any`: after a failover the one that was first is often a standby, and answers. Throws for what would not write.
+ */
+export function serversOf(url: string, wanted: string | null): Servers | undefined {
+  if (wanted !== null && !attributes.includes(wanted)) {
+    throw new Error(`DATABASE_URL: target_session_attrs must be one of ${attributes.join(', ')}, not ${wanted}: Kvitt writes.`)
+  }
   const hosts = /^[^:]+:\/\/(?:[^@/]*@)?([^/?]*)/.exec(url)?.[1]?.split(',') ?? []
-  if (hosts.length < 2) return undefined
+  const must_write = wanted !== 'any'
+  if (hosts.length < 2 && (wanted === null || !must_write)) return undefined
   const places = hosts.map((text) => {
     const [, host = 'localhost', port = '5432'] = /^(.*?)(?::(\d+))?$/.exec(text)!
     return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
   })
-  return { places, at: 0 }
+  return { places, must_write, at: 0, no_use: new Map() }
+}
+
+/** PostgreSQL says both as soon as somebody has logged in. */
+const no_writes = /(in_hot_standby|default_transaction_read_only)\0on\0/
+const ready = 'Z\0\0\0\x05'
+
+/**
+ * Listens to how a server greets us. Once it is known to be a standby, or read-only: an error when none of the servers is of use, so that
+ * whoever waits is told, else `silent`, and the next one is asked. `none` when it takes writes.
+ */
+function refusalOf(servers: Servers, asked: number): (data: Buffer) => 'none' | 'silent' | Error | undefined {
+  let heard = ''
+  return (data) => {
+    heard += data.toString('latin1')
+    if (no_writes.test(heard)) {
+      return goOn(servers, asked) ? lost('ECONNREFUSED', 'No server of the database takes writes.') : 'silent'
+    }
+    if (!heard.includes(ready)) return undefined
+    servers.no_use.clear()
+    return 'none'
+  }
 }
 
 /** The `sslmode` of a database's URL, or `ssl`, as the driver reads it; false for none. */
@@ -72,11 +115,23 @@ export function tlsOf(query: URLSearchParams): string | false {
 }
 
 /** What the driver is given: the socket, with what it sends first and what it hears changed. */
-function standIn(socket: net.Socket, onclose?: () => void, reached = false): net.Socket {
+function standIn(
+  socket: net.Socket,
+  onclose?: () => void,
+  { reached = false, refusal }: { reached?: boolean; refusal?: ReturnType<typeof refusalOf> | undefined } = {},
+): net.Socket {
   const { emit, write } = socket
   let connected = reached
+  let judge = refusal
   socket.emit = (event: string, ...args: unknown[]) => {
     if (event === 'connect') connected = true
+    const found = event === 'data' && judge?.(args[0] as Buffer)
+    if (found) judge = undefined
+    if (found instanceof Error) connected = false
+    if (found && found !== 'none') {
+      socket.destroy(found instanceof Error ? found : undefined)
+      return true
+    }
     if (connected && event === 'error') return true
     if (event !== 'close') return Reflect.apply(emit, socket, [event, ...args])
     const heard = Reflect.apply(emit, socket, ['close', !connected])

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { ensureBinaries, shared_folder } from './binaries.ts'
@@ -12,6 +12,8 @@ type Remembered = {
   cluster_folder: string
   port: number
   password: string
+  /** Whose file this is: a copy of it names a database that is not its own. */
+  data_folder?: string
 }
 
 export type Cluster = Remembered & {
@@ -29,9 +31,14 @@ export type Cluster = Remembered & {
 /** Finds the database files of a data folder, or makes them. Starts nothing. */
 export async function openCluster(data_folder: string, note: (message: string) => void): Promise<Cluster> {
   let remembered = read(data_folder)
-  const existing = remembered && existsSync(join(remembered.cluster_folder, 'PG_VERSION')) ? remembered.cluster_folder : undefined
+  const existing = remembered && filesOf(data_folder, remembered)
   const user = findSystemUser(existing)
   const binaries = ensureBinaries(user, note)
+  if (remembered && existing && existing !== remembered.cluster_folder) {
+    remembered = { ...remembered, cluster_folder: existing, data_folder }
+    remember(data_folder, remembered)
+  }
+  if (existing && user) own(existing, user)
   if (remembered && !existing) {
     const file = join(data_folder, 'database.json')
     throw new Error(
@@ -44,6 +51,7 @@ export async function openCluster(data_folder: string, note: (message: string) =
       cluster_folder: place(data_folder, user, note),
       port: await freePort(),
       password: randomBytes(24).toString('hex'),
+      data_folder,
     }
     await createCluster({ ...remembered, data_folder, log_file, binaries, user })
     remember(data_folder, remembered)
@@ -54,8 +62,30 @@ export async function openCluster(data_folder: string, note: (message: string) =
 /** Keeps another port, when the one of last time is taken by somebody else. */
 export async function movePort(cluster: Cluster): Promise<void> {
   cluster.port = await freePort()
-  const { cluster_folder, port, password } = cluster
-  remember(cluster.data_folder, { cluster_folder, port, password })
+  const { cluster_folder, port, password, data_folder } = cluster
+  remember(data_folder, { cluster_folder, port, password, data_folder })
+}
+
+/**
+ * Where the database files are: in the data folder before anywhere else, since that may have been moved, or be a copy. Throws for a copy
+ * of a folder whose files are elsewhere: it would write into the other one's database.
+ */
+function filesOf(data_folder: string, { cluster_folder, data_folder: owner = data_folder }: Remembered): string | undefined {
+  const folder = [join(data_folder, 'postgres'), cluster_folder].find((path) => existsSync(join(path, 'PG_VERSION')))
+  if (folder === cluster_folder && owner !== data_folder && existsSync(join(owner, 'database.json'))) {
+    throw new Error(
+      `${join(data_folder, 'database.json')} is a copy: its database is that of ${owner}, in ${cluster_folder}. ` +
+        `Copy that folder to ${join(data_folder, 'postgres')}.`,
+    )
+  }
+  return folder
+}
+
+/** Files that root has copied are root's; PostgreSQL takes only its own, and only when nobody else may enter their folder. */
+function own(folder: string, { uid, gid }: SystemUser): void {
+  if (statSync(folder).uid !== 0) return
+  execFileSync('chown', ['-R', `${uid}:${gid}`, folder])
+  chmodSync(folder, 0o700)
 }
 
 function place(data_folder: string, user: SystemUser | undefined, note: (message: string) => void): string {
