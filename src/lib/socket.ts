@@ -69,8 +69,9 @@ function goOn(servers: Servers, asked: number): boolean {
 const attributes = ['read-write', 'primary', 'any']
 
 /**
- * The servers of a database's URL (`postgres://u:p@a:1,b:2/name`), when it names several, or says that it must take writes. Of several it
- * must, unless the URL says `any`: after a failover the one that was first is often a standby, and answers. Throws for what would not write.
+ * The servers of a database's URL (`postgres://u:p@a:1,b:2/name`), when it names several, or says that it must take writes. Of several
+ * it must, unless the URL says `any`: after a failover the one that was first is often a standby, and answers. Throws for what would not
+ * write.
  */
 export function serversOf(url: string, wanted: string | null): Servers | undefined {
   if (wanted !== null && !attributes.includes(wanted)) {

@@ -1,6 +1,6 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
-import { Agent, buildConnector, request } from 'undici'
+import type { Agent } from 'undici'
 import type { Config } from '../lib/config.ts'
 import { limits } from '../lib/limits.ts'
 import { createGuard, type Openings } from './address.ts'
@@ -47,24 +47,30 @@ export function createOutbound(options: Openings & { lookup?: Lookup }): Outboun
       else done(null, first.address, first.family)
     })
   }
-  const agents = [true, false].map((rejectUnauthorized) => {
-    const connect = buildConnector({ lookup, rejectUnauthorized, timeout: limits.callback_timeout_ms })
-    return new Agent({
-      // How many calls an endpoint may have under way is decided where they are claimed: endpoints that share a host don't share it.
-      connections: null,
-      keepAliveTimeout: 1_000,
-      keepAliveMaxTimeout: 1_000,
-      connect(target, done) {
-        connect(target, (error, socket) => {
-          if (error) return done(error, null)
-          const { remoteAddress } = socket as Socket
-          if (remoteAddress !== undefined && may(remoteAddress, target.protocol)) return done(null, socket)
-          socket.destroy()
-          done(new AddressRefused(`${target.hostname} led to an address that is not public.`), null)
-        })
-      },
+  /** Loaded at the first call: a tenth of a second that a server need not wait for to start. */
+  const open = async () => {
+    const { Agent, buildConnector, request } = await import('undici')
+    const agents = [true, false].map((rejectUnauthorized) => {
+      const connect = buildConnector({ lookup, rejectUnauthorized, timeout: limits.callback_timeout_ms })
+      return new Agent({
+        // How many calls an endpoint may have under way is decided where they are claimed: endpoints that share a host don't share it.
+        connections: null,
+        keepAliveTimeout: 1_000,
+        keepAliveMaxTimeout: 1_000,
+        connect(target, done) {
+          connect(target, (error, socket) => {
+            if (error) return done(error, null)
+            const { remoteAddress } = socket as Socket
+            if (remoteAddress !== undefined && may(remoteAddress, target.protocol)) return done(null, socket)
+            socket.destroy()
+            done(new AddressRefused(`${target.hostname} led to an address that is not public.`), null)
+          })
+        },
+      })
     })
-  })
+    return { request, agents }
+  }
+  let opened: ReturnType<typeof open> | undefined
   return {
     async call(call) {
       const started = performance.now()
@@ -77,7 +83,9 @@ export function createOutbound(options: Openings & { lookup?: Lookup }): Outboun
       call.signal?.addEventListener('abort', end, { once: true })
       if (call.signal?.aborted) end()
       try {
-        const answer = await send(call, agents[call.insecure_ssl ? 1 : 0]!, ended.signal)
+        opened ??= open()
+        const { request, agents } = await opened
+        const answer = await send(call, request, agents[call.insecure_ssl ? 1 : 0]!, ended.signal)
         return { ...answer, duration_ms: took() }
       } catch (error) {
         if (call.signal?.aborted) return { error: 'The process stopped.', kind: 'interrupted', duration_ms: took() }
@@ -91,6 +99,7 @@ export function createOutbound(options: Openings & { lookup?: Lookup }): Outboun
       }
     },
     async close() {
+      const { agents = [] } = (await opened) ?? {}
       await Promise.all(agents.map((agent) => agent.destroy()))
     },
   }
@@ -113,7 +122,7 @@ export function refusedUrl(text: string, openings: Openings): string | undefined
   return undefined
 }
 
-async function send(call: OutboundCall, dispatcher: Agent, signal: AbortSignal) {
+async function send(call: OutboundCall, request: typeof import('undici').request, dispatcher: Agent, signal: AbortSignal) {
   const url = new URL(call.url)
   const headers: Record<string, string> = { ...call.headers }
   if (url.username !== '' || url.password !== '') {
