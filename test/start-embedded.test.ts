@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -157,6 +157,15 @@ test('start: a data folder that was moved has its database with it, and a copy h
     assert.deepEqual(await things(moved!, 'b'), ['a', 'b'])
     assert.deepEqual(await things(copy!, 'c'), ['a', 'c'], 'both run at once, on a port each')
     assert.deepEqual(await things(moved!), ['a', 'b'])
+    symlinkSync(moved!, join(folder, 'link'))
+    assert.deepEqual(await things(join(folder, 'link')), ['a', 'b'])
+    assert.equal(postmasterPid(join(folder, 'link')), postmasterPid(moved!), 'one runs, whatever the folder is called')
+    renameSync(copy!, join(folder, 'copied'))
+    await assert.rejects(
+      openEmbeddedPostgres(join(folder, 'copied')),
+      /copied\/postgres was moved while in use. Stop it first: kill -INT \d+/,
+    )
+    renameSync(join(folder, 'copied'), copy!)
     // Where the files are elsewhere, only what says so can be copied.
     mkdirSync(other!)
     cpSync(join(moved!, 'database.json'), join(other!, 'database.json'))

@@ -1,6 +1,17 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { ensureBinaries, shared_folder } from './binaries.ts'
@@ -71,15 +82,22 @@ export async function movePort(cluster: Cluster): Promise<void> {
  * of a folder whose files are elsewhere: it would write into the other one's database.
  */
 function filesOf(data_folder: string, { cluster_folder, data_folder: owner = data_folder }: Remembered): string | undefined {
-  const folder = [join(data_folder, 'postgres'), cluster_folder].find((path) => existsSync(join(path, 'PG_VERSION')))
-  if (folder === cluster_folder && owner !== data_folder && existsSync(join(owner, 'database.json'))) {
+  const inside = join(data_folder, 'postgres')
+  if (isCluster(inside)) {
+    // By the name that it has had, when that is the same folder.
+    return isCluster(cluster_folder) && realpathSync(inside) === realpathSync(cluster_folder) ? cluster_folder : inside
+  }
+  if (!isCluster(cluster_folder)) return undefined
+  if (existsSync(join(owner, 'database.json')) && realpathSync(owner) !== realpathSync(data_folder)) {
     throw new Error(
       `${join(data_folder, 'database.json')} is a copy: its database is that of ${owner}, in ${cluster_folder}. ` +
-        `Copy that folder to ${join(data_folder, 'postgres')}.`,
+        `Copy that folder to ${inside}.`,
     )
   }
-  return folder
+  return cluster_folder
 }
+
+const isCluster = (folder: string) => existsSync(join(folder, 'PG_VERSION'))
 
 /** Files that root has copied are root's; PostgreSQL takes only its own, and only when nobody else may enter their folder. */
 function own(folder: string, { uid, gid }: SystemUser): void {

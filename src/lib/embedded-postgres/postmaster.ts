@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cluster, movePort, plain_environment } from './cluster.ts'
 
@@ -155,15 +155,38 @@ function findPostmaster({ cluster_folder }: Cluster): Postmaster | undefined {
   return undefined
 }
 
+/** Whether this process is a PostgreSQL on these files, under whatever name of their folder. Throws when that can't be known for sure. */
 function isPostgres(pid: number, cluster_folder: string): boolean {
+  if (process.platform === 'win32') return isAlive(pid)
+  const folder = folderOf(pid)
+  if (folder === undefined || folder === cluster_folder) return folder !== undefined
+  if (existsSync(folder)) return realpathSync(folder) === realpathSync(cluster_folder)
+  // Two on the same files would destroy them.
+  throw new Error(
+    `PostgreSQL (process ${pid}) runs on ${folder}, which is gone: ${cluster_folder} was moved while in use. ` +
+      `Stop it first: kill -INT ${pid}`,
+  )
+}
+
+/** The folder that a living PostgreSQL was started on; undefined for every other process, and for none. */
+function folderOf(pid: number): string | undefined {
   try {
-    if (process.platform === 'linux') {
-      const [state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!
-      if (state === 'Z' || state === 'X') return false
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster_folder)
+    if (process.platform !== 'linux') {
+      const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+      return /^\S*postgres -D (.+?) -p \d+ /.exec(command)?.[1]
     }
-    if (process.platform === 'win32') return process.kill(pid, 0)
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(cluster_folder)
+    const [state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!
+    if (state === 'Z' || state === 'X') return undefined
+    const [program = '', option, folder] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return program.endsWith('postgres') && option === '-D' ? folder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
   } catch {
     return false
   }
