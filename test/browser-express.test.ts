@@ -151,7 +151,9 @@ test('express: discount codes are asked of the merchant; one that he does not kn
       const items = [{ ...goods.items[0], amount: 29800, discount_lines: [{ amount: 10000, description: 'Sommersalg' }] }]
       const answer = known
         ? { order: { amount: 29800, items, discount_codes: ['SOMMER'] }, shipping_options: [home] }
-        : { shipping_options: [home] }
+        : order.discount_codes?.length === 0
+          ? { order: { amount: goods.amount, items: goods.items, discount_codes: [] }, shipping_options: [home] }
+          : { shipping_options: [home] }
       response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
     })
   })
@@ -160,7 +162,7 @@ test('express: discount codes are asked of the merchant; one that he does not kn
   const callback_url = `http://127.0.0.1:${(merchant.address() as AddressInfo).port}/codes`
   const { url } = await checkout.createSession({
     order: goods,
-    express: { shipping_options: [home], discount_codes: { max_count: 1, callback_url } },
+    express: { shipping_options: [home], discount_codes: { max_count: 2, callback_url } },
     configuration: { discounts: { express_discount_codes: { enabled: true } } },
   })
   const context = await browser.newContext({ locale: 'en-GB' })
@@ -174,6 +176,13 @@ test('express: discount codes are asked of the merchant; one that he does not kn
   await page.getByTestId('apply-discount').click()
   await page.getByTestId('discount-applied').waitFor()
   assert.equal(await amount(page), 'NOK 298.00')
+  // Enter adds the code that was typed in; it is not the button that removes the other one.
+  await page.getByTestId('discount-code').fill('VINTER')
+  await page.getByTestId('discount-code').press('Enter')
+  await page.getByTestId('message').getByText('does not know this code').waitFor()
+  assert.equal(await page.getByTestId('discount-applied').textContent(), 'SOMMER')
+  await page.getByRole('button', { name: 'Remove SOMMER' }).click()
+  await page.getByTestId('discount-applied').waitFor({ state: 'detached' })
   await context.close()
 })
 

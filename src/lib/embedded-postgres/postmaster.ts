@@ -173,7 +173,7 @@ function folderOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
       const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
-      return /^\S*postgres -D (.+?) -p \d+ /.exec(command)?.[1]
+      return /postgres -D (.+?) -p \d+ /.exec(command)?.[1]
     }
     const [state] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!
     if (state === 'Z' || state === 'X') return undefined

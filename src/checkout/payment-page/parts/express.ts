@@ -142,14 +142,15 @@ function discountCodes(context: Context): Html | false {
   if (!discounts?.express_discount_codes?.enabled || !session.express?.discount_codes) return false
   const codes = session.order?.discount_codes ?? []
   const most = session.express?.discount_codes?.max_count ?? 1
-  return html`<section class="card" id="express-discounts"><form method="post" action="page/discount?${pageQuery(context)}"
- data-form="discount" novalidate>
+  const action = `page/discount?${pageQuery(context)}`
+  // A form of their own: Enter in the field is the first button of its form.
+  return html`<section class="card" id="express-discounts"><form method="post" action="${action}" data-form="codes">
 ${codes.map(
   (code) => html`<p class="code"><span><span class="hint">${t.discount_code}</span>
 <strong data-testid="discount-applied">${code}</strong></span>
 <button type="submit" class="plain" name="remove_code" value="${code}" data-action="remove-code" aria-label="${t.remove} ${code}">
 ${t.remove}</button></p>`,
-)}
+)}</form><form method="post" action="${action}" data-form="discount" novalidate>
 ${
   codes.length < most &&
   html`<div class="row end"><div class="field"><label for="f-discount">${t.discount_code}</label>
