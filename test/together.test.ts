@@ -125,6 +125,31 @@ test('together: a batch is sent whole, however large, and does not wait for the 
   await far.close()
 })
 
+test('together: a kind of write that is new goes through under load, and those behind it go together again', async () => {
+  let sent = 0
+  const through = await connectThrough({ onsent: () => (sent += 1), answer_after_ms: 2 })
+  await add('load', through.sql)
+  let rounds = 0
+  const writer = async (name: string) => {
+    for (let round = 0; round < 30; round += 1) {
+      await add(`load-${name}-${round}`, through.sql)
+      rounds += 1
+    }
+  }
+  // Two batches, one behind the other, all the time.
+  const early = Array.from({ length: 12 }, (_, index) => writer(`early-${index}`))
+  await turn()
+  await turn()
+  const late = Array.from({ length: 12 }, (_, index) => writer(`late-${index}`))
+  while (rounds < 24) await turn()
+  const before = { sent, rounds }
+  await together(through.sql)`insert into things (name, version) values (${'load-new'}, ${1})`
+  await Promise.all([...early, ...late])
+  await through.close()
+  const writes = rounds - before.rounds
+  assert.ok(sent - before.sent < writes / 2, `${sent - before.sent} messages for ${writes} writes`)
+})
+
 test('together: of two that race in one batch, one wins and the other sees it', async () => {
   await add('raced')
   const update = () => together(sql)`update things set version = version + 1 where name = 'raced' and version = 0 returning name`

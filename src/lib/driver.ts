@@ -8,6 +8,8 @@ export type Query = Promise<unknown> & {
   execute(): Query
   strings: TemplateStringsArray
   args: unknown[]
+  /** Set as it is written, when its kind is new to the connection: nothing goes behind it before it has been described. */
+  describeFirst?: unknown
   /** Sends it. Not called for one that stands in another. */
   handler(asked: Query): void
   forEachFn?(row: unknown, result: unknown[]): void
@@ -16,6 +18,10 @@ export type Query = Promise<unknown> & {
   retried?: unknown
   /** One of these the driver does not send. */
   cancelled?: unknown
+  /** By which the driver knows a statement that it has prepared on a connection. */
+  signature: string
+  written?: string
+  kind?: string
 }
 
 /**
@@ -23,15 +29,19 @@ export type Query = Promise<unknown> & {
  * one's rows come behind holes (porsager/postgres#1119). Adding each row at the end does without the count. Within a transaction nothing
  * that has rows can follow a failed statement.
  */
-const keepRow = (row: unknown, result: unknown[]) => {
+const addRow = (row: unknown, result: unknown[]) => {
   result.push(row)
+}
+let keepRow = (row: unknown, result: unknown[]) => {
+  keepRow = addRow
+  letCompile(result.constructor as Class)
+  addRow(row, result)
 }
 
 /**
  * A statement that PostgreSQL has forgotten (a pooler, `deallocate`), or whose result has changed, the driver sends again, behind what has
  * been sent meanwhile: within somebody else's transaction; and when both are to be described first, each gets the other's description,
- * and the connection hangs. Here it is refused instead, and whoever asked asks again. It holds for all queries of the driver, from the
- * first on.
+ * and the connection hangs. Here it is refused instead, and whoever asked asks again.
  */
 const notSentAgain: PropertyDescriptor & ThisType<Query> = {
   get: () => undefined,
@@ -43,17 +53,47 @@ const notSentAgain: PropertyDescriptor & ThisType<Query> = {
 }
 const forgotten = new WeakSet<object>()
 
+/**
+ * The driver's own is the whole text behind the types of its values, put together and looked up anew for each query: 3 % of a server's
+ * processor. Ours says as much in few letters.
+ */
+const shortSignature: PropertyDescriptor & ThisType<Query> = {
+  get() {
+    return this.kind ?? this.written
+  },
+  set(text: string) {
+    this.written = text
+  },
+}
+
+type Class = new () => object
+
+/** Holds for all queries of the driver, from the first on. */
+function amend(queries: object): void {
+  Object.defineProperties(queries, { retried: notSentAgain, signature: shortSignature })
+  letCompile(queries.constructor as Class)
+}
+
+/**
+ * V8 gives up optimizing whatever makes an object of a class that extends a built-in one and has a static `get [Symbol.species]`, as the
+ * driver's queries and results do, each time that it has nearly done so, and tries again and again; unless another class extends
+ * that one. It is 14 % of a server's processor (docs/decisions/0184).
+ */
+function letCompile(made: Class): Class {
+  return class extends made {}
+}
+
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
   const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
   if (made.reject === undefined) return made
   made.forEachFn = keepRow
-  if (!('retried' in made)) Object.defineProperty(Object.getPrototypeOf(made), 'retried', notSentAgain)
+  if (!('retried' in made)) amend(Object.getPrototypeOf(made))
   const { handler } = made
   made.handler = (asked) => {
     const known = textOf(asked.strings, asked.args)
     // The text is whole: the driver needs only number the values.
-    if (known) Object.assign(asked, { strings: known.text, args: known.values, tagged: false })
+    if (known) Object.assign(asked, { strings: known.text, args: known.values, tagged: false, kind: known.kind })
     handler(asked)
   }
   return made

@@ -23,23 +23,37 @@ export class Part {
 }
 Object.setPrototypeOf(Part.prototype, AnyQuery.prototype)
 
-/** What a statement is made of: its pieces in order, each after so many values, and the text of all of them. */
-type Shape = { text?: readonly string[]; next: Map<object | number, Shape[]> }
+/** What a statement is made of: its pieces in order, each after so many values; the text of all of them, and a number for that. */
+type Shape = { text?: readonly string[]; number?: number; next: Map<object | number, Shape[]> }
 const shapes: Shape = { next: new Map() }
+let known = 0
 
 /**
  * The text of a statement and its values in order. The text is put together once for each way in which a statement is made of its pieces:
- * they are what the code has, so there are not many. Undefined for what only the driver can read.
+ * they are what the code has, so there are not many. `kind` tells texts apart, and the same text for values of other types. Undefined for
+ * what only the driver can read.
  */
 export function textOf(
   strings: TemplateStringsArray,
   args: readonly unknown[],
-): { text: readonly string[]; values: unknown[] } | undefined {
+): { text: readonly string[]; values: unknown[]; kind: string } | undefined {
   const values: unknown[] = []
   const shape = walk(shapes, strings, args, values)
   if (!shape) return undefined
   shape.text ??= Object.assign([written(strings, args, { count: 0 })], { raw: [] })
-  return { text: shape.text, values }
+  shape.number ??= known++
+  let kind = `${shape.number}`
+  for (const value of values) kind += typeOf(value)
+  return { text: shape.text, values, kind }
+}
+
+/** What the driver says to PostgreSQL about the type of a value, as few letters. */
+function typeOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeof value === 'boolean' ? 'b' : typeof value === 'bigint' ? 'i' : '-'
+  if (value instanceof Parameter) return `p${(value as { type: number }).type}`
+  if (value instanceof Date) return 't'
+  if (value instanceof Uint8Array) return 'x'
+  return Array.isArray(value) ? typeOf(value[0]) : '-'
 }
 
 /** The shape after these pieces; collects the values. */

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import postgres from 'postgres'
 import type { Db, Sql } from './db.ts'
-import { query } from './driver.ts'
+import { type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
 import { openSocket, type Place, type SocketOptions } from './socket.ts'
 
@@ -62,6 +62,7 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   let gone: Promise<void> | undefined
   let planned = false
   let slow = false
+  let describing = false
   let ended = false
 
   const sql = connect({
@@ -103,8 +104,17 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     })
   }
 
+  /**
+   * The driver has the first statement of a kind described before it sends what comes after it, and then goes on one by one, each after the
+   * answer to the one before, until it has nothing left. Under load that was never: it gets no further batch until it has none.
+   */
+  function mayGo(): boolean {
+    if (underway.size === 0) describing = false
+    return !describing && underway.size < limits.batches_under_way
+  }
+
   function next(): void {
-    while (underway.size < limits.batches_under_way && waiting.length > 0) {
+    while (waiting.length > 0 && mayGo()) {
       const batch = waiting.splice(0, limits.batch_writes_max)
       const timer = setTimeout(() => {
         slow = true
@@ -142,20 +152,22 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
 
   /** One message to PostgreSQL, and one commit. A write that is by itself needs no transaction around it. */
   async function send(lane: postgres.ReservedSql, batch: Write[]): Promise<unknown[]> {
-    const ask = ({ args }: Write) => query(lane, args).execute()
-    if (batch.length === 1) return [await ask(batch[0]!)]
+    const alone = batch.length === 1
     socket?.cork()
-    const answers = [lane.unsafe('begin').execute(), ...batch.map(ask), lane.unsafe(commit).execute()]
+    const begin = alone ? [] : [plain(lane, 'begin')]
+    const asked = batch.map(({ args }) => query(lane, args).execute())
+    const end = alone ? [] : [plain(lane, commit)]
     // The driver writes each of them a microtask later.
-    queueMicrotask(() => socket?.uncork())
-    // All of them, so that none is made again before the transaction has given its locks up.
-    const [begun, ...settled] = await Promise.allSettled(answers)
-    // Without it the others were no transaction, and what came of each is another matter.
-    if (begun!.status === 'rejected') throw unknownOutcome()
-    return settled.map((result) => {
-      if (result.status === 'rejected') throw result.reason
-      return result.value
+    queueMicrotask(() => {
+      socket?.uncork()
+      describing ||= asked.some(({ describeFirst }) => describeFirst)
     })
+    // All of them, so that none is made again before the transaction has given its locks up.
+    const [begun, ...settled] = await outcomes([...begin, ...asked, ...end])
+    if (alone) return [rowsOf(begun!)]
+    // Without it the others were no transaction, and what came of each is another matter.
+    if ('error' in begun!) throw unknownOutcome()
+    return settled.map(rowsOf)
   }
 
   async function each(batch: Write[]): Promise<void> {
@@ -177,6 +189,35 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     await opened?.then((lane) => lane.release()).catch(() => {})
     await sql.end({ timeout: 1 })
   }
+}
+
+/** A statement without values. */
+function plain(lane: postgres.ReservedSql, text: string): Query {
+  return lane.unsafe(text).execute() as unknown as Query
+}
+
+type Outcome = { rows: unknown } | { error: unknown }
+
+/** What comes of all of them. The driver's promises are left out: each is a class of its own, with more promises behind it. */
+function outcomes(asked: readonly Query[]): Promise<Outcome[]> {
+  return new Promise((resolve) => {
+    const found: Outcome[] = []
+    let left = asked.length
+    const ended = (index: number, outcome: Outcome) => {
+      found[index] = outcome
+      left -= 1
+      if (left === 0) resolve(found)
+    }
+    for (const [index, one] of asked.entries()) {
+      one.resolve = (rows) => ended(index, { rows })
+      one.reject = (error) => ended(index, { error })
+    }
+  })
+}
+
+function rowsOf(outcome: Outcome): unknown {
+  if ('error' in outcome) throw outcome.error
+  return outcome.rows
 }
 
 /** What an answer of 503 is made of: nobody knows whether it was written. */
