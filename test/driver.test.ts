@@ -32,7 +32,10 @@ test('driver: what makes its queries and results is optimized by V8, once', asyn
   const lines = stdout.replaceAll(/0x[0-9a-f]+/g, '').split('\n')
   const about = (name: string) => lines.filter((line) => line.includes(`<JSFunction ${name} `))
   for (const name of ['Query', 'Result', 'ReadyForQuery']) {
-    assert.ok(about(name).some((line) => line.startsWith('[completed optimizing')), `${name} is optimized`)
+    assert.ok(
+      about(name).some((line) => line.startsWith('[completed optimizing')),
+      `${name} is optimized`,
+    )
     const given_up = about(name).filter((line) => line.startsWith('[aborted optimizing'))
     assert.ok(given_up.length < 5, given_up.join('\n'))
   }
@@ -44,7 +47,9 @@ test('driver: the same text with values of other types is another statement', as
   for (const db of [sql, byKey(sql)]) {
     for (const value of [...values, ...values.toReversed()]) {
       const [row] = await db`select ${value as never} as value`.catch((error: Error) => [{ error: error.message }])
-      const [alone] = await database.sql.unsafe('select $1 as value', [value as never]).catch((error: Error) => [{ error: error.message }])
+      const [alone] = await database.sql
+        .unsafe('select $1 as value', [value as never])
+        .catch((error: Error) => [{ error: error.message }])
       assert.deepEqual(row, alone, String(value))
     }
   }
