@@ -198,7 +198,7 @@ async function begin<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
 function untilLost(connection: { lost?: unknown }, tx: Tx): Tx {
   return new Proxy(tx, {
     apply: (_, __, args) => {
-      const asked = Reflect.apply(tx as unknown as () => unknown, undefined, args) as Query
+      const asked = query(tx, args)
       const { reject, handler } = asked
       if (reject === undefined) return asked // a list of values, or a name
       asked.reject = (error) => {
