@@ -119,3 +119,29 @@ test('a database whose socket is not there: 503, as for one that refuses', async
   await gone.end({ timeout: 0 })
   await app.close()
 })
+
+test('a statement waits for the first connection that is free, not behind what takes long on another', async () => {
+  const sql = connect(database.url, { max: 2 })
+  const holder = await openTransaction(database.sql)
+  await holder.tx`select pg_advisory_xact_lock(4711)`
+  const slow = sql`select pg_advisory_lock(4711)`.then(
+    () => assert.fail('it waits'),
+    () => 'ended',
+  )
+  for (let round = 0; round < 3; round += 1) {
+    const values = Array.from({ length: 10 }, (_, index) => index)
+    const rows = await Promise.all(values.map((value) => sql<{ value: number }[]>`select ${value}::int as value`))
+    assert.deepEqual(
+      rows.map(([row]) => row!.value),
+      values,
+    )
+    assert.equal(await inTransaction(sql, async (tx) => (await tx<{ n: number }[]>`select 1 as n`)[0]!.n), 1)
+  }
+  await database.sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and not granted and objid = 4711`
+  assert.equal(await slow, 'ended')
+  // The one that was lost is used again.
+  const pids = await Promise.all([1, 2].map(() => sql<{ pid: number }[]>`select pg_backend_pid() as pid from pg_sleep(0.05)`))
+  assert.equal(new Set(pids.map(([row]) => row!.pid)).size, 2)
+  await holder.rollback()
+  await sql.end()
+})

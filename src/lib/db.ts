@@ -1,7 +1,8 @@
 import postgres from 'postgres'
 import { listTypes, safeInteger } from './arrays.ts'
-import { mayBeAskedAgain, type Query, query } from './driver.ts'
+import { isLoss, mayBeAskedAgain, type Query, query } from './driver.ts'
 import { limits } from './limits.ts'
+import { poolOfOnes } from './pool.ts'
 import { openSocket, type Place, type SocketOptions, serversOf, tlsOf } from './socket.ts'
 import { Parameter, Part } from './statement.ts'
 import { shareLane } from './together.ts'
@@ -57,7 +58,14 @@ export function connect(
     // They are known; see arrays.ts.
     fetch_types: false,
   }
-  const sql = poolOf(plain, { ...settings, max: options.max ?? limits.database_connections, onclose })
+  const max = options.max ?? limits.database_connections
+  const sql = poolOfOnes(max, (lost) => {
+    const ended = () => {
+      onclose()
+      lost()
+    }
+    return poolOf(plain, { ...settings, max: 1, onclose: ended })
+  })
   const pool = repeatingStatements(sql)
   listeners.set(pool, closed)
   const lane = {
@@ -219,13 +227,6 @@ function unlessLost<T>(connection: { lost?: unknown }, work: Promise<T>): Promis
       (error) => connection.lost || reject(error),
     )
   })
-}
-
-/** True when the connection is gone: the driver says so, or the socket does. PostgreSQL's own refusals, and ours, are other matters. */
-function isLoss(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof postgres.PostgresError) return false
-  const { code, syscall } = error as NodeJS.ErrnoException
-  return code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED' || syscall !== undefined
 }
 
 /** A database transaction that is ended from elsewhere than where it was begun. */

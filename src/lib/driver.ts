@@ -99,11 +99,29 @@ export function query(sql: object, args: unknown[]): Query {
   return made
 }
 
+/** Of PostgreSQL's refusals, those after which the same may be asked again. */
+const passing: ReadonlySet<string> = new Set([
+  // Taken back because of another one: a serialization failure, a deadlock.
+  '40001',
+  '40P01',
+  // The connection is being ended. What was under way is refused as lost; the driver keeps this for the first statement of the next
+  // connection, and does not send that.
+  '57P01',
+  '57P02',
+])
+
 /**
- * True when nothing of a statement, or of a whole transaction, has happened and doing it again is right: PostgreSQL took it back because of
- * another one (a serialization failure, a deadlock), or no longer knew what it had prepared.
+ * True when nothing of a statement, or of a whole transaction, has happened and doing it again is right: PostgreSQL took it back, or no
+ * longer knew what it had prepared, or it was not sent.
  */
 export function mayBeAskedAgain(error: unknown): boolean {
   if (!(error instanceof postgres.PostgresError)) return false
-  return error.code === '40001' || error.code === '40P01' || forgotten.has(error)
+  return passing.has(error.code) || forgotten.has(error)
+}
+
+/** True when the connection is gone: the driver says so, or the socket does. PostgreSQL's own refusals, and ours, are other matters. */
+export function isLoss(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof postgres.PostgresError) return false
+  const { code, syscall } = error as NodeJS.ErrnoException
+  return code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED' || syscall !== undefined
 }
