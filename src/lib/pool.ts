@@ -14,9 +14,9 @@ type One = {
  * Several connections as one pool. A statement, or a transaction, has a connection to itself and waits for the first that is free.
  * `make` makes a pool of the driver with one connection, and has it call `onclose` when that has ended.
  *
- * The driver's own pool sends what finds none free down any that is busy, behind whatever goes on there, be it a long list; and where it keeps its
- * connections it leaves a hole for each statement and looks through all of them, for as long as some are in use all the time, or some never: tens of thousands on a server that has little to do. In a pool of
- * one neither can be.
+ * The driver's own pool sends what finds none free down any that is busy, behind whatever goes on there, be it a long list; and where it
+ * keeps its connections it leaves a hole for each statement and looks through all of them, for as long as some are in use all the time,
+ * or some never: tens of thousands on a server that has little to do. In a pool of one neither can be.
  */
 export function poolOfOnes(count: number, make: (onclose: () => void) => Sql): Sql {
   const ones = Array.from({ length: count }, () => {
