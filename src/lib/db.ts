@@ -58,38 +58,26 @@ export function connect(
     // They are known; see arrays.ts.
     fetch_types: false,
   }
-  const max = options.max ?? limits.database_connections
-  const sql = poolOfOnes(max, (lost) => {
-    const ended = () => {
-      onclose()
-      lost()
-    }
-    return poolOf(plain, { ...settings, max: 1, onclose: ended })
-  })
+  const one = (lost: () => void) => poolOfOne(plain, { ...settings, onclose: both(lost, onclose) })
+  const sql = poolOfOnes(options.max ?? limits.database_connections, 1, one)
   const pool = repeatingStatements(sql)
   listeners.set(pool, closed)
   const lane = {
     ...settings,
-    max: 1,
     max_lifetime: null,
     connection: { ...settings.connection, lock_timeout: batch.lock_wait_ms },
   }
   const endLane = shareLane(pool, {
     wait_ms: batch.wait_ms,
-    connect: ({ socket, onclose: lost }) => {
-      const ended = () => {
-        lost()
-        onclose()
-      }
-      return poolOf(plain, {
+    connect: ({ socket, onclose: lost }) =>
+      poolOfOne(plain, {
         ...lane,
         socket: (at: Place) => socket(own ? at : oneOf(at, turn++), own ?? {}),
-        onclose: ended,
-      } as typeof lane)
-    },
+        onclose: both(lost, onclose),
+      } as typeof lane),
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
-  const keyed = poolOf(plain, { ...settings, max: 1, onclose })
+  const keyed = poolOfOnes(1, Number.POSITIVE_INFINITY, one)
   Object.defineProperty(pool, by_key, { value: repeatingStatements(keyed), configurable: true })
   const end = sql.end.bind(sql)
   sql.end = async (how) => {
@@ -131,15 +119,22 @@ export function placeOf(url: string): { url: string; path?: string } {
   return { url: plain.href, path: `${folder}/.s.PGSQL.${plain.port || 5432}` }
 }
 
-/** A pool of the driver. To reserve a connection that is not open yet never ends, in the driver, so they are opened first. */
-function poolOf<T extends { max: number; types: Record<string, postgres.PostgresType> }>(url: string, settings: T): Sql {
-  const sql = postgres(url, settings as never) as unknown as Sql
+/** A pool of the driver with one connection. To reserve one that is not open yet never ends, in the driver, so it is opened first. */
+function poolOfOne<T extends { types: Record<string, postgres.PostgresType> }>(url: string, settings: T): Sql {
+  const sql = postgres(url, { ...settings, max: 1 } as never) as unknown as Sql
   const { reserve } = sql
   sql.reserve = async () => {
-    await Promise.all(Array.from({ length: settings.max }, () => sql.unsafe('select')))
+    await sql.unsafe('select')
     return reserve()
   }
   return sql
+}
+
+function both(first: () => void, second: () => void): () => void {
+  return () => {
+    first()
+    second()
+  }
 }
 
 /** Told of several servers, the driver keeps an error to itself, and asks on without a pause. We ask each of them for every connection. */

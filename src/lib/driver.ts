@@ -83,6 +83,18 @@ function letCompile(made: Class): Class {
   return class extends made {}
 }
 
+/**
+ * What was under way when PostgreSQL ended its connection the driver refuses twice: as lost, and on the next connection with what PostgreSQL
+ * had said. Whoever asks again after a refusal would do again what may have been done.
+ */
+export function refuseOnce(asked: Query): void {
+  const { reject } = asked
+  asked.reject = (error) => {
+    asked.reject = () => {}
+    reject(error)
+  }
+}
+
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
 export function query(sql: object, args: unknown[]): Query {
   const made = Reflect.apply(sql as () => unknown, undefined, args) as Query
@@ -91,6 +103,7 @@ export function query(sql: object, args: unknown[]): Query {
   if (!('retried' in made)) amend(Object.getPrototypeOf(made))
   const { handler } = made
   made.handler = (asked) => {
+    refuseOnce(asked)
     const known = textOf(asked.strings, asked.args)
     // The text is whole: the driver needs only number the values.
     if (known) Object.assign(asked, { strings: known.text, args: known.values, tagged: false, kind: known.kind })
@@ -99,24 +112,21 @@ export function query(sql: object, args: unknown[]): Query {
   return made
 }
 
-/** Of PostgreSQL's refusals, those after which the same may be asked again. */
-const passing: ReadonlySet<string> = new Set([
-  // Taken back because of another one: a serialization failure, a deadlock.
-  '40001',
-  '40P01',
-  // The connection is being ended. What was under way is refused as lost; the driver keeps this for the first statement of the next
-  // connection, and does not send that.
-  '57P01',
-  '57P02',
-])
-
 /**
- * True when nothing of a statement, or of a whole transaction, has happened and doing it again is right: PostgreSQL took it back, or no
- * longer knew what it had prepared, or it was not sent.
+ * True when nothing of a statement, or of a whole transaction, has happened and doing it again is right: PostgreSQL took it back because of
+ * another one (a serialization failure, a deadlock), or no longer knew what it had prepared.
  */
 export function mayBeAskedAgain(error: unknown): boolean {
   if (!(error instanceof postgres.PostgresError)) return false
-  return passing.has(error.code) || forgotten.has(error)
+  return error.code === '40001' || error.code === '40P01' || forgotten.has(error)
+}
+
+/**
+ * True when this is what PostgreSQL said as it ended the connection before (57P01, 57P02). The driver keeps it, if a statement was under way
+ * there, which it refuses as lost; and refuses with it, unsent, the first one for the next connection.
+ */
+export function isLeftOver(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && (error.code === '57P01' || error.code === '57P02')
 }
 
 /** True when the connection is gone: the driver says so, or the socket does. PostgreSQL's own refusals, and ours, are other matters. */

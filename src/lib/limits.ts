@@ -93,7 +93,7 @@ export const limits = {
   connect_timeout_s: 5,
   /** While the database is away, a request waits at most this long for the next attempt to connect, and is then refused. */
   reconnect_wait_max_s: 1,
-  /** A database connection that is lost is not used for as long, unless it has closed. */
+  /** How long a lost database connection may take to close; then it is used again, and the next statement opens another. */
   lost_connection_ms: 100,
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
