@@ -84,8 +84,8 @@ function letCompile(made: Class): Class {
 }
 
 /**
- * What was under way when PostgreSQL ended its connection the driver refuses twice: as lost, and on the next connection with what PostgreSQL
- * had said. Whoever asks again after a refusal would do again what may have been done.
+ * What was under way when PostgreSQL ended its connection the driver refuses twice: as lost, and on the next connection with what
+ * PostgreSQL had said. Whoever asks again after a refusal would do again what may have been done.
  */
 export function refuseOnce(asked: Query): void {
   const { reject } = asked
@@ -122,8 +122,8 @@ export function mayBeAskedAgain(error: unknown): boolean {
 }
 
 /**
- * True when this is what PostgreSQL said as it ended the connection before (57P01, 57P02). The driver keeps it, if a statement was under way
- * there, which it refuses as lost; and refuses with it, unsent, the first one for the next connection.
+ * True when this is what PostgreSQL said as it ended the connection before (57P01, 57P02). The driver keeps it, if a statement was under
+ * way there, which it refuses as lost; and refuses with it, unsent, the first one for the next connection.
  */
 export function isLeftOver(error: unknown): boolean {
   return error instanceof postgres.PostgresError && (error.code === '57P01' || error.code === '57P02')

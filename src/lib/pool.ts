@@ -21,9 +21,9 @@ type End = (failed?: { error: unknown }) => void
 type Waiting = { use(one: One, end: End): void; refuse(error: unknown): void }
 
 /**
- * Several connections as one pool. Each has as much under way as `depth` says; what finds no room waits for the first that has. A connection
- * that has not answered yet gets one statement. When that is lost, and no other connection answers, whoever waits is refused with the
- * same error: the database is away, and to try again for one after the other would take the last of them longest.
+ * Several connections as one pool. Each has as much under way as `depth` says; what finds no room waits for the first that has. A
+ * connection that has not answered yet gets one statement. When that is lost, and no other connection answers, whoever waits is refused
+ * with the same error: the database is away, and to try again for one after the other would take the last of them longest.
  *
  * `make` makes a pool of the driver with one connection, and has it call `onclose` when that has ended. The driver's own pool of several
  * sends what finds none free down any that is busy, behind whatever goes on there, be it a long list; and where it keeps its connections
