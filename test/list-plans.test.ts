@@ -92,6 +92,7 @@ const orders = (filter: { order_id?: string; external_id?: string; status?: stri
       payment_status: undefined,
       currency: filter.currency,
       order_id: filter.order_id,
+      store_id: undefined,
       customer_id: undefined,
       created_at_gte: undefined,
       created_at_lte: undefined,

@@ -149,8 +149,74 @@ describe('options', () => {
       409,
       'order_id_exists',
     )
+    // What it holds stays: neither another name nor several orders can take its place, and what was answered may be sent back.
+    const { order_id } = draft.order
+    for (const [path, order, options] of [
+      ['/order/order_id', { order_id: 'mine' }, {}],
+      ['/options/split_draft', {}, { split_draft: true }],
+    ] as const) {
+      const error = await refused(
+        'PUT',
+        `/draft_orders/${draft.id}`,
+        { order: { currency: 'NOK', ...order }, options },
+        400,
+        'invalid_request',
+      )
+      assert.deepEqual([error.errors[0].path, error.errors[0].allowed], [path, [order_id]])
+    }
+    await ok('PUT', `/draft_orders/${draft.id}`, { order: draft.order, options: draft.options })
     const [order] = (await ok('PUT', `/draft_orders/${draft.id}/complete`)).orders
-    assert.equal(order.order_id, draft.order.order_id)
+    assert.equal(order.order_id, order_id)
+  })
+
+  test('a draft for an order: its lines take the numbers that are free there, whenever they come', async () => {
+    const target = await createOrder([line(1, 500), line(2, 5)])
+    const { id } = await ok('POST', '/draft_orders', { options: { order_id: target.id }, order: { currency: 'NOK', items: [] } })
+    const added = await ok('POST', `/draft_orders/${id}/items`, { id: 'x', gross_amount: 5, tax_lines: [] })
+    assert.deepEqual(
+      added.order.items.map(({ line_id }: Line) => line_id),
+      [3],
+    )
+    const both = [{ gross_amount: 5 }, { gross_amount: 6, line_id: 4 }]
+    const put = await ok('PUT', `/draft_orders/${id}`, { order: { currency: 'NOK', items: both } })
+    assert.deepEqual(
+      put.order.items.map(({ line_id }: Line) => line_id),
+      [5, 4],
+    )
+    await refused('POST', `/draft_orders/${id}/items`, line(2, 5), 400, 'duplicate_line_id')
+    await refused('PUT', `/draft_orders/${id}`, { order: { currency: 'SEK' } }, 400, 'currency_mismatch')
+    const nowhere = { order: { currency: 'NOK' }, options: { order_id: 'nowhere' } }
+    await refused('PUT', `/draft_orders/${id}`, nowhere, 404, 'not_found')
+    await ok('PUT', `/draft_orders/${id}/complete`)
+    assert.equal((await ok('GET', `/orders/${target.id}`)).items.length, 4)
+  })
+
+  test('what says nothing is nothing: "" and [] of PHP clients; what can be no number is refused', async () => {
+    const made = await ok('POST', '/orders', {
+      options: [],
+      order: { currency: 'NOK', customer: [], metadata: [], store: '', items: [line(1, 500, { quantity: '', store: [] })] },
+    })
+    const members = ['customer', 'metadata', 'store'].filter((member) => member in made)
+    assert.deepEqual([members, 'quantity' in made.items[0]], [[], false])
+    await record(made.id, 'authorizations', { 1: 500 })
+    await record(made.id, 'captures', { 1: 500 }, { processed_at: '', metadata: [] })
+    await record(made.id, 'refunds', { 1: 500 })
+    assert.equal((await ok('POST', `/orders/${made.id}/cancel`, { reason: '' })).cancelled_reason, 'customer')
+    const other = await createOrder()
+    const whim = await refused('POST', `/orders/${other.id}/cancel`, { cancelled_reason: 'whim' }, 400, 'invalid_request')
+    assert.equal(whim.errors[0].path, '/cancelled_reason')
+    const body = JSON.stringify({ order: { currency: 'NOK', items: [line(1, 5, { tax_lines: [{ percentage: 7 }] })] } })
+    for (const number of ['1e400', '-1E400', `${'9'.repeat(310)}`, `${'9'.repeat(300)}e9`]) {
+      const answer = await account.call(
+        'POST',
+        `/v1/accounts/${account.account_id}/shopping/orders`,
+        body.replace('"percentage":7', `"percentage":${number}`),
+      )
+      assert.equal(answer.status, 400, number)
+      assert.equal(answer.body.error.errors[0].path, '/order/items/0/tax_lines/0/percentage')
+    }
+    const nothing = await refused('POST', '/orders', { currency: 'NOK' }, 400, 'draft_empty')
+    assert.equal(nothing.errors[0].path, '/order/items')
   })
 
   test('custom order_id: used as it is, once, and found like the id', async () => {
@@ -455,6 +521,20 @@ describe('lists', () => {
     assert.deepEqual(await amounts('/orders?customer.id=c%201'), [101])
     assert.deepEqual(await amounts('/stores/s1/orders'), [100])
     assert.deepEqual(await amounts('/customers/c%201/orders'), [101])
+    for (const [path, other] of [
+      ['/stores/s1/orders', '/orders?store_id=s1'],
+      ['/customers/c%201/orders', '/orders?customer_id=c%201'],
+    ] as const) {
+      const all = await amounts(path)
+      assert.deepEqual(await amounts(other), all)
+      for (const query of ['store_id=s1', 'store_id=s2', 'customer_id=c%201', 'customer.id=c2']) {
+        const fits = path.includes(query.split('=')[1]!)
+        assert.deepEqual(await amounts(`${path}?${query}`), fits ? all : [], `${path}?${query}`)
+      }
+    }
+    const wrong = await get('/orders?status=bogus')
+    assert.deepEqual([wrong.error.errors[0].path, wrong.error.errors[0].allowed], ['?status', ['open', 'closed', 'cancelled']])
+    assert.match((await get('/orders?created_at.gte=2026-01-01T00:00:00+01:00')).error.message, /%2B01:00/)
     assert.deepEqual(await amounts('/orders?created_at.gte=2100-01-01T00:00:00Z'), [])
 
     const seen: number[] = []

@@ -60,3 +60,23 @@ test('order_time_to_live: not found when it has passed, then removed with its dr
   assert.equal((await call('GET', `/orders/${stays.id}`)).status, 200)
   assert.equal((await call('POST', '/orders', { ...order, store: undefined })).status, 200)
 })
+
+test('order_time_to_live: a draft that comes into an order stays as long as the order does', async () => {
+  const call = (method: string, path: string, body?: unknown) =>
+    account.call(method, `/v1/accounts/${account.account_id}/shopping${path}`, body)
+  const add = async (options: object) => {
+    const order = { currency: 'NOK', items: [{ gross_amount: 100 }] }
+    const draft = (await call('POST', '/draft_orders', { options, order })).body
+    const completed = await call('PUT', `/draft_orders/${draft.id}/complete`)
+    assert.equal(completed.status, 200, JSON.stringify(completed.body))
+    return { draft, order: completed.body.orders[0] }
+  }
+  const { order } = await add({ order_time_to_live: 60 })
+  await add({ order_id: order.id, order_time_to_live: 600 })
+  now += 100_000
+  const { draft } = await add({ order_id: order.id })
+  assert.equal((await call('GET', `/draft_orders/${draft.id}`)).status, 200)
+  assert.equal((await call('PUT', `/draft_orders/${draft.id}/complete`)).status, 409)
+  now += 600_000
+  assert.equal((await call('GET', `/draft_orders/${draft.id}`)).status, 404)
+})

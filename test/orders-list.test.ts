@@ -13,6 +13,7 @@ const filter = {
   payment_status: undefined,
   currency: undefined,
   order_id: undefined,
+  store_id: undefined,
   customer_id: undefined,
   created_at_gte: undefined,
   created_at_lte: undefined,

@@ -68,7 +68,7 @@ export function createServer(options: {
     parse(request, body, (error, value) => {
       if (error) return done(new ApiError('invalid_json', `The body is not valid JSON: ${error.message}.`))
       try {
-        done(null, clean(value, { keep_nulls: request.routeOptions.config.nulls === 'keep', escapes: body.includes('\\u') }))
+        done(null, clean(value, { keep_nulls: request.routeOptions.config.nulls === 'keep', odd: mayBeOdd.test(body) }))
       } catch (refused) {
         done(refused as Error)
       }
@@ -114,12 +114,13 @@ function assertOwnAccount({ params, auth }: FastifyRequest): void {
  * What no route wants to see. A client that has nothing to say about a member sends `null` as often as it leaves it out: both mean
  * the same here. PostgreSQL can't store U+0000 or half a surrogate pair, and nesting without end would exhaust the stack.
  */
-function clean(value: unknown, options: { keep_nulls: boolean; escapes: boolean }, path = '', depth = 0): unknown {
+function clean(value: unknown, options: { keep_nulls: boolean; odd: boolean }, path = '', depth = 0): unknown {
   if (value === null) return options.keep_nulls ? null : undefined
   if (typeof value === 'string') {
-    if (options.escapes && /[\0\p{Surrogate}]/u.test(value)) throw refusedText(path)
+    if (options.odd && /[\0\p{Surrogate}]/u.test(value)) throw refused(path, odd_text)
     return value
   }
+  if (typeof value === 'number' && !Number.isFinite(value)) throw refused(path, 'is too large for a number')
   if (typeof value !== 'object') return value
   if (depth >= limits.nesting_max) {
     const message = `${path} is nested more than ${limits.nesting_max} levels deep.`
@@ -133,18 +134,22 @@ function clean(value: unknown, options: { keep_nulls: boolean; escapes: boolean 
   }
   const object = value as Record<string, unknown>
   for (const name of Object.keys(object)) {
-    if (options.escapes && /[\0\p{Surrogate}]/u.test(name)) throw refusedText(path)
+    if (options.odd && /[\0\p{Surrogate}]/u.test(name)) throw refused(path, odd_text)
     const member = object[name]
     if (member === null && !options.keep_nulls) delete object[name]
-    else if (member !== null && (typeof member === 'object' || options.escapes)) {
+    else if (member !== null && (typeof member === 'object' || options.odd)) {
       object[name] = clean(member, options, `${path}/${name}`, depth + 1)
     }
   }
   return value
 }
 
-function refusedText(path: string): ApiError {
-  const message = `${path || '/'} holds U+0000 or half a surrogate pair, which is not text.`
+/** Escapes, which may stand for what is no text; an exponent or so many digits that `JSON.parse` may make `Infinity` of it. */
+const mayBeOdd = /\\u|\d[eE]\+?\d{2}|\d{300}/
+const odd_text = 'holds U+0000 or half a surrogate pair, which is not text'
+
+function refused(path: string, what: string): ApiError {
+  const message = `${path || '/'} ${what}.`
   return new ApiError('invalid_request', message, { details: [{ path: path || '/', message }] })
 }
 
@@ -215,10 +220,16 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
     allowedValues?: (string | number)[]
     additionalProperty?: string
     pattern?: string
+    format?: string
   }
   const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
   const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${member}`}`
-  const path = context === 'body' ? pointer || '/' : context === 'querystring' ? `?${pointer.slice(1)}` : pointer.slice(1)
+  const path =
+    context === 'body'
+      ? pointer || '/'
+      : context === 'querystring'
+        ? `?${pointer.slice(1).replace(/\/\d+$/, '')}`
+        : pointer.slice(1)
   const what =
     fault?.keyword === 'required'
       ? 'is required'
@@ -226,7 +237,9 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
         ? 'is not known here'
         : fault?.keyword === 'pattern' && params.pattern !== undefined
           ? `must be ${allowedBy(params.pattern) ?? 'written in another way'}`
-          : fault?.message
+          : fault?.keyword === 'format' && params.format === 'date-time' && context === 'querystring'
+            ? 'must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05%2B01:00'
+            : fault?.message
   const allowed = params.allowedValues
   const message = `${path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
   return [message, { details: [{ path, message, code: 'invalid_request' satisfies ErrorCode, ...(allowed ? { allowed } : {}) }] }]

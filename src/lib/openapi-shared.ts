@@ -18,6 +18,11 @@ const Keyed = Type.Object({
     }),
   ),
 })
+const Versioned = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'The `ETag` of what was read: when it has changed since, nothing is done.' }),
+  ),
+})
 const DryRun = Type.Object({
   dry_run: Type.Optional(Type.Boolean({ description: 'Says what would happen, and does nothing.' })),
 })
@@ -31,10 +36,12 @@ export const describeRoute: SwaggerTransform = ({ schema = {}, url, route }) => 
   const config = (route.config ?? {}) as FastifyContextConfig
   const writes = route.method === 'POST' || route.method === 'PUT'
   const keyed = writes && config.scopes !== undefined && config.idempotency !== 'none'
-  const { response = {}, headers, querystring } = schema as FastifySchema & { response?: Record<number, TSchema> }
+  const { response = {}, querystring, ...said } = schema as FastifySchema & { response?: Record<number, TSchema> }
+  const versioned = 412 in response && url.includes('/shopping/')
+  const shared = [...(keyed ? [Keyed] : []), ...(versioned ? [Versioned] : [])]
   const described = {
     ...schema,
-    ...(keyed ? { headers: merged(headers, Keyed) } : {}),
+    ...(shared.length > 0 ? { headers: shared.reduce<unknown>(merged, said.headers) } : {}),
     ...(config.scopes && route.method !== 'GET' && route.method !== 'HEAD' ? { querystring: merged(querystring, DryRun) } : {}),
     response: {
       ...responses({}, 400, ...(schema.body ? [413] : []), ...(keyed ? [409, 422] : []), 500, 503),

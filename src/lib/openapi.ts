@@ -23,10 +23,17 @@ export function openApiDocument(app: FastifyInstance): OpenApi {
   return { ...whole, paths: sorted, components: { ...whole.components, schemas } }
 }
 
-/** The answers without a description of their own get that of their status. */
+type Operation = {
+  requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> }
+  responses?: Record<string, { description?: string }>
+}
+
+/** The answers without a description of their own get that of their status; a body that may be anything may be left out. */
 function withMeanings(paths: OpenApi['paths']): OpenApi['paths'] {
   for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
-    const { responses = {} } = operation as { responses?: Record<string, { description?: string }> }
+    const { requestBody, responses = {} } = operation as Operation
+    const schemas = Object.values(requestBody?.content ?? {}).map(({ schema = {} }) => schema)
+    if (schemas.some((schema) => !('type' in schema || '$ref' in schema || 'anyOf' in schema))) requestBody!.required = false
     for (const [status, response] of Object.entries(responses)) {
       if (response.description === 'Default Response') response.description = statusMeanings[status] ?? 'Done.'
     }

@@ -87,11 +87,16 @@ function compiler(options: Options): Ajv {
     schema: true,
     compile: () => (data, context) => {
       if (context && !Number.isInteger(data))
-        (context.parentData as Record<string | number, unknown>)[context.parentDataProperty] = Math.round(data)
+        (context.parentData as Record<string | number, unknown>)[context.parentDataProperty] = halfAway(data)
       return true
     },
   })
   return ajv
+}
+
+/** To the nearest unit; halves away from zero, so that what a line costs and what takes it back are the same. Never -0. */
+function halfAway(amount: number): number {
+  return amount < 0 ? 0 - Math.round(-amount) : Math.round(amount)
 }
 
 const strict = compiler({ coerceTypes: false })
@@ -127,6 +132,8 @@ export function checkOfBody(schema: TSchema): (body: unknown) => { path: string;
 type Shape = {
   type?: string | readonly string[]
   pattern?: string
+  format?: string
+  minLength?: number
   enum?: readonly unknown[]
   required?: readonly string[]
   properties?: Record<string, Shape>
@@ -135,7 +142,7 @@ type Shape = {
 }
 
 /**
- * For `preValidation`: drops from the body what PHP clients write for nothing, an optional member of another type that is `""`, or an
+ * For `preValidation`: drops from the body what PHP clients write for nothing, an optional member that can't be `""` and is, or an
  * object that is `[]` (clients §6 no. 9). Required members stay, and are refused.
  */
 export function dropsEmpties(schema: TSchema) {
@@ -158,7 +165,7 @@ function dropEmpties(schema: Shape, value: unknown): void {
   }
 }
 
-function saysNothing({ type, pattern, enum: values, anyOf }: Shape, given: unknown): boolean {
-  if (given === '') return anyOf !== undefined || pattern !== undefined || values !== undefined || !type?.includes('string')
+function saysNothing({ type, pattern, format, minLength, enum: values, anyOf }: Shape, given: unknown): boolean {
+  if (given === '') return [pattern, format, minLength, values, anyOf].some(Boolean) || type?.includes('string') === false
   return Array.isArray(given) && given.length === 0 && (type === 'object' || anyOf !== undefined)
 }

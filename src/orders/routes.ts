@@ -1,5 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { TSchema } from 'typebox'
 import type { Parts } from '../app.ts'
+import { dropsEmpties } from '../lib/schema.ts'
 import { draftRoutes } from './drafts/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import { orderResourceRoutes } from './orders/routes.ts'
@@ -14,6 +16,9 @@ export const orderRoutes: FastifyPluginAsync<Parts & { createCheckoutSession: Cr
   { sql, clock, ids, memory, createCheckoutSession },
 ) => {
   const service = { sql, clock, ids, memory }
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.body) route.preValidation = dropsEmpties(route.schema.body as TSchema)
+  })
   await app.register(draftRoutes, service)
   await app.register(orderResourceRoutes, service)
   await app.register(viewRoutes, service)

@@ -63,19 +63,21 @@ test('draft: becomes an order, with what of the options stays', () => {
       order_uuid: 'u1',
       order_id: 'O1',
       currency: 'NOK',
-      options: {},
+      options: { multiple_authorizations: false },
       content: {},
       items: [line(1, 5, of('a'))],
     },
   })
 })
-test('draft: split, each order has the store of its lines, unless the draft names one', () => {
+test('draft: split, each order has the store of its lines, and that of the draft when they name none', () => {
   const contents = (content: object, items = [line(1, 1, of('a')), line(2, 1)]) =>
     newOrders(draftOf(items, { options: split, content: content as never }), names, []).map(
       (change) => 'content' in change && change.content,
     )
   assert.deepEqual(contents({ note: 'n' }), [{ note: 'n', store: { id: 'a' } }, { note: 'n' }])
-  assert.deepEqual(contents({ store: { id: 'b' } }), [{ store: { id: 'b' } }, { store: { id: 'b' } }])
+  assert.deepEqual(contents({ store: { id: 'b' } }), [{ store: { id: 'a' } }, { store: { id: 'b' } }])
+  const own = { store: { id: 'a', name: 'A' } }
+  assert.deepEqual(contents(own), [own])
   assert.deepEqual(contents({}, []), [])
 })
 
@@ -99,6 +101,13 @@ const completions: [title: string, Draft, refusals: object[]][] = [
     draftOf([line(1, 10), back(2, -6, 1), back(3, -5, 1)]),
     [exceeds(1, 10, -11), exceeds(1, 10, -11)],
   ],
+  [
+    'a reversal of a line that a discount has made free',
+    draftOf([line(1, 10, { net_amount: 0 }), back(2, -10, 1)]),
+    [exceeds(1, 0, -10)],
+  ],
+  ['a reversal of a line without a price', draftOf([line(1, 0), back(2, -5, 1)]), [exceeds(1, 0, -5)]],
+  ['a reversal of nothing by nothing', draftOf([line(1, 10, { net_amount: 0 }), back(2, 0, 1)]), []],
   ['a reversal of a reversal', draftOf([line(1, -10), back(2, 11, 1)]), [exceeds(1, -10, 11)]],
   ['related, but no reversal', draftOf([line(1, 10), back(2, 11, 1)]), []],
   ['a reversal of nothing', draftOf([line(1, 10), back(2, -1, 9)]), [unknown(2, 9, [1])]],
@@ -134,6 +143,10 @@ test('draft into an order: its content takes the place of the order; number and 
       ...{ type: 'replaced', content: { note: 'new', serial_order_number: 'S' }, items: [line(1, 5)] },
       options: { payout: 'x', order_time_to_live: 9 },
     },
+  })
+  const once = draftOf([line(1, 5)], { options: { replace: 'order', multiple_authorizations: false } })
+  assert.deepEqual(intoOrder(once, orderOf([line(1, 1)], [], { options: { multiple_authorizations: true } })), {
+    change: { type: 'replaced', content: {}, items: [line(1, 5)], options: { multiple_authorizations: false } },
   })
   const { change } = intoOrder(draft, orderOf([line(9, 1)])) as { change: { content: object } }
   assert.deepEqual(change.content, { note: 'new' })

@@ -42,17 +42,23 @@ export function newOrders(
     options: orderOptions(draft),
     content: {
       ...content,
-      ...(draft.options.split_draft && !content.store && items[0]?.store ? { store: items[0].store } : {}),
+      ...(draft.options.split_draft ? storeOf(items, content.store) : {}),
       ...(serials[index] === undefined ? {} : { serial_order_number: serials[index] }),
     },
     items: items.map(withPayout),
   }))
 }
 
+/** The store that the lines of one order name; as the order has it, when that is the same one. */
+function storeOf(items: readonly Item[], own: unknown): { store?: unknown } {
+  const store = items.find((item) => storeId(item.store) !== undefined)?.store
+  return store && storeId(store) !== storeId(own) ? { store } : {}
+}
+
 /** The part of the options that the order keeps. */
 function orderOptions({ options }: Draft): OrderOptions {
   return {
-    ...(options.multiple_authorizations ? { multiple_authorizations: true } : {}),
+    ...(options.multiple_authorizations === undefined ? {} : { multiple_authorizations: options.multiple_authorizations }),
     ...(options.payout === undefined ? {} : { payout: options.payout }),
     ...(options.order_time_to_live === undefined ? {} : { order_time_to_live: options.order_time_to_live }),
   }
@@ -125,7 +131,7 @@ function refuseReversals(added: readonly Item[], present: readonly Item[]): Refu
   const reversed = new Map<number, number>()
   for (const { related_item, ...item } of lines.values()) {
     const line = related_item && lines.get(related_item.line_id)
-    if (line && Math.sign(dueOf(line)) * Math.sign(dueOf(item)) < 0) {
+    if (line && directionOf(line) * dueOf(item) < 0) {
       reversed.set(line.line_id, (reversed.get(line.line_id) ?? 0) + dueOf(item))
     }
   }
@@ -141,6 +147,11 @@ function refuseReversals(added: readonly Item[], present: readonly Item[]): Refu
     }
   }
   return refusals
+}
+
+/** Whose money a line moves. One that costs nothing, as with a discount of all of it, goes the way of its price. */
+function directionOf(line: Item): number {
+  return Math.sign(dueOf(line)) || Math.sign(line.gross_amount) || 1
 }
 
 /** When an order or draft with `order_time_to_live` is to be removed; undefined without that option. */

@@ -209,6 +209,23 @@ export function refuseOptions({ order, options = {} }: DraftIn): Refusal[] {
   return refusals
 }
 
+/** A draft that holds an order_id becomes the one order of that id (orders-api §4.1). */
+export function refuseBesideReserved({ reserved }: Draft, { content, options }: Pick<Draft, 'content' | 'options'>): Refusal[] {
+  if (!reserved) return []
+  const refusals: Refusal[] = []
+  const { order_id } = reserved
+  const refuse = (path: string, more: string) =>
+    refusals.push({
+      code: 'invalid_request',
+      path,
+      message: `The draft holds the order_id ${order_id}${more}.`,
+      allowed: [order_id],
+    })
+  if (content.order_id !== undefined && options.order_id === undefined) refuse('/order/order_id', '')
+  if (options.split_draft) refuse('/options/split_draft', ', which several orders cannot share')
+  return refusals
+}
+
 /** May the draft still be changed? (orders-api §5.1) */
 export function mayChange(draft: Draft): Refusal | undefined {
   if (draft.status === 'open') return undefined

@@ -59,7 +59,7 @@ function unknownDraft(id: string): ApiError {
 export async function createDraft(service: Service, caller: Caller, body: core.DraftIn, db: Db = service.sql): Promise<Found> {
   throwRefusal(core.refuseOptions(body))
   const { order, options = {} } = body
-  const taken = options.order_id === undefined ? [] : await linesOfTarget(service, caller, body, options.order_id, db)
+  const taken = await linesOfTarget(service, caller, { currency: order.currency, options }, db)
   const { items, refusals } = core.draftItems((order.items ?? []) as ItemIn[], taken)
   throwRefusal(refusals)
   const id = service.ids.uuid()
@@ -85,13 +85,15 @@ export async function createDraft(service: Service, caller: Caller, body: core.D
   }
 }
 
+/** The lines of the order that a draft will be added to: their numbers are taken. Errors: not_found, currency_mismatch. */
 async function linesOfTarget(
   { clock }: Service,
   { account_id }: Caller,
-  body: core.DraftIn,
-  name: string,
+  { currency, options }: Pick<Draft, 'currency' | 'options'>,
   db: Db,
 ): Promise<number[]> {
+  const { order_id: name } = options
+  if (name === undefined) return []
   const found = await findOrder(db, { account_id, name, now: clock.now().toISOString() })
   const path = '/options/order_id'
   if (!found)
@@ -99,11 +101,11 @@ async function linesOfTarget(
       details: [{ path, message: 'No such order.' }],
     })
   const { order } = found
-  if (order.currency !== body.order.currency) {
+  if (order.currency !== currency) {
     const message = `Order ${name} is in ${order.currency}.`
     throwRefusal({ code: 'currency_mismatch', path: '/order/currency', message, allowed: [order.currency] })
   }
-  return body.options?.replace ? [] : order.items.map(({ line_id }) => line_id)
+  return options.replace ? [] : order.items.map(({ line_id }) => line_id)
 }
 
 /** One page of drafts, newest first. */
@@ -145,7 +147,7 @@ async function changeDraft(
   service: Service,
   caller: Caller,
   id: string,
-  decide: (draft: Draft) => core.DraftChange,
+  decide: (draft: Draft, db: Db) => core.DraftChange | Promise<core.DraftChange>,
 ): Promise<Found> {
   const { account_id } = caller
   const { sql, clock, memory } = service
@@ -154,7 +156,7 @@ async function changeDraft(
     if (!found) throw unknownDraft(id)
     assertVersion(found.draft.version, caller)
     throwRefusal(core.mayChange(found.draft))
-    const event = { ...nextEvent(service, caller, found.draft.version), ...decide(found.draft) }
+    const event = { ...nextEvent(service, caller, found.draft.version), ...(await decide(found.draft, db)) }
     const draft = core.applyDraftEvent(found.draft, event)
     const written = await store.appendDraftEvent(db, writeOf(caller, { before: found, draft, event }))
     return written && db === sql ? remember(service, caller, written) : written
@@ -164,18 +166,21 @@ async function changeDraft(
 
 /** Replaces what the draft says; its lines only when the body has `items`, its options only when the body has them. */
 export function updateDraft(service: Service, caller: Caller, id: string, body: core.DraftIn): Promise<Found> {
-  return changeDraft(service, caller, id, (draft) => {
+  const { currency } = body.order
+  return changeDraft(service, caller, id, async (draft, db) => {
     const options = body.options ?? draft.options
     const { reserved } = draft
     const content = core.contentOf(body.order)
     // A client that sends back what it got repeats the reserved id; that is no id of its own.
     if (reserved && content.order_id === reserved.order_id) delete content.order_id
-    throwRefusal(core.refuseOptions({ order: { ...content, currency: body.order.currency }, options }))
+    throwRefusal(core.refuseOptions({ order: { ...content, currency }, options }))
+    throwRefusal(core.refuseBesideReserved(draft, { content, options }))
+    const taken = await linesOfTarget(service, caller, { currency, options }, db)
     const { items, refusals } = body.order.items
-      ? core.draftItems(body.order.items as ItemIn[])
+      ? core.draftItems(body.order.items as ItemIn[], taken)
       : { items: draft.items, refusals: [] }
     throwRefusal(refusals)
-    return { type: 'updated', currency: body.order.currency, content, options, items }
+    return { type: 'updated', currency, content, options, items }
   })
 }
 
@@ -185,12 +190,9 @@ export function deleteDraft(service: Service, caller: Caller, id: string): Promi
 }
 
 export function addItem(service: Service, caller: Caller, id: string, item: ItemIn): Promise<Found> {
-  return changeDraft(service, caller, id, (draft) => {
-    const { items, refusals } = completeItems(
-      [item],
-      draft.items.map(({ line_id }) => line_id),
-      () => '',
-    )
+  return changeDraft(service, caller, id, async (draft, db) => {
+    const taken = await linesOfTarget(service, caller, draft, db)
+    const { items, refusals } = completeItems([item], [...taken, ...draft.items.map(({ line_id }) => line_id)], () => '')
     throwRefusal(refusals)
     return { type: 'item_added', item: items[0]! }
   })
@@ -310,7 +312,7 @@ export async function completeInto(service: Service, caller: Caller, id: string,
     orders: [{ id: after.id, order_id: after.order_id }],
   }
   const expires_at = expiresAt(draft.options, event.created_at)
-  const remaining = expires_at ?? expiresAt(before.options, before.created_at)
+  const remaining = expires_at ?? target.expires_at?.toISOString()
   const notification = orderNotification(after, event)
   const next = core.applyDraftEvent(draft, completed)
   await store.appendDraftEvent(tx, writeOf(caller, { before: found, draft: next, event: completed, expires_at: remaining }))
@@ -321,6 +323,9 @@ export async function completeInto(service: Service, caller: Caller, id: string,
 
 /** Creates a draft and completes it in one transaction: the one order that comes of it, or the order it was added to. */
 export async function createAndComplete(service: Service, caller: Caller, body: core.DraftIn): Promise<Order[]> {
+  if (!body.order.items?.length) {
+    throwRefusal({ code: 'draft_empty', path: '/order/items', message: '/order/items must have at least one line.' })
+  }
   try {
     return await inTransaction(service.sql, async (tx) => {
       const found = await createDraft(service, caller, body, tx)

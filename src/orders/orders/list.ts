@@ -40,6 +40,7 @@ export type Filter = {
   payment_status: string[] | undefined
   currency: string | undefined
   order_id: string | undefined
+  store_id: string | undefined
   customer_id: string | undefined
   created_at_gte: string | undefined
   created_at_lte: string | undefined
@@ -68,6 +69,7 @@ export function listFilter(query: ListQuery): Start {
       payment_status: query.payment_status,
       currency: query.currency,
       order_id: query.order_id,
+      store_id: query.store_id,
       customer_id: query['customer.id'] ?? query.customer_id,
       created_at_gte: from,
       created_at_lte: until,

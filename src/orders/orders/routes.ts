@@ -119,7 +119,9 @@ export const orderResourceRoutes: FastifyPluginAsyncTypebox<Service> = async (ap
   change({ method: 'POST', path: '/close', ...closed }, decideClose)
   change({ method: 'POST', path: '/cancel', ...cancelled }, (order, body) => {
     const { reason, cancelled_reason } = (isObject(body) ? body : {}) as Record<string, unknown>
-    return decideCancel(order, reason ?? cancelled_reason ?? 'customer')
+    return reason || !cancelled_reason
+      ? decideCancel(order, reason || 'customer', '/reason')
+      : decideCancel(order, cancelled_reason, '/cancelled_reason')
   })
 
   app.post(

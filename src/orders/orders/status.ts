@@ -21,11 +21,11 @@ export function decideClose(order: Order): Decided {
 }
 
 /** Cancel an order that holds no captured money. What is authorized may still be cancelled afterwards (orders-api §5.2). */
-export function decideCancel(order: Order, asked: unknown): Decided {
+export function decideCancel(order: Order, asked: unknown, path = '/reason'): Decided {
   const reason = cancelReasons.find((known) => known === asked)
   if (reason === undefined) {
     const message = `${asText(asked)?.slice(0, 100) ?? 'That'} is no reason for a cancellation: ${cancelReasons.join(', ')}.`
-    return { refusals: [{ code: 'invalid_request', path: '/reason', message, allowed: cancelReasons }] }
+    return { refusals: [{ code: 'invalid_request', path, message, allowed: cancelReasons }] }
   }
   if (order.status === 'cancelled') {
     return { refusals: [{ code: 'order_cancelled', message: `Order ${order.order_id} is cancelled already.` }] }

@@ -111,6 +111,16 @@ async function rowsOf(
 ): Promise<FoundOrder[]> {
   const from = part`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
   const start = startOf(after, filter.created_at_lte)
+  const seen: { store_id?: string; customer_id?: string } = source
+  const of_customer =
+    filter.customer_id === seen.customer_id || filter.customer_id === undefined
+      ? part``
+      : part`and o.customer_id = ${filter.customer_id}`
+  const of_store =
+    filter.store_id === seen.store_id || filter.store_id === undefined
+      ? part``
+      : part`and exists (select from orders.order_stores also
+          where also.account_id = ${account_id} and also.order_uuid = o.id and also.store_id = ${filter.store_id})`
   // `coalesce` keeps the index of searches out of it: that is for `narrowed`.
   const matches = part`
     (o.expires_at is null or o.expires_at > ${now})
@@ -118,7 +128,8 @@ async function rowsOf(
     and (${filter.payment_status ?? null}::text[] is null or o.payment_status = any (${filter.payment_status ?? null}::text[]))
     and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
     and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
-    ${Object.keys(filter.search).length === 0 ? part`` : part`and coalesce(o.search, '{}') @> ${json(filter.search)}`}`
+    ${Object.keys(filter.search).length === 0 ? part`` : part`and coalesce(o.search, '{}') @> ${json(filter.search)}`}
+    ${of_customer} ${of_store}`
   const selected = part`o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}`
   if ('store_id' in source) {
     const rows = await db<Row[]>`
@@ -127,7 +138,6 @@ async function rowsOf(
       join orders.orders o on o.account_id = s.account_id and o.id = s.order_uuid
       where s.account_id = ${account_id} and s.store_id = ${source.store_id} and s.created_at >= ${from}
         and (s.created_at, s.order_uuid) < ${start} and ${matches}
-        and (${filter.customer_id ?? null}::text is null or o.customer_id = ${filter.customer_id ?? null})
       order by s.created_at desc, s.order_uuid desc
       limit ${limit}`
     return rows.map(foundOrder)

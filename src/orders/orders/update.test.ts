@@ -103,6 +103,17 @@ const refused: [title: string, from: typeof order, body: OrderUpdateIn, refusals
     ],
   ],
   ['an unknown line', order, { items: [{ line_id: 9 }] }, [unknown(9)]],
+  [
+    'a line twice',
+    order,
+    {
+      items: [
+        { line_id: 1, status: 'packed' },
+        { line_id: '1', external_id: 'x' },
+      ],
+    } as never,
+    [{ code: 'duplicate_line_id', path: '/items/1/line_id', message: 'Line 1 stands in the request twice.' }],
+  ],
   ['no line', order, { items: [{ line_id: 'x' }] }, [unknown('x')]],
   ...fixed.map((member): [string, typeof order, OrderUpdateIn, object[]] => [
     `${member} of a line`,

@@ -89,6 +89,7 @@ export function decideUpdate(order: Order, body: OrderUpdateIn): { change?: Orde
 function updatedItems(order: Order, incoming: readonly Record<string, unknown>[], refusals: Refusal[]): Item[] {
   const known = new Map(order.items.map((item) => [item.line_id, item]))
   const changed: Item[] = []
+  const seen = new Set<number>()
   for (const [index, { line_id, version: _, ...members }] of incoming.entries()) {
     const item = known.get(parseLineId(line_id) ?? Number.NaN)
     const path = `/items/${index}`
@@ -97,6 +98,11 @@ function updatedItems(order: Order, incoming: readonly Record<string, unknown>[]
       refusals.push({ code: 'unknown_line_id', path: `${path}/line_id`, message: `The order has no line ${line_id}.`, allowed })
       continue
     }
+    if (seen.has(item.line_id)) {
+      const message = `Line ${line_id} stands in the request twice.`
+      refusals.push({ code: 'duplicate_line_id', path: `${path}/line_id`, message })
+    }
+    seen.add(item.line_id)
     const different = Object.entries(members).filter(([member, value]) => !sameJson(value, item[member]))
     for (const [member, value] of different) {
       const stays = member === 'discount_lines' && discounts(value) === discounts(item.discount_lines)

@@ -40,6 +40,11 @@ function play(order: Order, [type, amounts, more = {}]: Step): { order: Order; c
 // history on one order with line 1 of 500, line 2 of -200, line 3 of 0; then an attempt; its verdict, what is allowed, the payment status
 const [A, C, R, X]: RecordType[] = ['authorization', 'capture', 'refund', 'cancellation']
 const lines = () => [item(1, 500), item(2, -200), item(3, 0)]
+const captured100 = (cancelled: number): Step[] => [
+  [A!, { 1: 500 }],
+  [C!, { 1: 100 }],
+  [X!, { 1: cancelled }],
+]
 const table: [title: string, history: Step[], attempt: Step, verdict: string, allowed?: unknown][] = [
   ['authorize all', [], [A!, { 1: 500 }], 'ok'],
   ['authorize a part', [], [A!, { 1: 1 }], 'ok'],
@@ -62,6 +67,9 @@ const table: [title: string, history: Step[], attempt: Step, verdict: string, al
     [A!, { 1: 500 }],
     'ok',
   ],
+  ['authorize again what was cancelled, once nothing is left to capture', captured100(400), [A!, { 1: 400 }], 'ok'],
+  ['authorize again while something is left to capture', captured100(300), [A!, { 1: 300 }], 'already_authorized', [0]],
+  ['authorize more than was cancelled', captured100(400), [A!, { 1: 401 }], 'amount_exceeds_authorizable', [400]],
   ['authorize again after a failed one', [[A!, { 1: 500 }, { success: false }]], [A!, { 1: 500 }], 'ok'],
   ['capture without authorization', [], [C!, { 1: 1 }], 'amount_exceeds_capturable', [0]],
   [

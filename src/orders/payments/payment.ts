@@ -117,10 +117,15 @@ function mayRecord(order: Order, type: RecordType): Refusal | undefined {
 /**
  * Decides about a whole record: all of its items, or none. Refusals in order of precedence: the shape (400), the status of the order
  * (409), then the amounts (409). All items at fault are named, each with the largest amount that would have been allowed.
- * A record with `success: false` has no limit on its amounts, for it moved no money.
+ * A record with `success: false` has no limit on its amounts, for it moved no money. With `free`, lines that cost nothing may stand in it.
  */
-export function decideRecord(order: Order, type: RecordType, body: RecordIn): { items: RecordItem[]; refusals: Refusal[] } {
-  const { refusals, lines } = shape(order, body)
+export function decideRecord(
+  order: Order,
+  type: RecordType,
+  body: RecordIn,
+  { free = false } = {},
+): { items: RecordItem[]; refusals: Refusal[] } {
+  const { refusals, lines } = shape(order, body, free)
   const authorization = ofAuthorization(order, type, body)
   if ('code' in authorization) refusals.push(authorization)
   if (refusals.length > 0) return { items: [], refusals }
@@ -141,7 +146,7 @@ export function decideRecord(order: Order, type: RecordType, body: RecordIn): { 
 }
 
 /** Known lines, each once, with amounts in the direction of the line. */
-function shape(order: Order, { items }: RecordIn): { refusals: Refusal[]; lines: Item[] } {
+function shape(order: Order, { items }: RecordIn, free: boolean): { refusals: Refusal[]; lines: Item[] } {
   const refusals: Refusal[] = []
   const lines: Item[] = []
   const known = new Map(order.items.map((item) => [item.line_id, item]))
@@ -166,6 +171,7 @@ function shape(order: Order, { items }: RecordIn): { refusals: Refusal[]; lines:
     seen.add(line.line_id)
     lines.push(line)
     const due = dueOf(line)
+    if (free && amount === 0 && due === 0) continue
     if (amount === 0 || Math.sign(amount) * Math.sign(due) < 0) {
       const direction = due < 0 ? 'negative, like the line' : 'positive, like the line'
       const message =
@@ -203,7 +209,7 @@ function overRoom(
 ): Refusal | undefined {
   const totals = order.sums.get(line.line_id) ?? nothing
   const allowed = room(type, dueOf(line), totals, sums ? (sums.get(line.line_id) ?? nothing) : totals)
-  const live = totals.authorized - totals.cancelled
+  const live = totals.authorized - totals.cancelled - totals.captured
   if (type === 'authorization' && live !== 0 && !order.options.multiple_authorizations) {
     const message = `Line ${line.line_id} is already authorized. Several authorizations need the option multiple_authorizations.`
     return { code: 'already_authorized', path, message, allowed: 0 }

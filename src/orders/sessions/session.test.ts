@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { orderLine as line, orderOf, recorded } from '../../../test/rows.ts'
 import type { Item } from '../items/item.ts'
-import { decideSession, type SessionIn } from './session.ts'
+import { type Decided, decideSession, type SessionIn } from './session.ts'
 
 const url = { return_url: 'https://r' }
 const ask = (items: { line_id: string | number; amount?: number; splits?: unknown }[], more: object = {}): SessionIn =>
@@ -30,6 +30,24 @@ test('session of an order: what is left of the lines that were asked for', () =>
   })
   const part = decideSession(order, ask([{ line_id: 1, amount: 100 }]))
   assert.equal('amount' in part && part.amount, 100)
+})
+
+test('session of an order: a free line goes along, shipping is paid beside the lines', () => {
+  const tax_lines = [{ amount: 2, percentage: 25 }]
+  const order = orderOf([line(1, 500), line(2, 10, { net_amount: 0, tax_lines })])
+  const shipping_option = { id: 's', line_id: 's', title: 'Post', amount: 50 }
+  const decided = decideSession(order, ask([{ line_id: 1 }, { line_id: 2 }], { shipping_option })) as Decided
+  const items = [
+    { line_id: '1', amount: 500 },
+    { line_id: '2', amount: 0 },
+  ]
+  assert.deepEqual([decided.items, decided.amount], [items, 550])
+  assert.deepEqual(decided.body.order, {
+    ...{ amount: 550, currency: 'NOK', merchant_reference: 'O', shipping_option },
+    items: [item('1', 500), item('2', 0, { vat: 25 })],
+  })
+  const zero = { code: 'amount_sign', path: '/items/0/amount', message: 'The amount of line 1 is zero.' }
+  assert.deepEqual(decideSession(order, ask([{ line_id: 1, amount: 0 }])), { refusals: [zero] })
 })
 
 test('session of an order: says what the order says', () => {

@@ -7,7 +7,7 @@
 import Type from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { Amount, AmountIn, DateTime, FreeObject, LineIdIn, TextLike } from '../../lib/schema.ts'
+import { Amount, AmountIn, DateTime, FreeObject, LineIdIn, PositiveAmountIn, TextLike } from '../../lib/schema.ts'
 import { dueOf, type Item, parseLineId } from '../items/item.ts'
 import type { Order } from '../orders/order.ts'
 import { decideRecord, room } from '../payments/payment.ts'
@@ -29,6 +29,12 @@ export const SessionIn = Type.Object(
     processed_at: Type.Optional(DateTime),
     metadata: Type.Optional(FreeObject),
     express: Type.Optional(FreeObject),
+    shipping_option: Type.Optional(
+      Type.Object(
+        { amount: PositiveAmountIn },
+        { additionalProperties: true, description: 'What is paid for shipping, beside the lines (checkout-api §2.6).' },
+      ),
+    ),
     fee_split: Type.Optional(FreeObject),
   },
   {
@@ -95,15 +101,15 @@ export function decideSession(order: Order, request: SessionIn): Decided | { ref
     // A line that is paid for already is asked with one unit, so that the refusal below names it like any other.
     return { ...item, amount: item.amount ?? (line ? left(line) || Math.sign(dueOf(line)) : 0) }
   })
-  const { items, refusals } = decideRecord(order, 'authorization', { items: asked })
+  const { items, refusals } = decideRecord(order, 'authorization', { items: asked }, { free: true })
   if (refusals.length > 0) return { refusals }
-  const amount = items.reduce((sum, { amount }) => sum + amount, 0)
+  const { url, profile_id, metadata, express, shipping_option } = request
+  const amount = items.reduce((sum, { amount }) => sum + amount, shipping_option?.amount ?? 0)
   if (amount <= 0) {
     return {
       refusals: [{ code: 'amount_sign', path: '/items', message: `The lines add up to ${amount}: there is nothing to pay.` }],
     }
   }
-  const { url, profile_id, metadata, express } = request
   const { customer, shipping_address, billing_address, store, merchant_reference } = order.content
   const { id, email, phone_number } = (customer ?? {}) as Record<string, unknown>
   const body: CheckoutSessionBody = {
@@ -115,6 +121,7 @@ export function decideSession(order: Order, request: SessionIn): Decided | { ref
       merchant_reference: order.order_id,
       merchant_reference_2: merchant_reference,
       items: items.map((item) => checkoutItem(lineOf(item.line_id)!, item, request)),
+      shipping_option,
       shipping_address,
       billing_address,
       store,
@@ -141,7 +148,7 @@ function checkoutItem(
     description: line.description ?? line.description_alias,
     quantity: line.quantity ?? 1,
     amount,
-    vat_amount: Math.round((tax * amount) / dueOf(line)),
+    vat_amount: amount === 0 ? 0 : Math.round((tax * amount) / dueOf(line)),
     vat: line.tax_lines.length === 1 ? line.tax_lines[0]!.percentage : undefined,
     splits,
     fee_split: splits === undefined ? undefined : fee_split,

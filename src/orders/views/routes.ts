@@ -86,13 +86,8 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servic
   }
 
   async function answerList({ headers, auth }: FastifyRequest, reply: FastifyReply, source: Source, query: ListQuery) {
-    const accept = headers.accept ?? ''
-    const type = accept.includes('application/x-ndjson')
-      ? 'application/x-ndjson'
-      : accept.includes('text/csv')
-        ? 'text/csv'
-        : undefined
-    if (type === undefined) return listOrders(service, auth.account_id, source, query)
+    const [type] = /application\/(x-ndj|j)son|text\/csv/.exec(headers.accept ?? '') ?? []
+    if (type === undefined || type === 'application/json') return listOrders(service, auth.account_id, source, query)
     throwRefusal(listFilter(query).refusals)
     const orders = exportOrders(service, auth.account_id, source, query)
     reply.type(`${type}; charset=utf-8`)
