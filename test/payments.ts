@@ -57,7 +57,15 @@ function fakeGateway(): FakeGateway {
     const answer = gateway.script.shift() ?? succeeded
     return (typeof answer === 'function' ? await answer() : answer) as never
   }
-  const types = ['dintero_psp.creditcard', 'vipps', 'swish.swish', 'klarna.klarna', 'dintero.external', 'instabank.invoice']
+  const types = [
+    'dintero_psp.creditcard',
+    'vipps',
+    'swish.swish',
+    'klarna.klarna',
+    'dintero.external',
+    'dintero.zero',
+    'instabank.invoice',
+  ]
   const updates: Record<string, PaymentProduct['authorization_update']> = {
     'dintero_psp.creditcard': ['pre_authorization'],
     'klarna.klarna': ['extend', 'amount'],

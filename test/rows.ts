@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 /** Rows of the checkout, and orders, as the cores see them, for the tables of cases beside the cores. What a case is about, it says itself. */
 import type { OperationRow } from '../src/checkout/operations-log/operation.ts'
 import type { SessionRow } from '../src/checkout/sessions/session.ts'
@@ -164,5 +165,7 @@ export function recorded(
 
 /** What differs between two rows. */
 export function changesOf<T extends object>(from: T, to: T): Partial<T> {
-  return Object.fromEntries(Object.entries(to).filter(([name, value]) => from[name as keyof T] !== value)) as Partial<T>
+  return Object.fromEntries(
+    Object.entries(to).filter(([name, value]) => !isDeepStrictEqual(from[name as keyof T], value)),
+  ) as Partial<T>
 }

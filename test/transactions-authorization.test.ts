@@ -38,7 +38,7 @@ const cases: [title: string, changes: object, body: object, expected: object][] 
     { amount: 20_000, items: items(20_000) },
     { amount: 20_000, status: 'CAPTURED' },
   ],
-  ['a pre-authorization grows', pre, { amount: 40_000 }, { amount: 40_000 }],
+  ['a pre-authorization grows', pre, { amount: 40_000, items: items(40_000) }, { amount: 40_000, items: items(40_000) }],
   ['a pre-authorization is made final and smaller', pre, { amount: 20_000, final_authorization: true }, { amount: 20_000 }],
 ]
 for (const [title, changes, body, expected] of cases) {
@@ -96,6 +96,48 @@ test('authorization: a smaller amount is reserved while nobody knows, and settle
   await resolveOperations(server).run(new AbortController().signal)
   has((await call(server, 'GET', path)).body, { amount: 30_000 })
   assert.equal((await call(server, 'POST', `${path}/capture`, {})).body.status, 'CAPTURED')
+})
+
+for (const [title, changes, more, other] of [
+  ['a larger amount', klarna, { amount: 50_000, items: items(50_000) }, { amount: 40_000, items: items(40_000) }],
+  ['an extension', klarna, {}, { amount: 50_000, items: items(50_000) }],
+  ['a final amount', pre, { amount: 40_000, final_authorization: true }, { amount: 50_000 }],
+] as const) {
+  test(`authorization: while nobody knows of ${title}, no other change and no void is asked for`, async () => {
+    const id = await authorized(server, changes)
+    const path = `/v1/transactions/${id}`
+    server.gateway.script = [unknown]
+    assert.equal((await call(server, 'POST', `${path}/authorization`, more)).status, 202)
+    for (const [name, body] of [
+      ['authorization', other],
+      ['void', undefined],
+    ] as const) {
+      const refused = await call(server, 'POST', `${path}/${name}`, body)
+      assert.deepEqual(
+        [refused.status, (refused.body.error as { errors: { code: string }[] }).errors[0]!.code],
+        [409, 'operation_pending'],
+        name,
+      )
+    }
+    assert.equal(server.gateway.calls.length, 1)
+    server.pass(60)
+    await resolveOperations(server).run(new AbortController().signal)
+    const { amount = 33_890 } = more as { amount?: number }
+    has((await call(server, 'GET', path)).body, { amount, status: 'AUTHORIZED' })
+    assert.equal((await call(server, 'POST', `${path}/void`)).body.status, 'AUTHORIZATION_VOIDED')
+  })
+}
+
+test('authorization: of many changes at once one is asked for', async () => {
+  const path = `/v1/transactions/${await authorized(server, klarna)}`
+  server.gateway.script = Array.from({ length: 10 }, () => unknown)
+  const answers = await Promise.all(
+    server.gateway.script.map((_, index) =>
+      call(server, 'POST', `${path}/authorization`, { amount: 50_000 + index, items: items(50_000 + index) }),
+    ),
+  )
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [202, ...Array(9).fill(409)])
+  assert.equal(server.gateway.calls.length, 1)
 })
 
 test('authorization: 400 and an event when the provider refuses', async () => {

@@ -21,10 +21,13 @@ beforeEach(() => {
 })
 
 /** The path of a transaction paid with auto_capture. */
-async function paid(): Promise<string> {
+async function paid(payment_product_type = 'vipps', { configuration = {}, ...more }: { configuration?: object } = {}) {
   const enabled = { type: 'payment_product_type', enabled: true }
-  const sid = await openSession(server, { configuration: { auto_capture: true, vipps: enabled } })
-  await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type: 'vipps' })
+  const [product, type] = payment_product_type.split('.') as [string, string?]
+  const own = { [product]: type ? { [type]: enabled } : enabled }
+  const sid = await openSession(server, { configuration: { auto_capture: true, ...own, ...configuration }, ...more })
+  const answer = await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type })
+  assert.equal(answer.status, 200, JSON.stringify(answer.body))
   const [row] = await server.sql<{ id: string }[]>`select id from checkout.transactions where session_id = ${sid}`
   return `/v1/transactions/${row!.id}`
 }
@@ -65,6 +68,60 @@ test('auto-capture: a refusal sends the callback and is tried again, for 48 hour
   assert.ok(attempts > 40 && attempts < 60, `${attempts} attempts`)
   assert.equal((await call(server, 'GET', path)).body.status, 'AUTHORIZED')
   assert.equal((await callbacks(path)).length, 1)
+})
+
+const lines = [{ id: 'a', line_id: '1', quantity: 1, amount: 60_000 }]
+const dear = { amount: 60_000, currency: 'NOK', merchant_reference: 'DEAR', items: lines }
+const free = { amount: 0, currency: 'NOK', merchant_reference: 'FREE', items: [] }
+// what is paid with auto_capture, and whether it is captured at once
+const kinds: [title: string, payment_product_type: string, more: object, status: string][] = [
+  ['Instabank, which wants the lines', 'instabank.invoice', { order: dear }, 'CAPTURED'],
+  ['nothing to pay', 'dintero.zero', { order: free }, 'CAPTURED'],
+  ['a pre-authorization', 'dintero_psp.creditcard', { configuration: { pre_authorization: true } }, 'AUTHORIZED'],
+]
+for (const [title, payment_product_type, more, status] of kinds) {
+  test(`auto-capture: ${title}: ${status}, and the callback goes out`, async () => {
+    const path = await paid(payment_product_type, more)
+    await run()
+    assert.equal((await call(server, 'GET', path)).body.status, status)
+    const told = await callbacks(path)
+    assert.deepEqual(told[0]!.slice(0, 2), [2, 'authorized'], JSON.stringify(told))
+    if (status === 'CAPTURED') return
+    // Not before it is final, and then at once.
+    server.pass(7_200)
+    await run()
+    assert.equal((await call(server, 'GET', path)).body.status, 'AUTHORIZED')
+    const final = await call(server, 'POST', `${path}/authorization`, { amount: 33_890, final_authorization: true })
+    assert.equal(final.status, 200, JSON.stringify(final.body))
+    await run()
+    assert.equal((await call(server, 'GET', path)).body.status, 'CAPTURED')
+    assert.equal((await callbacks(path)).filter(([, reason]) => reason === 'authorized').length, 1)
+  })
+}
+
+test('auto-capture: ends when the payment is void, and tells what it had not', async () => {
+  const path = await paid()
+  await server.sql`update checkout.transactions set status = 'AUTHORIZATION_VOIDED', voided = authorized, version = version + 1
+    where id = ${path.split('/')[3]!}`
+  assert.equal(await run(), 1)
+  assert.deepEqual(
+    (await callbacks(path)).map(([, reason]) => reason),
+    ['authorized'],
+  )
+  server.pass(100_000)
+  assert.equal(await run(), 0)
+})
+
+test('auto-capture: the callback about the capture comes after the one that says authorized', async () => {
+  const path = await paid()
+  await run()
+  const rows = await server.sql<{ details: { reason: string } }[]>`
+    select details from notifications.outbox
+    where aggregate_id = ${path.split('/')[3]!} and event = 'session_callback' order by id`
+  assert.deepEqual(
+    rows.map(({ details }) => details.reason),
+    ['authorized', 'event'],
+  )
 })
 
 test('auto-capture: a capture by hand ends it', async () => {

@@ -118,6 +118,8 @@ const refusals: [
   ['a void is not settled', 'capture', { pending_void: 33_890 }, { amount: 1 }, 'operation_pending', 409],
   ['final on another gateway', 'capture', { payment_product_type: 'vipps' }, { final_capture: true }, 'operation_unsupported'],
   ['final, and another capture is not settled', 'capture', { pending_capture: 1 }, final, 'operation_pending', 409],
+  ['final, and a change is not settled', 'capture', { data: { updating: 'op' } }, final, 'operation_pending', 409],
+  ['a change is not settled', 'void', { data: { updating: 'op' } }, undefined, 'operation_pending', 409],
   ['Instabank without items', 'capture', { payment_product_type: 'instabank.invoice' }, { amount: 100 }, 'items_invalid'],
   ['metadata without ext_', 'capture', {}, { amount: 1, metadata: { a: 'b' } }, 'metadata_invalid'],
   ['metadata too long', 'capture', {}, { amount: 1, metadata: { ext_a: 'b'.repeat(257) } }, 'metadata_invalid', 400, 256],

@@ -1,13 +1,12 @@
-import { capture, type Payments } from '../checkout/transactions/operations.ts'
-import { claimAutoCaptures, stopAutoCapture } from '../checkout/transactions/store.ts'
+import { capture, missAutoCapture, type Payments } from '../checkout/transactions/operations.ts'
+import { claimAutoCaptures, type DueCapture } from '../checkout/transactions/store.ts'
+import { paymentProduct } from '../checkout/transactions/transaction.ts'
 import { ApiError } from '../lib/errors.ts'
 import { limits } from '../lib/limits.ts'
 import type { Work } from './loop.ts'
 
 /** How many automatic captures one round makes at once; each may take up to the gateway time-out. */
 const batch = 10
-
-type Due = Awaited<ReturnType<typeof claimAutoCaptures>>[number]
 
 /**
  * Captures what was authorized with `auto_capture` (checkout-api §5.5): at once, then again and again for 48 hours; a capture or void
@@ -27,14 +26,16 @@ export function autoCapture(payments: Payments): Work {
   }
 }
 
-async function attempt(payments: Payments, due: Due, now: Date): Promise<void> {
-  const { account_id, id, auto_capture_until } = due
+async function attempt(payments: Payments, due: DueCapture, now: Date): Promise<void> {
+  const { account_id, id, payment_product_type, auto_capture_until, items } = due
+  // Instabank wants to know the lines; to everybody else all of it is all of it.
+  const lines = paymentProduct(payment_product_type) === 'instabank' && items?.length ? { items } : {}
   try {
-    if (auto_capture_until && auto_capture_until < now) return await stopAutoCapture(payments.sql, due)
-    await capture(payments, { account_id, id, created_by: undefined, request: { automatic: true } })
+    if (auto_capture_until && auto_capture_until < now) return await missAutoCapture(payments, due)
+    await capture(payments, { account_id, id, created_by: undefined, request: { automatic: true, ...lines }, ...lines })
   } catch (error) {
-    // The status forbids it: nothing is left to capture. What is only pending is looked at again when the lease ends.
-    if (error instanceof ApiError && error.status === 400) return stopAutoCapture(payments.sql, due)
+    // Refused before it was asked for. What is only pending is looked at again when the lease ends.
+    if (error instanceof ApiError && error.status === 400) return missAutoCapture(payments, due)
     payments.log.error({ err: error, transaction_id: id }, 'automatic capture failed')
   }
 }

@@ -26,7 +26,7 @@ const no = (code: Refusal['code'], message: string, path?: string, allowed?: Ref
 const type = 'dintero_psp.creditcard'
 const unsupported = no('operation_unsupported', `The authorization of a ${type} payment can't be changed like this.`)
 const above_zero = no('amount_required', '/amount must be above zero.', '/amount', 1)
-const busy = no('operation_pending', 'A void or a change of the amount is not settled yet.')
+const busy = no('operation_pending', 'A void or a change of the authorization is not settled yet.')
 const state = (status: string) =>
   no('transaction_status_conflict', `The authorization of a transaction that is ${status} can't be changed.`, 'id', [
     'AUTHORIZED',
@@ -41,6 +41,7 @@ const not_above = no('amount_not_allowed', '/amount must be above 100 while the 
 type Case = [title: string, row: Partial<TransactionRow>, can: Update[], AuthorizationRequest, AuthorizationUpdate | Refusal]
 const held = { status: 'ON_HOLD' } as const
 const draft = { final_authorization: false }
+const changing = { data: { updating: 'op' } }
 const part = { status: 'PARTIALLY_CAPTURED', captured: 40, pending_capture: 10 } as const
 const cases: Case[] = [
   ['a product that can nothing', {}, [], {}, unsupported],
@@ -72,6 +73,14 @@ const cases: Case[] = [
   ['final', draft, ['pre_authorization', 'extend'], { final_authorization: true }, said('pre_authorization', 100)],
   ['final, less', draft, ['pre_authorization'], { final_authorization: true, amount: 70 }, said('pre_authorization', 70, 30)],
   ['final, more', draft, ['pre_authorization'], { final_authorization: true, amount: 130 }, said('pre_authorization', 130)],
+  [
+    'final, with items',
+    draft,
+    ['pre_authorization'],
+    { final_authorization: true, items: items(100) },
+    said('pre_authorization', 100),
+  ],
+  ['final, with other items', draft, ['pre_authorization'], { final_authorization: true, items: items(99) }, sum(99, 100)],
   ['final, of nothing', draft, ['pre_authorization'], { final_authorization: true, amount: 0 }, above_zero],
   ['more, not final yet', draft, ['pre_authorization', 'amount'], { amount: 101 }, said('pre_authorization', 101)],
   ['as much, not final yet', draft, ['pre_authorization'], { amount: 100 }, not_above],
@@ -84,6 +93,9 @@ const cases: Case[] = [
     no('authorization_final', 'The authorization is final already and can no longer be changed.'),
   ],
   ['final, being voided', { ...draft, pending_void: 1 }, ['pre_authorization'], { amount: 101 }, busy],
+  ['extend what is being changed', changing, ['extend'], {}, busy],
+  ['final, being changed', { ...draft, ...changing }, ['pre_authorization'], { final_authorization: true }, busy],
+  ['more, being changed', changing, ['amount'], { amount: 130 }, busy],
   ['more', {}, ['amount', 'extend'], { amount: 130 }, said('amount', 130)],
   ['less', {}, ['amount'], { amount: 70 }, said('amount', 70, 30)],
   ['nothing', {}, ['amount'], { amount: 0 }, above_zero],

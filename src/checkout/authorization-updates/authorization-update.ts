@@ -3,7 +3,14 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { AmountIn, Reference } from '../../lib/schema.ts'
 import { CaptureBody } from '../transactions/schemas.ts'
-import { type Item, type Reservation, refuseStatus, restOf, type TransactionRow } from '../transactions/transaction.ts'
+import {
+  type Item,
+  type Reservation,
+  refuseStatus,
+  restOf,
+  type TransactionRow,
+  updatePending,
+} from '../transactions/transaction.ts'
 
 /** The body of `POST /v1/transactions/{id}/authorization` (checkout-api §4.5.5). Every member is optional. */
 export const AuthorizationBody = Type.Unsafe<AuthorizationRequest>({
@@ -64,7 +71,7 @@ function release(row: TransactionRow, { amount, items }: AuthorizationRequest): 
 
 function preAuthorization(
   row: TransactionRow,
-  { amount, final_authorization }: AuthorizationRequest,
+  { amount, final_authorization, items }: AuthorizationRequest,
 ): AuthorizationUpdate | Refusal {
   const refusal = refusedStatus(row)
   if (refusal) return refusal
@@ -76,6 +83,8 @@ function preAuthorization(
     return refuse('amount_not_allowed', message, '/amount', row.amount + 1)
   }
   if (wanted <= 0) return refuse('amount_required', '/amount must be above zero.', '/amount', 1)
+  const sum = sumOf(items)
+  if (sum !== undefined && sum !== wanted) return refuse('items_invalid', `/items add up to ${sum}, not to ${wanted}.`, '/items')
   return { update: 'pre_authorization', amount: wanted, void_amount: Math.max(row.amount - wanted, 0), new_amount: wanted }
 }
 
@@ -104,7 +113,9 @@ function changeAmount(row: TransactionRow, { items }: AuthorizationRequest, amou
 const open: readonly TransactionRow['status'][] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
 
 function refusedStatus(row: TransactionRow): Refusal | undefined {
-  if (row.pending_void > 0) return { code: 'operation_pending', message: 'A void or a change of the amount is not settled yet.' }
+  if (row.pending_void > 0 || updatePending(row)) {
+    return { code: 'operation_pending', message: 'A void or a change of the authorization is not settled yet.' }
+  }
   if (open.includes(row.status)) return undefined
   return refuseStatus(`The authorization of a transaction that is ${row.status} can't be changed.`, open)
 }

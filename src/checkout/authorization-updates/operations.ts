@@ -32,7 +32,7 @@ export async function updateAuthorization(
     update: update.update,
     new_amount: update.new_amount,
     ...(body.final_authorization === undefined ? {} : { final_authorization: body.final_authorization }),
-    ...(body.items?.length && update.update === 'amount' ? { new_items: body.items } : {}),
+    ...(body.items?.length && update.update !== 'extend' ? { new_items: body.items } : {}),
     ...(body.reason ? { reason: body.reason } : {}),
     ...(body.reference ? { reference: body.reference } : {}),
     ...(body.description ? { description: body.description } : {}),

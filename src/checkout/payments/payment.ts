@@ -88,7 +88,7 @@ function approved(
     next.captured_at = now
     log.add('CAPTURE', next.amount, {})
     delete next.data.auto_capture
-  } else if (next.data.auto_capture && next.amount > 0) {
+  } else if (next.data.auto_capture) {
     next.data.callback_due = next.event_count
     next.auto_capture_at = now
     next.auto_capture_until = new Date(now.getTime() + auto_capture_ms)

@@ -13,7 +13,7 @@ import { isSettled, type OperationKind, type OperationRequest, type OperationRow
 import { findOpenPayment, findOperation, postponeOperation } from '../operations-log/store.ts'
 import type { SessionRow } from '../sessions/session.ts'
 import { searchTerm } from './list.ts'
-import { reserve, settle } from './settlement.ts'
+import { nextAutoCapture, reserve, settle } from './settlement.ts'
 import { type Ended, findTransaction, lockTransaction, type Transaction, updateReference, writeTransaction } from './store.ts'
 import { delayedCallback, notificationsOf } from './tell.ts'
 import {
@@ -21,6 +21,7 @@ import {
   isRefusal,
   mayCapture,
   mayRefund,
+  mayStillCapture,
   mayVoid,
   type Reservation,
   type TransactionRow,
@@ -310,13 +311,9 @@ async function writeOutcome(
     await postponeOperation(db, before, operation.next_attempt_at!)
     return { transaction: row, operation }
   }
-  const notifications: Notification[] = notificationsOf(next, events)
-  const waiting = row.data.callback_due
-  if (waiting && operation.kind !== 'update_authorization') {
-    next.data = { ...next.data }
-    delete next.data.callback_due
-    notifications.push(...delayedCallback(next, waiting))
-  }
+  // The "authorized" callback comes first, and the one about this event after it.
+  const waiting = operation.kind === 'update_authorization' ? [] : tellDelayed(next)
+  const notifications: Notification[] = [...waiting, ...notificationsOf(next, events)]
   try {
     const ended = await endedPayment(db, operation)
     const written = await writeTransaction(db, { row, next, events, operation, ended, notifications })
@@ -329,6 +326,30 @@ async function writeOutcome(
     if (!violates(error, 'operation_settles_once')) throw error
     return undefined
   }
+}
+
+/** The callback that waits for the first attempt of the automatic capture, which has been made now. */
+function tellDelayed(next: TransactionRow): Notification[] {
+  const { callback_due, ...data } = next.data
+  if (!callback_due) return []
+  next.data = data
+  return delayedCallback(next, callback_due)
+}
+
+/**
+ * An automatic capture that could not even be asked for (checkout-api §5.5): for as long as something is left to capture it is tried again,
+ * and the callback that waits for the first attempt goes out.
+ */
+export async function missAutoCapture(payments: Payments, { account_id, id }: { account_id: string; id: string }): Promise<void> {
+  const { sql, clock } = payments
+  await inTransaction(sql, async (tx) => {
+    const row = await lockTransaction(tx, account_id, id)
+    if (!row?.auto_capture_at) return
+    const now = clock.now()
+    const next = { ...row, updated_at: now, auto_capture_at: mayStillCapture(row) ? nextAutoCapture(row, now) : null }
+    const notifications = tellDelayed(next)
+    await writeTransaction(tx, { row, next, events: [], notifications })
+  })
 }
 
 /** What was just written and committed, for the next change of it. */

@@ -120,7 +120,7 @@ const cases: Case[] = [
     {},
     { kind: 'update_authorization', request: { update: 'amount', new_amount: 70 } },
     unknown,
-    {},
+    { data: { updating: 'op' } },
     [],
     { state: 'unknown', next_attempt_at: later(1_000), updated_at: now },
   ],
@@ -151,7 +151,7 @@ const reservations: [Partial<OperationRow>, Partial<TransactionRow>][] = [
     { kind: 'void', amount: 0, request: { void_amount: 100 } },
     { pending_void: 100, auto_capture_at: null },
   ],
-  [{ kind: 'update_authorization' }, {}],
+  [{ kind: 'update_authorization' }, { data: { updating: 'op' } }],
   [{ kind: 'refund', amount: 0 }, {}],
 ]
 for (const [intent, changed] of reservations) {

@@ -28,6 +28,7 @@ export function reserve(row: TransactionRow, operation: OperationRow): Transacti
   // Somebody captures by hand: the automatic capture has nothing more to do (checkout-api §5.5).
   if (operation.kind === 'capture' || operation.kind === 'void') next.auto_capture_at = null
   if (operation.request.automatic) next.auto_capture_at = operation.next_attempt_at
+  if (operation.kind === 'update_authorization') next.data = { ...row.data, updating: operation.id }
   assertTotals(next)
   return next
 }
@@ -90,7 +91,7 @@ export function settle(row: TransactionRow, operation: OperationRow, outcome: Op
 export const auto_capture_ms = 48 * 3_600_000
 
 /** When a refused automatic capture is tried again: after as long as it has been tried, 10 seconds to an hour; `null` after 48 hours. */
-function nextAutoCapture({ auto_capture_until: until }: TransactionRow, now: Date): Date | null {
+export function nextAutoCapture({ auto_capture_until: until }: TransactionRow, now: Date): Date | null {
   if (!until) return null
   const tried_ms = now.getTime() - (until.getTime() - auto_capture_ms)
   const next = new Date(now.getTime() + Math.min(Math.max(tried_ms, 10_000), 3_600_000))
@@ -126,7 +127,8 @@ function announce(row: TransactionRow, operation: OperationRow, { now }: Chance)
 
 /** A changed, extended or finalised authorization (checkout-api §4.5.5). */
 function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: OperationOutcome, chance: Chance): Change {
-  const next: TransactionRow = { ...row, event_count: row.event_count + 1, updated_at: chance.now }
+  const { updating: _, ...data } = row.data
+  const next: TransactionRow = { ...row, data, event_count: row.event_count + 1, updated_at: chance.now }
   addPending(next, operation, -1)
   const { request } = operation
   const success = outcome.outcome === 'succeeded'
@@ -134,7 +136,10 @@ function settleUpdate(row: TransactionRow, operation: OperationRow, outcome: Ope
     const amount = request.new_amount ?? next.amount
     next.authorized += amount - next.amount
     next.amount = amount
-    if (request.final_authorization) next.final_authorization = true
+    if (request.final_authorization) {
+      next.final_authorization = true
+      if (next.auto_capture_at) next.auto_capture_at = chance.now
+    }
     if (request.new_items) {
       next.data = { ...next.data, items: request.new_items }
       next.search_terms = withDestinationTerms(next)

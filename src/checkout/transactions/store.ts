@@ -5,7 +5,7 @@ import { rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
-import type { EventRow, TransactionRow } from './transaction.ts'
+import type { EventRow, Item, TransactionRow } from './transaction.ts'
 
 /** A transaction with its events, in time order: one statement reads both. */
 export type Transaction = TransactionRow & { events: EventRow[] }
@@ -42,12 +42,16 @@ export async function lockTransaction(db: Db, account_id: string, id: string): P
   return findTransaction(db, account_id, id)
 }
 
+export type DueCapture = Pick<TransactionRow, 'account_id' | 'id' | 'payment_product_type' | 'auto_capture_until'> & {
+  items: Item[] | null
+}
+
 /** Takes transactions whose automatic capture is due, across accounts, and leases them; another process skips what is taken. */
 export async function claimAutoCaptures(
   db: Db,
   { now, lease_until, count }: { now: Date; lease_until: Date; count: number },
-): Promise<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]> {
-  return db<Pick<TransactionRow, 'account_id' | 'id' | 'auto_capture_until'>[]>`
+): Promise<DueCapture[]> {
+  return db<DueCapture[]>`
     update checkout.transactions t
     set auto_capture_at = ${lease_until}, version = t.version + 1
     from (
@@ -58,13 +62,7 @@ export async function claimAutoCaptures(
       for update skip locked
     ) due
     where t.account_id = due.account_id and t.id = due.id
-    returning t.account_id, t.id, t.auto_capture_until`
-}
-
-/** Gives up the automatic capture: it can't be made any more, or was tried for too long. */
-export async function stopAutoCapture(db: Db, { account_id, id }: Pick<TransactionRow, 'account_id' | 'id'>): Promise<void> {
-  await db`
-    update checkout.transactions set auto_capture_at = null, version = version + 1 where account_id = ${account_id} and id = ${id}`
+    returning t.account_id, t.id, t.payment_product_type, t.auto_capture_until, t.data -> 'items' as items`
 }
 
 /** Sets the merchant's second reference. No event. */
@@ -88,7 +86,7 @@ export type Write = {
   row: TransactionRow
   next: TransactionRow
   events: readonly EventRow[]
-  operation: OperationRow | Ended
+  operation?: OperationRow | Ended
   /** Another one, that this one has ended. */
   ended?: Ended | undefined
   /** The operation is an intent: its id must not exist yet. */
@@ -119,14 +117,14 @@ export async function writeTransaction(
       update checkout.transactions t set
         version = ${version + 1}, updated_at = ${next.updated_at}, pending_capture = ${next.pending_capture},
         pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at}
-        ${intent ? part`` : settledColumns(row, next, hash)}
+        ${intent ? part`` : settledColumns(row, next, hash)} ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}
       where t.account_id = ${account_id} and t.id = ${id} and t.version = ${version} and t.hash = ${row.hash}
       returning t.id
-    ),
-    ${chained.length > 0 ? part`appended as (${insertEvents(row, chained)}),` : part``}
-    ${ended ? part`ended as (${settleOperation(ended)}),` : part``}
-    ${notifications.length > 0 ? part`told as (${insertNotifications(account_id, notifications)}),` : part``}
-    recorded as (${intent ? insertOperation(operation as OperationRow) : settleOperation(operation)})
+    )
+    ${chained.length > 0 ? part`, appended as (${insertEvents(row, chained)})` : part``}
+    ${ended ? part`, ended as (${settleOperation(ended)})` : part``}
+    ${notifications.length > 0 ? part`, told as (${insertNotifications(account_id, notifications)})` : part``}
+    ${operation ? part`, recorded as (${intent ? insertOperation(operation as OperationRow) : settleOperation(operation)})` : part``}
     select from changed`
   return rows.length === 1 ? { version: version + 1, hash } : undefined
 }
@@ -138,7 +136,6 @@ function settledColumns(row: TransactionRow, next: TransactionRow, hash: Uint8Ar
     amount = ${next.amount}, authorized = ${next.authorized}, captured = ${next.captured}, refunded = ${next.refunded},
     voided = ${next.voided}, final_authorization = ${next.final_authorization}, authorized_at = ${next.authorized_at},
     captured_at = ${next.captured_at}, refunded_at = ${next.refunded_at}
-    ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}
     ${next.search_terms === row.search_terms ? part`` : part`, search_terms = ${next.search_terms}::text[]`}`
 }
 

@@ -52,7 +52,7 @@ export type Totals = {
 /** An item as clients send and read it; unknown members are kept. */
 export type Item = { line_id?: string | number; amount?: number; quantity?: number } & Record<string, unknown>
 
-/** What the transaction carries besides its amounts. Everything here is shown on the wire under the same name. */
+/** What the transaction carries besides its amounts. What is here is shown on the wire under the same name, if at all. */
 export type TransactionData = {
   items?: Item[]
   url?: { return_url?: string; callback_url?: string; redirect_url?: string }
@@ -78,6 +78,8 @@ export type TransactionData = {
   auto_capture?: boolean
   /** The number of the AUTHORIZE event whose callback waits for the first attempt of the automatic capture (checkout-api §5.5). */
   callback_due?: number
+  /** The operation that is changing the authorization: until its outcome is known nobody else may, and nothing is voided. Not shown. */
+  updating?: string
 }
 
 /** A row of `checkout.transactions`. */
@@ -218,7 +220,8 @@ export function mayCapture(
     return refuse('operation_unsupported', `final_capture can't be used with ${row.payment_product_type}.`, '/final_capture')
   }
   // It releases all the rest at the provider, also what a capture under way has reserved, if that arrives later.
-  if (request.final_capture && row.pending_capture > 0) return { ...pending('capture'), path: '/final_capture' }
+  const other = request.final_capture ? (updatePending(row) ?? capturePending(row)) : undefined
+  if (other) return { ...other, path: '/final_capture' }
   const amount = request.amount ?? rest
   const refused = refusedAmount(row, amount, rest, rest + row.pending_capture, 'authorized')
   if (refused) return refused
@@ -228,6 +231,11 @@ export function mayCapture(
   const items = refusedItems(row, request.items, amount)
   if (items) return items
   return { amount, void_amount: request.final_capture ? rest - amount : 0 }
+}
+
+/** True while something is, or may be made, ready to be captured. */
+export function mayStillCapture(row: TransactionRow): boolean {
+  return open.includes(row.status) && (restOf(row) > 0 || row.amount === 0)
 }
 
 /** Whether this may be refunded now (checkout-api §4.5.6). Precedence: status, amount, items. */
@@ -256,7 +264,8 @@ export function mayVoid(row: TransactionRow, product: PaymentProduct | undefined
   const statuses = cancelling ? [...unfinished, 'AUTHORIZED' as const] : open
   const refusal = refusedByState(row, statuses, cancelling ? 'cancelled' : 'voided')
   if (refusal) return refusal
-  if (row.pending_void > 0 || row.pending_capture > 0) return voidPending(row) ?? pending('capture')
+  const other = voidPending(row) ?? updatePending(row) ?? capturePending(row)
+  if (other) return other
   if (row.captured > 0 && product && !product.void_remainder) {
     return refuse('operation_unsupported', `The rest of a part-captured ${row.payment_product_type} payment can't be voided.`)
   }
@@ -279,7 +288,16 @@ function refusedByState(row: TransactionRow, allowed: readonly TransactionStatus
 }
 
 function voidPending(row: TransactionRow): Refusal | undefined {
-  return row.pending_void > 0 ? pending('void') : undefined
+  return row.pending_void > 0 ? pending(row.data.updating ? 'change' : 'void') : undefined
+}
+
+/** A change of the authorization that is under way: what will be left to release only its outcome tells. */
+export function updatePending({ data }: TransactionRow): Refusal | undefined {
+  return data.updating ? pending('change') : undefined
+}
+
+function capturePending(row: TransactionRow): Refusal | undefined {
+  return row.pending_capture > 0 ? pending('capture') : undefined
 }
 
 function pending(kind: string): Refusal {
