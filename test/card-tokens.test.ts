@@ -91,6 +91,48 @@ test('card token delete: 200 with deleted_at, told of once, gone from the list u
   assert.deepEqual(await listed('&status=DELETED'), [id])
 })
 
+test('card token delete: nobody pays with it any more, neither the customer nor by another product; others go on', async () => {
+  const { card } = await stored('customer-9')
+  const { payment_token, recurrence_token } = card
+  const group = { type: 'payment_type', creditcard: { type: 'payment_product_type', enabled: true } }
+  const open = async () =>
+    (
+      await shop.call('POST', '/v1/sessions', {
+        url: { return_url: 'https://shop.example/return' },
+        customer: { tokens: { 'payex.creditcard': { payment_token }, 'dintero_psp.creditcard': { payment_token } } },
+        order: { amount: 100, currency: 'NOK', merchant_reference: 'r', items: [{ id: '1', line_id: '1', amount: 100 }] },
+        configuration: { payex: group, dintero_psp: group },
+      })
+    ).body.id
+  const pay = async (payment_product_type: string, id?: string) =>
+    send(server.url, 'POST', `/v1/sessions/${id ?? (await open())}/pay`, {
+      body: { payment_product_type, use_saved_card: true },
+    })
+  const again = (token: object, operation: string) =>
+    shop.call('POST', '/v1/sessions/pay', {
+      session: {
+        customer: { tokens: { 'payex.creditcard': token } },
+        order: { amount: 100, currency: 'NOK', merchant_reference: 'r' },
+      },
+      payment: { payment_product_type: 'payex.creditcard', operation },
+    })
+  const before = await open()
+  assert.equal((await pay('payex.creditcard')).status, 200)
+  const elsewhere = await pay('dintero_psp.creditcard')
+  assert.notEqual(elsewhere.body.status, 'AUTHORIZED', JSON.stringify(elsewhere.body))
+  const recurring = await again({ recurrence_token }, 'recurring_purchase')
+  assert.equal(recurring.body.status, 'AUTHORIZED', JSON.stringify(recurring.body))
+  assert.equal(recurring.body.card.recurrence_token_id, card.recurrence_token_id)
+  assert.equal(recurring.body.card.payment_token_id, undefined)
+  const session = await shop.call('GET', `/v1/sessions/${recurring.body.session_id}`)
+  assert.deepEqual(session.body.customer.tokens, { 'payex.creditcard': { payment_token_id: card.recurrence_token_id } })
+  assert.equal((await shop.call('DELETE', `/v1/card-tokens/${card.payment_token_id}`)).status, 200)
+  for (const answer of [await pay('payex.creditcard', before), await again({ payment_token }, 'unscheduled_purchase')]) {
+    assert.deepEqual([answer.status, answer.body.error.errors[0].code], [400, 'card_token_not_active'])
+  }
+  assert.equal((await again({ recurrence_token }, 'recurring_purchase')).body.status, 'AUTHORIZED')
+})
+
 test('card tokens: 404 for another, and on another account', async () => {
   const { card } = await stored('customer-4')
   assert.equal((await shop.call('GET', '/v1/card-tokens/none')).status, 404)

@@ -99,6 +99,7 @@ const refusals: [title: string, request: object][] = [
   ['the product has no tokens', { ...body(), payment: { payment_product_type: 'swish', operation: 'unscheduled_purchase' } }],
   ['the operation is unknown', { ...body(), payment: { payment_product_type: type, operation: 'purchase' } }],
   ['the amount is zero', body('B', { order: { amount: 0, currency: 'NOK', merchant_reference: 'B' } })],
+  ['the callback_url is none', body('B', { url: { callback_url: 'ftp://x' } })],
   ['the order is missing', { payment: body().payment }],
 ]
 for (const [title, request] of refusals) {

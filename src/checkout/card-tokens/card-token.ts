@@ -85,12 +85,18 @@ const failureLimits: Record<string, { failures: number; within_ms: number }> = {
 /** The longest list of failures that anything looks at. */
 export const failures_kept = 15
 
-/** Whether the merchant may try this card now, without the customer. */
-export function mayCharge(token: CardTokenRow, now: Date): Refusal | undefined {
+/** Whether anybody may pay with this card. */
+export function mayUse(token: CardTokenRow): Refusal | undefined {
   if (token.status === 'SUSPENDED') {
     return { code: 'card_token_blocked', message: 'The issuer said not to try this card again. The customer must give another.' }
   }
   if (token.status !== 'ACTIVE') return { code: 'card_token_not_active', message: `The token is ${token.status}.` }
+}
+
+/** Whether the merchant may try this card now, without the customer. */
+export function mayCharge(token: CardTokenRow, now: Date): Refusal | undefined {
+  const refusal = mayUse(token)
+  if (refusal) return refusal
   const limit = failureLimits[token.card_brand ?? '']
   if (!limit) return undefined
   const counted = token.failures.filter((at) => now.getTime() - at.getTime() < limit.within_ms)

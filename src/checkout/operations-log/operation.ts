@@ -44,6 +44,7 @@ export type OperationRequest = {
   merchant_initiated?: boolean
   /** The stored card that is charged; its failures are counted when the outcome is known. */
   token_id?: string
+  token_type?: 'recurrence_token'
 }
 
 /** A row of `checkout.operations`. */

@@ -76,11 +76,13 @@ export const OperationAnswer = Type.Object(
   },
 )
 
+const hidden = ['request_hash', 'token_id', 'token_type', 'request_headers']
+
 /** The operation as it is shown: no hash of a request, no token, no redirect that belongs to the customer. */
 export function operationView(operation: OperationRow): Record<string, unknown> {
   const { account_id: _, request, outcome, next_attempt_at, created_at, created_by, updated_at, ...shown } = operation
-  const { request_hash: __, token_id: ___, request_headers: ____, ...intent } = request as Record<string, unknown>
-  const { redirect_url: _____, ...told } = (outcome ?? {}) as Record<string, unknown>
+  const intent = Object.fromEntries(Object.entries(request).filter(([name]) => !hidden.includes(name)))
+  const { redirect_url: __, ...told } = (outcome ?? {}) as Record<string, unknown>
   return {
     ...shown,
     intent,

@@ -5,7 +5,7 @@ import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import { unlessRefused } from '../../lib/memory.ts'
-import { tokenId } from '../card-tokens/operations.ts'
+import { assertUsable, tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
@@ -96,6 +96,8 @@ async function writeIntent(
   throwRefusal(mayPay(session, { payment_product_type, products: gateways.products(account_id), now }))
   const gateway = gateways.find(account_id, payment_product_type)
   if (!gateway) throw new ApiError('payment_product_not_payable', `No gateway of this account serves ${payment_product_type}.`)
+  const saved = savedCard(session.data.customer, payment)
+  if (saved !== undefined) await assertUsable(db, { account_id, payment_product_type, token: saved })
   const operation = intentOf(payments, session, { payment_product_type, gateway: gateway.name, created_by: null })
   if (attempt.request_headers) operation.request.request_headers = attempt.request_headers
   const ticked = tickedOf(payment)
@@ -270,7 +272,7 @@ function tokenIds({ account_id, payment_product_type, request }: OperationRow, o
   if (outcome.outcome !== 'succeeded') return {}
   const { payment_token, recurrence_token } = outcome
   return {
-    ...(request.token_id ? { payment_token_id: request.token_id } : {}),
+    ...(request.token_id ? { [`${request.token_type ?? 'payment_token'}_id`]: request.token_id } : {}),
     ...(payment_token ? { payment_token_id: tokenId(account_id, payment_product_type, payment_token) } : {}),
     ...(recurrence_token ? { recurrence_token_id: tokenId(account_id, payment_product_type, recurrence_token) } : {}),
   }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Parts } from '../../app.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
 import { ApiError, invariant, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
+import { tokenId } from '../card-tokens/operations.ts'
 import { availableProducts, findSessionDefaults } from '../profiles/operations.ts'
 import {
   expiry,
@@ -161,12 +161,11 @@ export function newEvent(
 }
 
 /** Beside each token value stands the id by which it is shown: 40 hex digits, the same whenever the account gives this token again. */
-function withTokenIds(data: SessionData, account_id: string): SessionData {
+export function withTokenIds(data: SessionData, account_id: string): SessionData {
   const given = givenTokens(data.customer)
   if (given.length === 0) return data
   const tokens = given.map(({ type, token, value }) => {
-    const payment_token_id = createHash('sha1').update(`${account_id}\n${type}\n${value}`).digest('hex')
-    return [type, { ...token, payment_token_id }]
+    return [type, { ...token, payment_token_id: tokenId(account_id, type, value) }]
   })
   return { ...data, customer: { ...data.customer, tokens: Object.fromEntries(tokens) } }
 }

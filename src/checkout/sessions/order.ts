@@ -192,32 +192,37 @@ export function sumOfLines({ items = [], shipping_option }: Pick<StoredOrder, 'i
 export function orderRefusal(
   order: StoredOrder,
   { auto_capture, enabled }: { auto_capture: boolean; enabled: readonly string[] },
+  at = '/order',
 ): Refusal | undefined {
-  return partsRefusal(order, auto_capture) ?? linesRefusal(order, enabled)
+  return partsRefusal(order, auto_capture, at) ?? linesRefusal(order, enabled, at)
 }
 
-function partsRefusal({ items = [], shipping_option, gift_cards = [] }: StoredOrder, auto_capture: boolean): Refusal | undefined {
+function partsRefusal(
+  { items = [], shipping_option, gift_cards = [] }: StoredOrder,
+  auto_capture: boolean,
+  at: string,
+): Refusal | undefined {
   const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
   const negative = gift_cards.findIndex(({ amount }) => typeof amount === 'number' && amount < 0)
-  if (negative >= 0) return refuse(`/order/gift_cards/${negative}/amount`, 'must be >= 0.')
+  if (negative >= 0) return refuse(`${at}/gift_cards/${negative}/amount`, 'must be >= 0.')
   const undecided = auto_capture ? items.findIndex(({ splits }) => splits?.length === 0) : -1
-  if (undecided >= 0) return refuse(`/order/items/${undecided}/splits`, 'may be empty only when auto_capture is off.')
+  if (undecided >= 0) return refuse(`${at}/items/${undecided}/splits`, 'may be empty only when auto_capture is off.')
   const option: { shipments?: unknown; [member: string]: unknown } = shipping_option ?? {}
   if (option.shipments === undefined) return undefined
   const several = Array.isArray(option.shipments) && option.shipments.length > 1
-  if (!several) return refuse('/order/shipping_option/shipments', 'must be two or more.')
+  if (!several) return refuse(`${at}/shipping_option/shipments`, 'must be two or more.')
   const whole = ['splits', 'fee_split', 'pay_in_store'].find((name) => option[name] !== undefined)
-  return whole ? refuse(`/order/shipping_option/${whole}`, 'belongs to each of the shipments.') : undefined
+  return whole ? refuse(`${at}/shipping_option/${whole}`, 'belongs to each of the shipments.') : undefined
 }
 
 /** Instabank and Collector bill by line: no two may have the same `line_id`. Others do not care. */
-function linesRefusal({ items = [], partial_payment }: StoredOrder, enabled: readonly string[]): Refusal | undefined {
+function linesRefusal({ items = [], partial_payment }: StoredOrder, enabled: readonly string[], at: string): Refusal | undefined {
   const by_line = enabled.find((type) => /^(instabank|collector)\./.test(type))
   if (!by_line || partial_payment) return undefined
   const seen = new Set<string>()
   for (const [index, { line_id }] of items.entries()) {
     if (line_id !== undefined && seen.has(line_id)) {
-      const path = `/order/items/${index}/line_id`
+      const path = `${at}/items/${index}/line_id`
       const message = `${path} stands twice: ${line_id.slice(0, 100)}; ${by_line} bills by line.`
       return { code: 'items_invalid', path, message }
     }

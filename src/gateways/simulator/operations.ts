@@ -94,7 +94,7 @@ async function cardOf(sql: Sql, call: AuthorizeCall, now: Date): Promise<CardVer
   const { card } = call.payment
   const token = call.payment_token ?? call.recurrence_token
   if (token !== undefined) {
-    const stored = await store.findToken(sql, call.account_id, token)
+    const stored = await store.findToken(sql, { ...call, token })
     const wanted = call.payment_token === undefined ? 'recurrence_token' : 'payment_token'
     if (stored?.type === wanted)
       return { verdict: 'approve', card: stored.card, ...(stored.habit ? { habit: stored.habit } : {}) }

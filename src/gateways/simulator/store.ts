@@ -184,14 +184,17 @@ export async function findPayment(
   return row
 }
 
-/** A stored card, with the habits of the card it stands for. */
+/** A stored card, with the habits of the card it stands for; known only to the product that made it. */
 export async function findToken(
   db: Db,
-  account_id: string,
-  token: string,
+  { account_id, token, payment_product_type }: { account_id: string; token: string; payment_product_type: string },
 ): Promise<{ type: Token['type']; card: CardDetails; habit: Habit | null } | undefined> {
   const [row] = await db<{ type: Token['type']; card: CardDetails; habit: Habit | null }[]>`
-    select type, card, habit from simulator.tokens where account_id = ${account_id} and token = ${token}`
+    select t.type, t.card, t.habit
+    from simulator.tokens t
+    join simulator.movements m on m.account_id = t.account_id and m.idempotency_key = t.payment_id
+    join simulator.payments p on p.account_id = m.account_id and p.transaction_id = m.transaction_id and p.id = m.payment_id
+    where t.account_id = ${account_id} and t.token = ${token} and p.payment_product_type = ${payment_product_type}`
   return row
 }
 

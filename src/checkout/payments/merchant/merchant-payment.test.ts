@@ -8,6 +8,7 @@ const product = (payment_product_type: string, changes: Partial<PaymentProduct> 
 const products = [
   product('card.visa'),
   product('wallet.none', { token_types: [] }),
+  product('payex.creditcard', { token_types: ['payment_token', 'recurrence_token'] }),
   product('local', { token_types: ['recurrence_token'], currencies: ['NOK', 'SEK'] }),
 ]
 const order = { amount: 100, currency: 'NOK', merchant_reference: 'R' }
@@ -25,7 +26,7 @@ test('merchant payment: everything it needs, and what else was said', () => {
   const customer = { email: 'a@example.com', tokens: { 'card.visa': { payment_token: 'p' } } }
   const session = {
     ...{ order: { ...order, items: [{ line_id: 1, amount: 100 }] }, url: { callback_url: 'https://c' }, customer },
-    ...{ configuration: { channel: 'x', card: 'theirs' }, metadata: { ext_a: 'A' } },
+    ...{ configuration: { channel: 'in_app', card: 'theirs' }, metadata: { ext_a: 'A' } },
   }
   const payment = { payment_product_type: 'card.visa', operation: 'recurring_purchase' } as const
   assert.deepEqual(prepareMerchantPayment({ session, payment }, products), {
@@ -33,7 +34,7 @@ test('merchant payment: everything it needs, and what else was said', () => {
     data: {
       url: { callback_url: 'https://c' },
       order: { ...order, items: [{ line_id: '1', amount: 100 }] },
-      configuration: { channel: 'x', card: { type: 'payment_type', visa: { type: 'payment_product_type', enabled: true } } },
+      configuration: { channel: 'in_app', card: { type: 'payment_type', visa: { type: 'payment_product_type', enabled: true } } },
       customer,
       metadata: { ext_a: 'A' },
     },
@@ -62,17 +63,32 @@ for (const [given, operation, token] of tokens) {
   })
 }
 
+for (const [operation, token] of [
+  ['unscheduled_purchase', 'payment_token'],
+  ['recurring_purchase', 'recurrence_token'],
+] as const) {
+  test(`merchant payment: ${operation} with PayEx takes a ${token} and no other`, () => {
+    const prepared = pay('payex.creditcard', both, {}, operation)
+    assert.deepEqual('token' in prepared && prepared.token, { [token]: both[token] })
+    const { [token]: _, ...other } = both
+    const path = '/session/customer/tokens/payex.creditcard'
+    const message = `${path} must hold the ${token} of an earlier payment.`
+    assert.deepEqual(pay('payex.creditcard', other, {}, operation), { code: 'invalid_request', path, message })
+  })
+}
+
 const not_payable = (type: string) => ({
   code: 'payment_product_not_payable',
   path: '/payment/payment_product_type',
   message: `${type} can't be paid without the customer.`,
-  allowed: ['card.visa', 'local'],
+  allowed: ['card.visa', 'payex.creditcard', 'local'],
 })
 const no_token = {
   code: 'invalid_request',
   path: '/session/customer/tokens/card.visa',
   message: '/session/customer/tokens/card.visa must hold the token of an earlier payment.',
 }
+const at = (path: string, rule: string) => ({ code: 'invalid_request', path, message: `${path} ${rule}` })
 const refusals: [title: string, refused: unknown, refusal: object][] = [
   ['an unknown product', pay('x', both), not_payable('x')],
   ['a product without tokens', pay('wallet.none', both), not_payable('wallet.none')],
@@ -94,6 +110,21 @@ const refusals: [title: string, refused: unknown, refusal: object][] = [
     'nothing to pay',
     pay('local', both, { order: { ...order, amount: 0 } }),
     { code: 'invalid_request', path: '/session/order/amount', message: '/session/order/amount must be above zero.', allowed: 1 },
+  ],
+  [
+    'auto_capture that is no boolean',
+    pay('local', both, { configuration: { auto_capture: 'true' } }),
+    at('/session/configuration/auto_capture', 'must be true or false.'),
+  ],
+  [
+    'splits that are left open, and captured at once',
+    pay('local', both, { configuration: { auto_capture: true }, order: { ...order, items: [{ amount: 100, splits: [] }] } }),
+    at('/session/order/items/0/splits', 'may be empty only when auto_capture is off.'),
+  ],
+  [
+    'a gift card below zero',
+    pay('local', both, { order: { ...order, gift_cards: [{ amount: -1 }] } }),
+    at('/session/order/gift_cards/0/amount', 'must be >= 0.'),
   ],
 ]
 for (const [title, refused, refusal] of refusals) {

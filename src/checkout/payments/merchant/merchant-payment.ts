@@ -1,15 +1,16 @@
 import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../../gateways/gateway.ts'
 import type { Refusal } from '../../../lib/errors.ts'
-import { FreeObject } from '../../../lib/schema.ts'
-import { Order, storedOrder } from '../../sessions/order.ts'
+import { FreeObject, HttpUrl } from '../../../lib/schema.ts'
+import { configurationRefusal } from '../../profiles/configuration.ts'
+import { Order, orderRefusal, storedOrder } from '../../sessions/order.ts'
 import type { SessionData } from '../../sessions/session.ts'
 
 /** The body of `POST /v1/sessions/pay` (checkout-api §3.9). */
 export const MerchantPayment = Type.Object(
   {
     session: Type.Object({
-      url: Type.Optional(Type.Object({ callback_url: Type.Optional(Type.String()) })),
+      url: Type.Optional(Type.Object({ callback_url: Type.Optional(HttpUrl) })),
       customer: Type.Optional(FreeObject),
       order: Order,
       expires_at: Type.Optional(Type.String()),
@@ -56,7 +57,14 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
   }
   const token = tokenOf(session.customer, type, payment.operation)
   const path = `/session/customer/tokens/${type}`
-  if (!token) return { code: 'invalid_request', path, message: `${path} must hold the token of an earlier payment.` }
+  if (!token) {
+    const kind = type.startsWith('payex.')
+      ? payment.operation === 'recurring_purchase'
+        ? 'recurrence_token'
+        : 'payment_token'
+      : 'token'
+    return { code: 'invalid_request', path, message: `${path} must hold the ${kind} of an earlier payment.` }
+  }
   const order = storedOrder(session.order)
   if (product.currencies !== 'any' && !product.currencies.includes(order.currency)) {
     const message = `${type} does not take ${order.currency}.`
@@ -66,6 +74,14 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
     const path = '/session/order/amount'
     return { code: 'invalid_request', path, message: `${path} must be above zero.`, allowed: 1 }
   }
+  const wrong = configurationRefusal(session.configuration ?? {}, '/session/configuration')
+  if (wrong) return wrong
+  const unfit = orderRefusal(
+    order,
+    { auto_capture: session.configuration?.auto_capture === true, enabled: [type] },
+    '/session/order',
+  )
+  if (unfit) return unfit
   const data: SessionData = {
     url: session.url ?? {},
     order,
@@ -80,6 +96,10 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
 function tokenOf(customer: Record<string, unknown> | undefined, type: string, operation: string): Token | undefined {
   const tokens = (customer?.tokens as Record<string, Record<string, unknown>> | undefined)?.[type]
   const { payment_token, recurrence_token } = tokens ?? {}
+  if (type.startsWith('payex.')) {
+    const token = operation === 'recurring_purchase' ? { recurrence_token } : { payment_token }
+    return typeof Object.values(token)[0] === 'string' ? (token as Token) : undefined
+  }
   const recurring = operation === 'recurring_purchase' && typeof recurrence_token === 'string'
   if (recurring) return { recurrence_token }
   if (typeof payment_token === 'string') return { payment_token }

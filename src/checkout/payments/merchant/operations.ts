@@ -4,7 +4,9 @@ import { keyInFlight, keyReused } from '../../../lib/idempotency.ts'
 import { assertChargeable } from '../../card-tokens/operations.ts'
 import type { OperationRow } from '../../operations-log/operation.ts'
 import { findOperation } from '../../operations-log/store.ts'
+import { availableProducts, findSessionDefaults } from '../../profiles/operations.ts'
 import { expiry } from '../../sessions/create.ts'
+import { withTokenIds } from '../../sessions/operations.ts'
 import { type SessionRow, sessionEvent } from '../../sessions/session.ts'
 import { findSession, insertSession } from '../../sessions/store.ts'
 import { findTransaction } from '../../transactions/store.ts'
@@ -32,7 +34,8 @@ export async function payAsMerchant(payments: Payments, attempt: MerchantAttempt
   const { account_id, body } = attempt
   const known = attempt.operation_id ? await findOperation(payments.sql, account_id, attempt.operation_id) : undefined
   if (known) return repeated(payments, known, attempt)
-  const prepared = prepareMerchantPayment(body, payments.gateways.products(account_id))
+  const { account } = await findSessionDefaults(payments, account_id, undefined)
+  const prepared = prepareMerchantPayment(body, availableProducts(payments.gateways.products(account_id), account))
   if ('code' in prepared) throwRefusal(prepared)
   const { token } = prepared as Prepared
   const { payment_product_type, operation: purchase } = body.payment
@@ -77,7 +80,7 @@ async function writeIntent(
       id,
       profile_id: null,
       payment_operation: body.payment.operation,
-      data,
+      data: withTokenIds(data, account_id),
       expires_at: (until as { expires_at: Date }).expires_at,
       created_at: now,
       created_by,
@@ -91,6 +94,7 @@ async function writeIntent(
   operation.request = {
     merchant_initiated: true,
     token_id,
+    ...('recurrence_token' in token ? { token_type: 'recurrence_token' as const } : {}),
     ...(request_headers ? { request_headers } : {}),
     ...(attempt.request_hash ? { request_hash: attempt.request_hash } : {}),
   }
