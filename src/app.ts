@@ -102,7 +102,12 @@ export async function buildApp(environment: Environment) {
     trusted_proxies: environment.config.trusted_proxies,
   })
   observeRequests(app, parts)
-  await app.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'], maxAge: 600 })
+  await app.register(cors, {
+    origin: '*',
+    methods: ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE'],
+    maxAge: 600,
+    strictPreflight: false,
+  })
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Kvitt', version: '1' }, components: { securitySchemes } },
     transform: describeRoute,

@@ -24,6 +24,17 @@ describe('token', () => {
   const bearer = (token: string, url = server.url) =>
     send(url, 'GET', keysPath, { headers: { authorization: `Bearer ${token}` } })
 
+  test('token: 200 when the request is a form, as RFC 6749 has it', async () => {
+    const authorization = `Basic ${Buffer.from(`${account.client_id}:${account.client_secret}`).toString('base64')}`
+    const answer = await fetch(`${server.url}/v1/accounts/${T1}/auth/token`, {
+      method: 'POST',
+      headers: { authorization },
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    })
+    assert.equal(answer.status, 200)
+    assert.equal((await bearer(((await answer.json()) as { access_token: string }).access_token)).status, 200)
+  })
+
   const granted: [name: string, audience: string | null | undefined][] = [
     ['the published host', `https://api.dintero.com/v1/accounts/${T1}`],
     ['the account as user-info too', `https://${T1}@api.dintero.com/v1/accounts/${T1}`],

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import Type from 'typebox'
 import { ApiError } from '../src/lib/errors.ts'
 import { createServer, type Server } from '../src/lib/http.ts'
@@ -35,6 +38,8 @@ before(() => {
   app.get('/v1/own/:id', { config: { scopes: ['read:checkout'] } }, async () => ({}))
 })
 after(() => app.close())
+let url: Promise<string> | undefined
+const listening = () => (url ??= app.listen({ port: 0, host: '127.0.0.1' }))
 
 const post = (url: string, payload: string, type = 'application/json') =>
   app.inject({ method: 'POST', url, payload, headers: { 'content-type': type } })
@@ -100,6 +105,54 @@ test('query: text is read as the number or the list it stands for', async () => 
   const refused = await post('/v1/echo?limit=ten', '{}')
   assert.equal(refused.json().error.errors[0].path, '?limit')
 })
+test('query: lists as PHP writes them', async () => {
+  for (const [query, id] of [
+    ['id[]=A&id[]=B', ['A', 'B']],
+    ['id%5B0%5D=A&id%5B1%5D=B', ['A', 'B']],
+    ['id=A&id[]=B', ['A', 'B']],
+    ['id[]=', undefined],
+    ['[]=A', undefined],
+    ['id[x]=A', undefined],
+  ] as const) {
+    assert.deepEqual((await post(`/v1/echo?${query}`, '{}')).json().query.id, id, query)
+  }
+})
+test('body: what is no UTF-8, or is packed, is refused and says so; another content type is no matter', async () => {
+  const send = async (payload: Buffer | string, headers: Record<string, string>) =>
+    (await app.inject({ method: 'POST', url: '/v1/echo', payload, headers })).json()
+  const latin = Buffer.from('{"x":"K\u00f8"}', 'latin1')
+  for (const type of ['application/json', 'application/json; charset=ISO-8859-1']) {
+    assert.match((await send(latin, { 'content-type': type })).error.message, /is not UTF-8/)
+  }
+  assert.equal((await send('{"x":"K\u00f8"}', { 'content-type': 'application/json; charset=utf-8' })).body.x, 'K\u00f8')
+  const packed = await send(gzipSync('{}'), { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+  assert.match(packed.error.message, /content-encoding gzip/)
+  const form = await send('a=b', { 'content-type': 'application/x-www-form-urlencoded' })
+  assert.equal(form.message, 'The body is not valid JSON; its content type is application/x-www-form-urlencoded.')
+  assert.equal((await send('{', { 'content-type': 'application/json' })).message, 'The body is not valid JSON.')
+})
+test('url: doubled slashes are one', async () => {
+  assert.equal((await post('//v1//echo', '{}')).statusCode, 200)
+})
+test('error: a refusal can be read by a page of another origin', async () => {
+  for (const url of ['/v1/own/x', '/nowhere', '/v1/fault']) {
+    assert.equal((await app.inject({ url, headers: { origin: 'https://x' } })).headers['access-control-allow-origin'], '*', url)
+  }
+})
+for (const [title, bytes, status] of [
+  ['lines that end in LF alone', 'GET / HTTP/1.1\nhost: x\n\n', 400],
+  ['headers that are too large', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+] as const) {
+  test(`error: ${title}: ${status} in the envelope`, async () => {
+    const url = new URL(await listening())
+    const socket = connect(Number(url.port), url.hostname)
+    socket.end(bytes)
+    const [head, body] = (await text(socket)).split('\r\n\r\n')
+    assert.match(head!, new RegExp(`^HTTP/1.1 ${status} `))
+    const { error, message } = JSON.parse(body!)
+    assert.equal(error.message, message)
+  })
+}
 test('url: %00 is refused', async () => {
   assert.equal((await app.inject('/v1/own/%00')).statusCode, 400)
 })

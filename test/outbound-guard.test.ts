@@ -28,6 +28,13 @@ test('guard: a name that leads into an opened network is called, one that leads 
   assert.equal(await refused(options, 'http://10.0.0.1/'), 'address')
 })
 
+test('configuration: a switch is on, off, or a mistake', () => {
+  const read = (KVITT_ALLOW_LOOPBACK_CALLBACKS: string) => readConfig({ KVITT_ALLOW_LOOPBACK_CALLBACKS }).allow_loopback_callbacks
+  for (const on of ['1', 'true', 'YES', 'on']) assert.equal(read(on), true, on)
+  for (const off of ['', '0', 'false', 'no', 'OFF']) assert.equal(read(off), false, off)
+  assert.throws(() => read('maybe'), /KVITT_ALLOW_LOOPBACK_CALLBACKS must be 1 or 0, not maybe/)
+})
+
 test('settings: KVITT_ALLOW_CALLBACK_NETWORKS is a list of networks', () => {
   const read = (KVITT_ALLOW_CALLBACK_NETWORKS: string) => readConfig({ KVITT_ALLOW_CALLBACK_NETWORKS }).callback_networks
   assert.deepEqual(read(''), [])

@@ -57,7 +57,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     account_id,
     client_id: env.KVITT_CLIENT_ID || undefined,
     client_secret: env.KVITT_CLIENT_SECRET || undefined,
-    allow_loopback_callbacks: env.KVITT_ALLOW_LOOPBACK_CALLBACKS === '1',
+    allow_loopback_callbacks: flag('KVITT_ALLOW_LOOPBACK_CALLBACKS', env.KVITT_ALLOW_LOOPBACK_CALLBACKS),
     callback_networks: networks('KVITT_ALLOW_CALLBACK_NETWORKS', env.KVITT_ALLOW_CALLBACK_NETWORKS),
     checkout_url: webAddress('CHECKOUT_URL', env.CHECKOUT_URL),
     checkout_client_id: env.CHECKOUT_CLIENT_ID || undefined,
@@ -66,6 +66,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     log_level,
     failpoints: env.KVITT_FAILPOINTS || undefined,
   }
+}
+
+function flag(name: string, value = ''): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true
+  if (value === '' || /^(0|false|no|off)$/i.test(value)) return false
+  throw new Error(`${name} must be 1 or 0, not ${value}.`)
 }
 
 /** An address that others' paths are put behind: without a slash at its end, a query or a fragment. */

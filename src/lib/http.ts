@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -56,17 +58,21 @@ export function createServer(options: {
     // A logger for each request would be made, and used by few: what is logged names the request itself.
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+    clientErrorHandler: answerUnreadable,
     return503OnClosing: false,
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
 
   const parse = app.getDefaultJsonParser('error', 'ignore')
-  const parseLeniently = (request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) => {
+  const parseLeniently = (request: FastifyRequest, bytes: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+    const unreadable = unreadableBody(request.headers['content-encoding'], bytes)
+    if (unreadable) return done(unreadable)
+    const body = bytes.toString()
     if (body.trim() === '') return done(null, undefined)
     parse(request, body, (error, value) => {
-      if (error) return done(new ApiError('invalid_json', `The body is not valid JSON: ${error.message}.`))
+      if (error) return done(notJson(request.headers['content-type']))
       try {
         done(null, clean(value, { keep_nulls: request.routeOptions.config.nulls === 'keep', odd: mayBeOdd.test(body) }))
       } catch (refused) {
@@ -76,7 +82,7 @@ export function createServer(options: {
   }
   app.removeAllContentTypeParsers()
   // Clients send JSON under other names, and a content type with no body at all (clients §6.6).
-  app.addContentTypeParser('*', { parseAs: 'string' }, parseLeniently as never)
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, parseLeniently as never)
 
   app.decorateRequest('auth', null as never)
   app.addHook('onRoute', ({ config, url, method }) => {
@@ -84,11 +90,15 @@ export function createServer(options: {
     throw new Error(`Route ${String(method)} ${url} says neither which scopes it needs nor that it is public.`)
   })
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('request-id', request.id)
+    // Also of what is refused right here: a page of another origin could not read why.
+    reply.header('request-id', request.id).header('access-control-allow-origin', '*')
     if (/%00/.test(request.url)) throw new ApiError('invalid_request', 'The URL holds %00, which is not text.')
     // `?starting_after=` is how many clients ask for the first page.
     const query = request.query as Record<string, unknown>
-    for (const name of Object.keys(query)) if (query[name] === '') delete query[name]
+    for (const name of Object.keys(query)) {
+      if (query[name] === '') delete query[name]
+      else if (name.endsWith(']')) joinList(query, name)
+    }
     if (!request.routeOptions.config.scopes) return
     request.auth = await options.authenticate(request)
     assertOwnAccount(request)
@@ -98,6 +108,41 @@ export function createServer(options: {
     sendError(new ApiError('not_found', `There is no endpoint ${request.method} ${request.url.split('?')[0]}.`), request, reply)
   })
   return app
+}
+
+/** `status[]=a&status[]=b` and `status[0]=a`, as PHP writes lists, are `status=a&status=b`. */
+function joinList(query: Record<string, unknown>, name: string): void {
+  const base = /^([^[\]]+)\[\d*\]$/.exec(name)?.[1]
+  if (base === undefined) return
+  query[base] = [query[base] ?? [], query[name]].flat()
+  delete query[name]
+}
+
+function unreadableBody(encoding: string | undefined, bytes: Buffer): ApiError | undefined {
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return new ApiError('invalid_json', `The body has content-encoding ${encoding.slice(0, 40)}. Send it as plain JSON.`)
+  }
+  if (!isUtf8(bytes)) return new ApiError('invalid_json', 'The body is not UTF-8. JSON has no other encoding.')
+}
+
+function notJson(content_type = 'application/json'): ApiError {
+  const hint = content_type.includes('json') ? '' : `; its content type is ${content_type.slice(0, 100)}`
+  return new ApiError('invalid_json', `The body is not valid JSON${hint}.`)
+}
+
+/** What is no HTTP, or has too large a header, never reaches a route; it gets the same envelope. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const [status, reason, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'The headers of the request are too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'The request took too long to arrive.']
+        : [400, 'Bad Request', 'The request is not valid HTTP.']
+  const body = JSON.stringify({ error: { code: 'invalid_request' satisfies ErrorCode, message, errors: [] }, message })
+  const headers = `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`
+  if (socket.writable) socket.write(`HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`)
+  socket.destroySoon()
 }
 
 /** The account in the path, or before the dot of a checkout id, must be the token's (checkout-api Q21): else 403. */

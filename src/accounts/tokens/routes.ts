@@ -1,3 +1,4 @@
+import formbody from '@fastify/formbody'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
@@ -45,6 +46,8 @@ const Jwk = Type.Object(
 /** `POST /v1/accounts/{oid}/auth/token` (checkout-api §1.4) and the keys of its tokens (§1.5). */
 export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
   const issueToken = createTokenIssuer(parts)
+  // As RFC 6749 has it, and libraries for OAuth send it; the published clients send JSON.
+  await app.register(formbody)
   await app.register(rateLimit, { global: false, addHeadersOnExceeding: noHeaders, addHeaders: noHeaders })
   const attempts = app.createRateLimit({
     max: limits.secret_attempts_per_minute,

@@ -45,15 +45,12 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     return reply.header('cache-control', 'no-store').send({ state, html: fragment.markup })
   })
 
-  for (const [path, root] of [
-    ['/embedResult/', '../'],
-    ['//embedResult/', '../../'],
-  ] as const) {
-    app.get<{ Querystring: Query }>(path, open, async (request, reply) => {
-      const language = chooseLanguage(request.query.language, request.headers['accept-language'])
-      return sendHtml(reply, embedResult(await loadAssets(), { language, root, query: request.query }), {})
-    })
-  }
+  // An endpoint that ends in a slash makes old SDKs ask for `//embedResult/`.
+  app.get<{ Querystring: Query }>('/embedResult/', open, async (request, reply) => {
+    const language = chooseLanguage(request.query.language, request.headers['accept-language'])
+    const root = request.url.startsWith('//') ? '../../' : '../'
+    return sendHtml(reply, embedResult(await loadAssets(), { language, root, query: request.query }), {})
+  })
 
   app.get<{ Params: { file: string } }>('/page/assets/:file', open, async (request, reply) => {
     const { js, css, js_path, css_path } = await loadAssets()

@@ -68,6 +68,22 @@ const channels = ['ecommerce', 'in_app', 'in_store']
 
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((text) => typeof text === 'string')
 
+const saysNothing = (value: unknown) => value === '' || (Array.isArray(value) && value.length === 0)
+
+/**
+ * A configuration without what PHP clients write for nothing (clients §6 no. 9): groups, products and single settings that are `""` or
+ * `[]`. Over those of a profile they would switch the product off.
+ */
+export function withoutEmpties(configuration: Tree): Tree {
+  const said = (tree: Tree): Tree => Object.fromEntries(Object.entries(tree).filter(([, value]) => !saysNothing(value)))
+  const { publish, ...rest } = configuration
+  const kept = Object.entries(said(rest)).map(([name, value]) => [
+    name,
+    isObject(value) && name in productGroups ? said(value) : value,
+  ])
+  return { ...Object.fromEntries(kept), ...(publish === undefined ? {} : { publish }) }
+}
+
 /** What a configuration that is sent must keep to. Whoever writes `"yes"` for true learns it now, not when no money came. */
 export function configurationRefusal(configuration: Tree, at = '/configuration'): Refusal | undefined {
   const refuse = (path: string, rule: string): Refusal => ({ code: 'invalid_request', path, message: `${path} ${rule}` })

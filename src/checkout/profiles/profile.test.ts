@@ -13,6 +13,7 @@ import {
   productTypes,
   sessionConfiguration,
   type Tree,
+  withoutEmpties,
   withPayability,
   withTypes,
 } from './configuration.ts'
@@ -285,6 +286,14 @@ for (const [configuration, refusal] of sent) {
     assert.deepEqual(configurationRefusal(configuration), refusal)
   })
 }
+test('configuration: what PHP writes for nothing is nothing', () => {
+  const payex = { creditcard: [], swish: { enabled: true }, dynamic_descriptor: '' }
+  assert.deepEqual(withoutEmpties({ payex, vipps: [], channel: '', countries: [], theme: { font: '' }, publish: [] }), {
+    payex: { swish: { enabled: true } },
+    theme: { font: '' },
+    publish: [],
+  })
+})
 test('configuration: sent elsewhere, it is refused there', () => {
   assert.equal(
     configurationRefusal({ vipps: { enabled: 1 } }, '/profile/configuration')!.path,

@@ -4,7 +4,14 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { isObject } from '../../lib/object.ts'
 import { Currency, FreeObject, HttpUrl, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
-import { configurationRefusal, lacking, payableOf, sessionConfiguration, type Tree } from '../profiles/configuration.ts'
+import {
+  configurationRefusal,
+  lacking,
+  payableOf,
+  sessionConfiguration,
+  type Tree,
+  withoutEmpties,
+} from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
 import {
   amountRefusal,
@@ -109,7 +116,7 @@ const ownProfile =
   'Not in the published contract. The account must have this profile; what it says and the request does not is taken from it.'
 /** The body of `POST /sessions` (checkout-api §3.3). */
 export const SessionIn = Type.Object(
-  { ...members, configuration: FreeObject, profile_id: Type.Optional(Type.String({ description: ownProfile })) },
+  { ...members, configuration: FreeObject, profile_id: Type.Optional(Type.String({ minLength: 1, description: ownProfile })) },
   { title: 'SessionOptions', examples: [{ ...example, configuration: { dintero_psp: { creditcard: { enabled: true } } } }] },
 )
 /** Either of them. */
@@ -126,7 +133,7 @@ export const TokenSessionIn = Type.Object(
         merchant_reference_2: Type.Optional(Reference),
         store: Type.Optional(Store),
       }),
-      profile_id: Type.Optional(Type.String()),
+      profile_id: Type.Optional(Type.String({ minLength: 1 })),
       customer: Type.Optional(Customer),
       expires_at: Type.Optional(Type.String()),
       configuration: Type.Optional(FreeObject),
@@ -212,7 +219,7 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     const refusal = amountRefusal(order)
     if (refusal) return { refusal }
   }
-  const given = request.configuration ?? {}
+  const given = withoutEmpties(request.configuration ?? {})
   const wrong = configurationRefusal(given)
   if (wrong) return { refusal: wrong }
   const { configuration, enabled, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
