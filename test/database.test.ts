@@ -8,11 +8,13 @@ import {
   connect,
   type Db,
   inTransaction,
+  isPooled,
   openTransaction,
   part,
   placeOf,
   plannedForValues,
   reconnectWait,
+  type Sql,
 } from '../src/lib/db.ts'
 import { mayBeAskedAgain } from '../src/lib/driver.ts'
 import { createServer } from '../src/lib/http.ts'
@@ -111,6 +113,55 @@ test('statements that PostgreSQL has forgotten are prepared anew, also several a
   const wrong = await sql`insert into public.counts values ('many'::text)`.catch((error: postgres.PostgresError) => error)
   assert.deepEqual(['routine' in wrong && wrong.routine, mayBeAskedAgain(wrong)], ['transformAssignedExpr', false])
   await sql.end()
+})
+
+test('a transaction ends also on a server that has forgotten everything: its connection is free again', async () => {
+  const sql = connect(database.url, { max: 1 })
+  for (const round of [1, 2, 3]) {
+    await assert.rejects(
+      inTransaction(sql, async (tx) => {
+        await tx`insert into public.things values ('never')`
+        await tx`deallocate all`
+        throw new Error('undone')
+      }),
+      /undone/,
+    )
+    await inTransaction(sql, async (tx) => {
+      await tx`insert into public.things values (${`round ${round}`})`
+      await tx`deallocate all`
+    })
+  }
+  assert.deepEqual(
+    [...(await sql`select name from public.things where name like 'round%' or name = 'never' order by 1`)],
+    [{ name: 'round 1' }, { name: 'round 2' }, { name: 'round 3' }],
+  )
+  await sql.end({ timeout: 1 })
+})
+
+const ways: [string, (sql: Sql) => Db][] = [
+  ['on the pool', (sql) => sql],
+  ['by key', byKey],
+  ['together with others', together],
+]
+for (const [title, way] of ways) {
+  test(`a time that is none is refused, ${title}, and every other statement has its own rows`, async () => {
+    const sql = connect(database.url, { max: 2 })
+    const asked = Array.from({ length: 60 }, (_, n) =>
+      n % 6 === 5
+        ? way(sql)`select ${new Date(Number.NaN)}::timestamptz as n`
+        : way(sql)`select ${n}::int as n, pg_sleep(0.001) is null as x`,
+    )
+    const settled = await Promise.allSettled(asked)
+    for (const [n, one] of settled.entries()) {
+      if (n % 6 === 5) assert.equal(one.status === 'rejected' && one.reason.code, '22007', `${n}`)
+      else assert.equal(one.status === 'fulfilled' && one.value[0]!.n, n)
+    }
+    await sql.end({ timeout: 1 })
+  })
+}
+
+test('a pooler between us and PostgreSQL is seen', async () => {
+  assert.equal(await isPooled(database.sql), false)
 })
 
 test('a database whose socket is not there: 503, as for one that refuses', async () => {

@@ -177,13 +177,15 @@ for (const [code, status, ours] of [
   ['55P03', 503, 'unavailable'],
   ['40001', 409, 'write_conflict'],
   ['40P01', 409, 'write_conflict'],
+  ['22007', 400, 'invalid_request'],
+  ['22008', 400, 'invalid_request'],
   ['23505', 500, 'internal_error'],
 ] as const) {
   test(`error: what PostgreSQL calls ${code} is ${status} ${ours}`, async () => {
     const response = await app.inject(`/v1/database/${code}`)
     assert.equal(response.statusCode, status)
     assert.equal(response.json().error.errors[0].code, ours)
-    assert.equal(response.headers['retry-after'], status === 500 ? undefined : '1')
+    assert.equal(response.headers['retry-after'], status === 500 || status === 400 ? undefined : '1')
     assert.ok(!response.body.includes('secret'))
   })
 }

@@ -53,6 +53,12 @@ export function connect(
         serialize: String,
         parse: safeInteger,
       },
+      date: {
+        to: 1184,
+        from: [1082, 1114, 1184],
+        serialize: timeText,
+        parse: (text: string) => new Date(text),
+      },
       ...listTypes,
     },
     // They are known; see arrays.ts.
@@ -87,6 +93,15 @@ export function connect(
   return pool
 }
 
+/**
+ * A time as PostgreSQL reads it. One that is none goes as it is, and PostgreSQL refuses it: an error that the driver meets while it writes
+ * leaves what is under way on the connection with each other's answers.
+ */
+function timeText(time: unknown): string {
+  const at = time instanceof Date ? time : new Date(time as string)
+  return Number.isNaN(at.getTime()) ? String(time) : at.toISOString()
+}
+
 /** Seconds until the next attempt, after so many that failed. The driver's own grow to twenty, and requests would hang for as long. */
 export function reconnectWait(failed: number): number {
   return Math.min(0.05 * 2 ** failed, limits.reconnect_wait_max_s)
@@ -107,6 +122,16 @@ const listeners = new WeakMap<Sql, Set<() => void>>()
 /** Calls `tell` whenever a connection of this pool has ended: what was read before may not be what the next one sees. */
 export function onConnectionClosed(sql: Sql, tell: () => void): void {
   listeners.get(sql)?.add(tell)
+}
+
+/**
+ * True when a pooler answers for PostgreSQL: the process that it named when we connected is not the one that works for us. One that gives
+ * each transaction another session (`pool_mode = transaction`) forgets what is prepared, and may lose what is sent behind an answer.
+ */
+export async function isPooled(sql: Sql): Promise<boolean> {
+  const asked = sql<{ pid: number }[]>`select pg_backend_pid() as pid`
+  const [row] = await asked
+  return (asked as unknown as Query).state?.pid !== row!.pid
 }
 
 /** Where the driver finds the server of a URL: it does not know `?host=/folder` itself. */
@@ -158,11 +183,11 @@ function ownSockets(url: string): SocketOptions | undefined {
 function repeatingStatements(sql: Sql): Sql {
   const ask = (args: unknown[], left: number): Query => {
     const asked = query(sql, args)
-    const { reject } = asked
+    const { resolve, reject } = asked
     if (reject === undefined) return asked // a list of values, or a name
     asked.reject = (error) => {
       if (left === 0 || !mayBeAskedAgain(error)) return reject(error)
-      ask(args, left - 1).then(asked.resolve, reject)
+      ask(args, left - 1).then(resolve, reject)
     }
     return asked
   }

@@ -21,6 +21,10 @@ export type Query = Promise<unknown> & {
   /** By which the driver knows a statement that it has prepared on a connection. */
   signature: string
   written?: string
+  /** What PostgreSQL said about its process when the connection began. */
+  state?: { pid: number }
+  /** Whether it gets a name at the server, to be sent by that the next time. */
+  prepare?: boolean
   kind?: string
 }
 
@@ -55,7 +59,8 @@ const forgotten = new WeakSet<object>()
 
 /**
  * The driver's own is the whole text behind the types of its values, put together and looked up anew for each query: 3 % of a server's
- * processor. Ours says as much in few letters.
+ * processor. Ours says as much in few letters. What ends a transaction is set here, before it is written, to go unprepared: a server that
+ * has forgotten it would leave the transaction open, and with it the connection, for good.
  */
 const shortSignature: PropertyDescriptor & ThisType<Query> = {
   get() {
@@ -63,6 +68,7 @@ const shortSignature: PropertyDescriptor & ThisType<Query> = {
   },
   set(text: string) {
     this.written = text
+    if (this.kind === undefined && /^(commit|rollback|savepoint)\b/.test(text)) this.prepare = false
   },
 }
 
@@ -85,14 +91,17 @@ function letCompile(made: Class): Class {
 
 /**
  * What was under way when PostgreSQL ended its connection the driver refuses twice: as lost, and on the next connection with what
- * PostgreSQL had said. Whoever asks again after a refusal would do again what may have been done.
+ * PostgreSQL had said. And after a refusal it still has a result, without rows. Whoever asks again after a refusal would do again what may
+ * have been done; and who counts would count twice.
  */
-export function refuseOnce(asked: Query): void {
-  const { reject } = asked
-  asked.reject = (error) => {
-    asked.reject = () => {}
-    reject(error)
+export function settleOnce(asked: Query): void {
+  const { resolve, reject } = asked
+  const settle = (tell: () => void) => {
+    asked.resolve = asked.reject = () => {}
+    tell()
   }
+  asked.resolve = (rows) => settle(() => resolve(rows))
+  asked.reject = (error) => settle(() => reject(error))
 }
 
 /** The query that a tagged template makes on a pool or a connection; or a list of values, or a name, when it is no query. */
@@ -103,7 +112,7 @@ export function query(sql: object, args: unknown[]): Query {
   if (!('retried' in made)) amend(Object.getPrototypeOf(made))
   const { handler } = made
   made.handler = (asked) => {
-    refuseOnce(asked)
+    settleOnce(asked)
     const known = textOf(asked.strings, asked.args)
     // The text is whole: the driver needs only number the values.
     if (known) Object.assign(asked, { strings: known.text, args: known.values, tagged: false, kind: known.kind })
@@ -133,5 +142,5 @@ export function isLeftOver(error: unknown): boolean {
 export function isLoss(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof postgres.PostgresError) return false
   const { code, syscall } = error as NodeJS.ErrnoException
-  return code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED' || syscall !== undefined
+  return syscall !== undefined || /^CONNECT(ION_CLOSED|ION_DESTROYED|_TIMEOUT)$/.test(code ?? '')
 }

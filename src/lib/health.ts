@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import Type from 'typebox'
 import type { Sql } from './db.ts'
 import { ApiError } from './errors.ts'
+import { limits } from './limits.ts'
 import { collectProcessMetrics, type Metrics } from './metrics.ts'
 import { findPendingMigration, type Schema } from './migrate.ts'
 import { responses } from './schema.ts'
@@ -49,7 +51,7 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
     },
     async () => {
       if (stopping) throw new ApiError('unavailable', 'This server is stopping.')
-      const pending = await findPendingMigration(sql, schemas).catch((error: Error) => {
+      const pending = await inTime(findPendingMigration(sql, schemas)).catch((error: Error) => {
         throw new ApiError('unavailable', `The database does not answer: ${error.message}`)
       })
       if (pending) throw new ApiError('unavailable', `The migration ${pending} has not been applied.`)
@@ -76,4 +78,18 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
       return reply.type(metrics.registry.contentType).serializer(String).send(text)
     },
   )
+}
+
+/** A database that takes connections and says nothing would keep whoever asks waiting. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const given_up = new AbortController()
+  const late = setTimeout(limits.ready_timeout_ms, undefined, { signal: given_up.signal, ref: false }).then(() => {
+    throw new Error(`no answer within ${limits.ready_timeout_ms} ms.`)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    given_up.abort()
+    late.catch(() => {})
+  }
 }

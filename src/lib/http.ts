@@ -242,6 +242,9 @@ function asApiError(error: FastifyError | ApiError | Error): ApiError {
     const message = 'Another request changed the same thing at the same time. Try again.'
     return new ApiError('write_conflict', message, { headers: { 'retry-after': '1' } })
   }
+  // A year or a day that PostgreSQL has not, where a schema takes it for a time.
+  if (code === '22007' || code === '22008')
+    return new ApiError('invalid_request', 'A time in the request is none that can be stored.')
   // The socket of a database that does not run is not there.
   if (isUnavailable(code) || syscall === 'connect') {
     return new ApiError('unavailable', 'The database does not answer. Try again.', { headers: { 'retry-after': '1' } })

@@ -1,6 +1,6 @@
 import type postgres from 'postgres'
 import type { Sql } from './db.ts'
-import { isLeftOver, isLoss, type Query, refuseOnce } from './driver.ts'
+import { isLeftOver, isLoss, type Query, settleOnce } from './driver.ts'
 import { limits } from './limits.ts'
 
 /** A pool of the driver with one connection. */
@@ -55,7 +55,10 @@ export function poolOfOnes(count: number, depth: number, make: (onclose: () => v
   function lend(one: One, use: Waiting['use']): void {
     one.load += 1
     one.closed = false
+    let over = false
     use(one, (failed) => {
+      if (over) return
+      over = true
       if (failed) return ended(one, failed.error)
       one.reached = !one.closed
       giveBack(one)
@@ -105,7 +108,7 @@ export function poolOfOnes(count: number, depth: number, make: (onclose: () => v
             if (isRefusal(error)) refuse(error)
             else ask(() => true)
           }
-          refuseOnce(asked)
+          settleOnce(asked)
           one.send(asked)
         }
         borrow({ use, refuse })

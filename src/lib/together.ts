@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import postgres from 'postgres'
 import type { Db, Sql } from './db.ts'
-import { type Query, query, refuseOnce } from './driver.ts'
+import { type Query, query, settleOnce } from './driver.ts'
 import { limits } from './limits.ts'
 import { openSocket, type Place, type SocketOptions } from './socket.ts'
 
@@ -211,7 +211,7 @@ function outcomes(asked: readonly Query[]): Promise<Outcome[]> {
     for (const [index, one] of asked.entries()) {
       one.resolve = (rows) => ended(index, { rows })
       one.reject = (error) => ended(index, { error })
-      refuseOnce(one)
+      settleOnce(one)
     }
   })
 }
