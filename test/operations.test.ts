@@ -91,6 +91,36 @@ for (const outcome of ['succeeded', 'failed'] as const) {
   })
 }
 
+test('resolve: a change of the authorization that nobody knows of can be settled by a person; a dry run says so before', async () => {
+  const { id: session_id } = (
+    await shop.call('POST', '/v1/sessions', {
+      url: { return_url: 'https://shop.example/return' },
+      order: { amount: 1_000, currency: 'NOK', merchant_reference: 'k', items: [{ id: '1', line_id: '1', amount: 1_000 }] },
+      configuration: { klarna: { type: 'payment_type', klarna: { type: 'payment_product_type', enabled: true } } },
+    })
+  ).body
+  const pay = { payment_product_type: 'klarna.klarna', simulate: 'approve' }
+  assert.equal((await send(server.url, 'POST', `/v1/sessions/${session_id}/pay`, { body: pay })).status, 200)
+  const { transaction_id } = (await shop.call('GET', `/v1/sessions/${session_id}`)).body
+  const rules = [{ when: { operation: 'update_authorization' }, do: 'timeout_after', after_s: 100_000 }]
+  assert.equal((await shop.call('PUT', '/v1/simulator/script', { seed: 's', rules })).status, 200)
+  const less = { amount: 800, items: [{ line_id: '1', amount: 800 }] }
+  const asked = await shop.call('POST', `/v1/transactions/${transaction_id}/authorization`, less)
+  assert.equal(asked.status, 202)
+  await shop.call('DELETE', '/v1/simulator/script')
+  const path = `/v1/operations/${asked.headers.get('event-request-id')}`
+  assert.equal((await shop.call('GET', path)).body.state, 'unknown')
+  pass(5)
+  const body = { outcome: 'failed', evidence: 'Call with the provider' }
+  assert.equal((await shop.call('POST', `${path}/resolve?dry_run=true`, body)).status, 200)
+  assert.equal((await shop.call('GET', path)).body.state, 'unknown')
+  assert.equal((await shop.call('POST', `${path}/resolve`, body)).body.state, 'failed')
+  assert.equal(
+    (await shop.call('POST', `/v1/transactions/${transaction_id}/capture`, { amount: 800 })).body.status,
+    'PARTIALLY_CAPTURED',
+  )
+})
+
 test('resolve: a crash before the answer is stored leaves the operation open; the same key then settles it, and replays', async () => {
   const { id } = await lostCapture(100_000)
   pass(5)

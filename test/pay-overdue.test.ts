@@ -105,6 +105,31 @@ test('overdue payment: called off an hour after its session expired; the merchan
   assert.equal(await resolve(), 0)
 })
 
+test('overdue payment: of its void the session is told nothing else: a shop would void what was paid instead', async () => {
+  const sid = await atTheProvider()
+  server.pass(deadline_s + 1)
+  server.gateway.script = [redirect]
+  await resolve()
+  const told = await server.sql`
+    select details from notifications.outbox where event = 'session_callback' and details ->> 'session_id' = ${sid}`
+  assert.deepEqual(
+    told.map(({ details }) => details.error),
+    ['cancelled'],
+  )
+})
+
+test('overdue payment: called off also while somebody goes on looking at it', async () => {
+  const sid = await atTheProvider()
+  const [{ id }] = await server.sql<[{ id: string }]>`select id from checkout.operations where session_id = ${sid}`
+  for (let passed = 0; passed < deadline_s + 7_200; passed += 900) {
+    server.pass(900)
+    server.gateway.script = [redirect, redirect]
+    await call(server, 'GET', `/v1/view/${sid}/payments/${id}/status`)
+    await resolve()
+  }
+  has((await read(sid)).session, { outcome: 'CANCELLED' })
+})
+
 test('overdue payment: a success that is found before the void counts', async () => {
   const sid = await atTheProvider()
   server.pass(deadline_s + 1)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, beforeEach, test } from 'node:test'
 import { armFailpoints } from '../src/lib/failpoints.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
@@ -188,4 +189,28 @@ test('authorization: a release of a hold is answered the same again for the same
   assert.deepEqual([again.status, again.body, again.headers.get('idempotent-replayed')], [200, first.body, 'true'])
   assert.deepEqual(server.gateway.calls, [])
   assert.equal((await call(server, 'POST', path, { reason: 'other' }, key)).status, 422)
+})
+
+test('a text too long for an index fails neither the payment nor a change of it', async () => {
+  const long = randomBytes(4_000).toString('base64')
+  const sid = await openSession(server, {
+    customer: { email: long },
+    order: {
+      amount: 33_890,
+      currency: 'NOK',
+      merchant_reference: 'LONG',
+      items: [{ line_id: '1', amount: 33_890, splits: [{ payout_destination_id: long, amount: 33_890 }] }],
+    },
+  })
+  const paid = await call(server, 'POST', `/v1/sessions/${sid}/pay`, { payment_product_type: 'klarna.klarna' })
+  assert.equal(paid.status, 200, JSON.stringify(paid.body))
+  const [row] = await server.sql<{ id: string }[]>`select id from checkout.transactions where session_id = ${sid}`
+  const other = [{ line_id: '1', amount: 33_890, splits: [{ payout_destination_id: `${long}2`, amount: 33_890 }] }]
+  const changed = await call(server, 'POST', `/v1/transactions/${row!.id}/authorization`, { amount: 33_890, items: other })
+  assert.equal(changed.status, 200, JSON.stringify(changed.body))
+  const found = await call(server, 'GET', `/v1/transactions?search=${encodeURIComponent(long)}`)
+  assert.deepEqual(
+    (found.body as unknown as { id: string }[]).map(({ id }) => id),
+    [row!.id],
+  )
 })

@@ -140,6 +140,17 @@ test('put: merchant_reference_2 can be set, set again, and found', async () => {
     (await list('search=THIRD')).map(({ id }) => id),
     [ids[0]],
   )
+  // What it said before finds it no more, and saying it again adds nothing; the first reference always does.
+  assert.deepEqual(await list('search=second'), [])
+  const [{ merchant_reference, terms }] = await server.sql<[{ merchant_reference: string; terms: number }]>`
+    select merchant_reference, cardinality(search_terms) as terms from checkout.transactions where id = ${ids[0]!}`
+  for (const said of ['third', merchant_reference, 'fourth', 'third'])
+    has((await call(server, 'PUT', path, { merchant_reference_2: said })).body, { merchant_reference_2: said })
+  const [{ after }] = await server.sql<
+    [{ after: number }]
+  >`select cardinality(search_terms) as after from checkout.transactions where id = ${ids[0]!}`
+  assert.equal(after, terms)
+  assert.ok((await list(`search=${encodeURIComponent(merchant_reference)}`)).some(({ id }) => id === ids[0]))
   assert.equal((await call(server, 'PUT', '/v1/transactions/T12345678.nope', { merchant_reference_2: 'x' })).status, 404)
   assert.equal((await call(server, 'PUT', path, { merchant_reference_2: 5 })).status, 400)
 })

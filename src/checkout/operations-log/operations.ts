@@ -31,7 +31,7 @@ export async function resolveByHand(
   const gateway = payments.gateways.find(account_id, operation.payment_product_type)
   const known: FoundOutcome =
     gateway && !isSettled(operation)
-      ? await answerOf(payments, operation, () => gateway.find({ account_id, idempotency_key: id }))
+      ? await answerOf(payments, operation, () => gateway.find({ account_id, idempotency_key: id }), { looks: true })
       : { outcome: 'unknown' }
   const refusal = mayResolve(operation, resolution, known, clock.now())
   if (refusal?.code === 'operation_known') await hastenOperation(payments.sql, operation, clock.now())

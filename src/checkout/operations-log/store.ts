@@ -79,11 +79,11 @@ export async function finishOperation(db: Db, { account_id, id }: OperationRow):
     where account_id = ${account_id} and id = ${id} and state = 'succeeded'`
 }
 
-/** Puts off the next question about an operation that still has no outcome. */
-export async function postponeOperation(db: Db, operation: OperationRow, until: Date): Promise<void> {
+/** Puts off the next question about an operation that still has no outcome; it may be known by now to be `unknown`. */
+export async function postponeOperation(db: Db, operation: OperationRow, until: Date, state = operation.state): Promise<void> {
   await db`
     update checkout.operations
-    set next_attempt_at = ${until}
+    set next_attempt_at = ${until}, state = ${state}
     where account_id = ${operation.account_id} and id = ${operation.id} and state = ${operation.state}
       and attempts = ${operation.attempts}`
 }

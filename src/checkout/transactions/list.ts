@@ -168,7 +168,7 @@ function termsOf(account_id: string, filter: Columns): Pick<TransactionFilter, '
 
 /** A value of a column as the index of terms has it: by `checkout.transaction_terms`, or in `search_terms`. */
 function columnTerm(account_id: string, column: string, value: string | number): string {
-  return `${account_id}|${column}:${value}`
+  return `${account_id}|${column}:${String(value).slice(0, term_length)}`
 }
 
 type PaidOut = Pick<TransactionRow, 'account_id' | 'payout_destination_id' | 'data' | 'search_terms'>
@@ -184,9 +184,12 @@ export function withDestinationTerms({ account_id, payout_destination_id, data, 
   return terms.length === 0 ? search_terms : [...new Set([...search_terms, ...terms])]
 }
 
+/** An index takes no more than 2,700 bytes; a payment must not fail for a text that is only there to be found by. */
+const term_length = 255
+
 /** A text as it stands in `search_terms`: after the account's id, since that index is not divided by account. */
 export function searchTerm(account_id: string, text: string): string {
-  return `${account_id}/${text.toLowerCase()}`
+  return `${account_id}/${text.slice(0, term_length).toLowerCase()}`
 }
 
 /** A date of a query; `null` when none was given, undefined when it can't be read. An end date without a time means the whole day. */

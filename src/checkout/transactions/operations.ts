@@ -308,7 +308,7 @@ async function writeOutcome(
 ): Promise<Moved | undefined> {
   const { next, events, operation } = settle(row, before, outcome, { now: clock.now(), uuid: () => ids.uuid() })
   if (events.length === 0) {
-    await postponeOperation(db, before, operation.next_attempt_at!)
+    await postponeOperation(db, before, operation.next_attempt_at!, operation.state)
     return { transaction: row, operation }
   }
   // The "authorized" callback comes first, and the one about this event after it.

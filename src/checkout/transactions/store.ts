@@ -72,8 +72,12 @@ export async function updateReference(
 ): Promise<boolean> {
   const [row] = await db`
     update checkout.transactions
-    set merchant_reference_2 = ${merchant_reference_2}, search_terms = array_append(search_terms, ${search_term}), updated_at = ${now},
-      version = version + 1
+    set merchant_reference_2 = ${merchant_reference_2}, updated_at = ${now}, version = version + 1,
+      search_terms = array_append(array_remove(
+        array_remove(search_terms, ${search_term}),
+        -- Unless the first reference says the same.
+        case when lower(merchant_reference_2) <> lower(merchant_reference)
+          then ${account_id} || '/' || lower(left(merchant_reference_2, 255)) end), ${search_term})
     where account_id = ${account_id} and id = ${id}
     returning id`
   return row !== undefined

@@ -51,6 +51,10 @@ for (const [happened, webhook, called] of cases) {
     assert.deepEqual(notificationsOf(row, [happened]), [change, ...webhook, ...called])
   })
 }
+test('told: a payment that is called off before it was authorized is no event for the session', () => {
+  const row = transactionRow({ authorized_at: null, data: { url: { callback_url: 'https://c' } } })
+  assert.deepEqual(notificationsOf(row, [event('VOID')]), [told('checkout_transaction')])
+})
 test('told: the callback of a payment to be captured waits for the capture', () => {
   const row = transactionRow({ event_count: 4, data: { auto_capture: true, url: { callback_url: 'https://c' } } })
   assert.deepEqual(notificationsOf(row, [event('AUTHORIZE')]), [

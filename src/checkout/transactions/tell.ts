@@ -38,8 +38,10 @@ function authorization(row: TransactionRow, { event, sequence, success, transact
   ]
 }
 
+/** Of a payment that was called off before it was authorized nothing was told: a shop would void what was paid instead. */
 function applied(row: TransactionRow, { event, sequence, success }: EventRow): Notification[] {
   if (!success || (event !== 'CAPTURE' && event !== 'REFUND' && event !== 'VOID')) return []
+  if (event === 'VOID' && row.authorized_at === null) return []
   return callback(row, sequence, { reason: 'event', event, event_id: String(sequence) })
 }
 

@@ -3,6 +3,7 @@ import type { PaymentProduct } from '../../../gateways/gateway.ts'
 import type { Refusal } from '../../../lib/errors.ts'
 import { FreeObject, HttpUrl } from '../../../lib/schema.ts'
 import { configurationRefusal } from '../../profiles/configuration.ts'
+import { Customer } from '../../sessions/create.ts'
 import { Order, orderRefusal, storedOrder } from '../../sessions/order.ts'
 import type { SessionData } from '../../sessions/session.ts'
 
@@ -11,7 +12,7 @@ export const MerchantPayment = Type.Object(
   {
     session: Type.Object({
       url: Type.Optional(Type.Object({ callback_url: Type.Optional(HttpUrl) })),
-      customer: Type.Optional(FreeObject),
+      customer: Type.Optional(Customer),
       order: Order,
       expires_at: Type.Optional(Type.String()),
       configuration: Type.Optional(FreeObject),
