@@ -60,6 +60,19 @@ describe('accounts', () => {
     assert.deepEqual([again.client_id, again.client_secret, again.client_created], ['named', undefined, false])
   })
 
+  test('first client: a secret alone is in force for the client that is made, and refused when it is not the secret of the first', async () => {
+    const settings = { account_id: 'T00000045', client_secret: 'a secret of our own' }
+    const made = await ensureFirstClient(server, settings)
+    assert.equal(made.client_secret, settings.client_secret)
+    assert.equal((await fetchToken(server.url, { ...made, client_secret: settings.client_secret })).status, 200)
+    assert.equal((await ensureFirstClient(server, settings)).client_id, made.client_id)
+    const changed = { ...settings, client_secret: 'another secret of ours' }
+    const message = new RegExp(`KVITT_CLIENT_SECRET is not the secret of .*KVITT_CLIENT_ID=${made.client_id} too`)
+    await assert.rejects(ensureFirstClient(server, changed), { code: 'invalid_request', message })
+    const named = await ensureFirstClient(server, { ...changed, client_id: made.client_id })
+    assert.equal((await fetchToken(server.url, { ...named, client_secret: changed.client_secret })).status, 200)
+  })
+
   test('ensure: an account and a client may be ensured by several at once', async () => {
     const created = await times(4, () => ensureAccount(server, { account_id: 'T00000044' }))
     assert.equal(created.filter((one) => one.created).length, 1)
@@ -86,5 +99,9 @@ describe('accounts', () => {
     await assert.rejects(createClient(server, options), { code: 'client_exists' })
     await assert.rejects(createClient(server, { ...options, account_id: 'T99999999' }), { code: 'account_not_found' })
     await assert.rejects(createClient(server, { ...options, scopes: ['everything'] }), { code: 'invalid_request' })
+    for (const client_id of ['', 'a:b', 'x'.repeat(256)]) {
+      await assert.rejects(createClient(server, { ...options, client_id }), { code: 'invalid_request' }, client_id)
+      await assert.rejects(ensureClient(server, { ...options, client_id, client_secret: 's' }), { code: 'invalid_request' })
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { isAccountId, isClientId } from '../lib/config.ts'
 import { type Db, inTransaction, type Sql } from '../lib/db.ts'
 import { ApiError } from '../lib/errors.ts'
 import type { Clock, Ids } from '../lib/ids.ts'
@@ -32,7 +33,7 @@ export async function createAccount(
   options: { account_id?: string | undefined; name?: string | undefined; production?: boolean } = {},
 ): Promise<{ account_id: string }> {
   const { account_id: wanted, name, production = false } = options
-  if (wanted !== undefined && !/^[PT](\d{8}|\d{3})$/.test(wanted)) {
+  if (wanted !== undefined && !isAccountId(wanted)) {
     throw new ApiError('invalid_request', `An account id is T (test) or P (production) and eight digits, not "${wanted}".`)
   }
   for (;;) {
@@ -45,7 +46,8 @@ export async function createAccount(
 
 /**
  * Creates an API client that may do `scopes` on its account. The secret is returned this once and stored only as a hash.
- * Throws `account_not_found` (404), `client_exists` (409), `invalid_request` (400) for a scope that does not follow the grammar.
+ * Throws `account_not_found` (404), `client_exists` (409), `invalid_request` (400) for a scope that does not follow the grammar, or
+ * a `client_id` that holds a colon.
  */
 export async function createClient(
   { sql, ids, clock }: Accounts,
@@ -61,6 +63,7 @@ export async function createClient(
   assertScopes(scopes)
   if (!(await store.findAccount(sql, account_id))) throw new ApiError('account_not_found', `There is no account ${account_id}.`)
   const client_id = options.client_id ?? ids.uuid()
+  assertClientId(client_id)
   const client_secret = options.client_secret ?? ids.secret()
   const client = {
     ...(await newClient(ids, account_id, client_secret)),
@@ -101,6 +104,7 @@ export async function ensureClient(
 ): Promise<void> {
   const { account_id, client_id, client_secret, scopes = firstClientScopes, name } = options
   assertScopes(scopes)
+  assertClientId(client_id)
   const known = await store.findClientCredentials(sql, account_id, client_id)
   const works = known && (await secretMatches(client_secret, known.secret_hash))
   if (works && scopes.every((scope) => known.scopes.includes(scope))) return
@@ -118,7 +122,9 @@ export async function ensureClient(
 
 /**
  * What a start needs: an account and a client to begin with. Settings that are given are made to work; what is not given is made
- * once, by one of the processes that start. `client_secret` is only there when the client was made, or given, now.
+ * once, by one of the processes that start. `client_secret` is only there when the client was made, or given, now. A secret alone is
+ * nobody's once there are clients: `invalid_request` (400), unless it is the secret of the first of them. To give it to that one would
+ * end the secret of a shop that works.
  */
 export async function ensureFirstClient(
   accounts: Accounts & { sql: Sql },
@@ -137,7 +143,16 @@ export async function ensureFirstClient(
       await ensureClient(within, { account_id, ...credentials })
       return { account_id, account_created, ...credentials, client_created }
     }
-    if (client_id && (await store.findClientState(sql, account_id, client_id))) {
+    const known_client = client_id && (await store.findClientCredentials(sql, account_id, client_id))
+    if (known_client) {
+      const given = settings.client_secret
+      if (given !== undefined && !(await secretMatches(given, known_client.secret_hash))) {
+        const how = `set KVITT_CLIENT_ID=${client_id} too, and that client gets it`
+        throw new ApiError(
+          'invalid_request',
+          `KVITT_CLIENT_SECRET is not the secret of client ${client_id} on ${account_id}: ${how}.`,
+        )
+      }
       return { account_id, account_created, client_id, client_created: false }
     }
     const options = {
@@ -162,6 +177,11 @@ export function assertScopes(scopes: readonly string[]): void {
       details: [{ path: '/scope', message: `"${wrong}" is not a scope.`, allowed: firstClientScopes }],
     },
   )
+}
+
+function assertClientId(client_id: string): void {
+  if (isClientId(client_id)) return
+  throw new ApiError('invalid_request', `A client id is 1 to 255 characters without a colon, not "${client_id}".`)
 }
 
 async function newClient(ids: Ids, account_id: string, client_secret: string) {

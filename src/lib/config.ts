@@ -33,6 +33,18 @@ export type Config = {
   failpoints: string | undefined
 }
 
+/** True for the form of an account's id: T (test) or P (production), and eight digits, or three. */
+export function isAccountId(text: string): boolean {
+  return /^[PT](\d{8}|\d{3})$/.test(text)
+}
+
+/** True for what an API client may be called: Basic authentication splits at the first colon. */
+export function isClientId(text: string): boolean {
+  return /^[^:]{1,255}$/u.test(text)
+}
+
+/** Of a secret that people make up. Guesses are slowed down for each address and process, not for all the world. */
+const secret_length_min = 16
 const log_levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** Reads the environment, or says which variable is wrong and what is allowed. */
@@ -45,18 +57,23 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const log_level = env.KVITT_LOG || 'info'
   if (!log_levels.includes(log_level)) throw new Error(`KVITT_LOG must be one of ${log_levels.join(', ')}, not ${log_level}.`)
-  if (env.DATABASE_URL && !/^postgres(ql)?:\/\//.test(env.DATABASE_URL)) {
-    throw new Error('DATABASE_URL must begin with postgres:// or postgresql://.')
+  const client_id = env.KVITT_CLIENT_ID || undefined
+  if (client_id && !isClientId(client_id)) {
+    throw new Error(`KVITT_CLIENT_ID must be 1 to 255 characters without a colon, not ${client_id}.`)
+  }
+  const client_secret = env.KVITT_CLIENT_SECRET || undefined
+  if (client_secret && client_secret.length < secret_length_min) {
+    throw new Error(`KVITT_CLIENT_SECRET must have ${secret_length_min} characters or more; it has ${client_secret.length}.`)
   }
   return {
     port,
     host: env.HOST || '0.0.0.0',
-    database_url: env.DATABASE_URL || undefined,
+    database_url: databaseUrl(env.DATABASE_URL),
     data_folder: resolve(env.KVITT_DATA || './data'),
     public_url: webAddress('KVITT_PUBLIC_URL', env.KVITT_PUBLIC_URL) ?? `http://localhost:${port}`,
     account_id,
-    client_id: env.KVITT_CLIENT_ID || undefined,
-    client_secret: env.KVITT_CLIENT_SECRET || undefined,
+    client_id,
+    client_secret,
     allow_loopback_callbacks: flag('KVITT_ALLOW_LOOPBACK_CALLBACKS', env.KVITT_ALLOW_LOOPBACK_CALLBACKS),
     callback_networks: networks('KVITT_ALLOW_CALLBACK_NETWORKS', env.KVITT_ALLOW_CALLBACK_NETWORKS),
     checkout_url: webAddress('CHECKOUT_URL', env.CHECKOUT_URL),
@@ -74,9 +91,34 @@ function flag(name: string, value = ''): boolean {
   throw new Error(`${name} must be 1 or 0, not ${value}.`)
 }
 
-/** An address that others' paths are put behind: without a slash at its end, a query or a fragment. */
+/**
+ * Checked here, since what the driver says of it would show all of it, the password too. As in libpq there may be no host, when the
+ * Unix socket is named behind `?host=`; no URL has a user and no host, so it gets one.
+ */
+function databaseUrl(value = ''): string | undefined {
+  if (value === '') return undefined
+  const [, scheme, user = '', hosts, rest = ''] = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^/?#]*)(.*)$/s.exec(value) ?? []
+  if (scheme === undefined) throw new Error('DATABASE_URL must begin with postgres:// or postgresql://.')
+  const named = hosts || 'localhost'
+  if (!decodes(user + rest) || !named.split(',').every((host) => URL.canParse(scheme + user + host + rest))) {
+    const spelling = 'In user and password, % is written %25, / %2F, ? %3F, # %23 and @ %40'
+    throw new Error(`DATABASE_URL must be as postgres://user:password@host:5432/database. ${spelling}.`)
+  }
+  return scheme + user + named + rest
+}
+
+function decodes(text: string): boolean {
+  try {
+    return typeof decodeURIComponent(text) === 'string'
+  } catch {
+    return false
+  }
+}
+
+/** An address that others' paths are put behind: without a slash at its end, a query, a fragment; it is shown, so no password. */
 function webAddress(name: string, value = ''): string | undefined {
   if (value === '') return undefined
+  if (/^[a-z]+:\/\/[^/?#]*@/i.test(value)) throw new Error(`${name} must not hold a user or a password.`)
   if (!/^https?:\/\/[^\s?#]+$/i.test(value) || !URL.canParse(value)) {
     throw new Error(`${name} must be a URL with http or https, and without ? or #, not ${value}.`)
   }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readConfig } from './config.ts'
+
+const refused: [variable: string, value: string, why: RegExp][] = [
+  ['KVITT_CLIENT_ID', 'a b:c', /^KVITT_CLIENT_ID must be 1 to 255 characters without a colon, not a b:c\.$/],
+  ['KVITT_CLIENT_ID', 'x'.repeat(256), /^KVITT_CLIENT_ID must be/],
+  ['KVITT_CLIENT_SECRET', 'fifteen letters', /^KVITT_CLIENT_SECRET must have 16 characters or more; it has 15\.$/],
+  ['KVITT_ACCOUNT_ID', 'X1', /^KVITT_ACCOUNT_ID must be T or P and eight digits, not X1\.$/],
+  ['KVITT_LOG', 'loud', /^KVITT_LOG must be one of trace, .*, not loud\.$/],
+  ['KVITT_PUBLIC_URL', 'shop.example', /^KVITT_PUBLIC_URL must be a URL with http or https/],
+  ['KVITT_PUBLIC_URL', 'https://shop.example/?a', /^KVITT_PUBLIC_URL must be .* without \? or #, not https/],
+  ['CHECKOUT_URL', 'https://', /^CHECKOUT_URL must be a URL/],
+  ['KVITT_TRUSTED_PROXIES', 'loopback, 10.0.0.0/33', /^KVITT_TRUSTED_PROXIES lists .*, not 10\.0\.0\.0\/33\.$/],
+  ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
+  ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example/?a', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
+  ['CHECKOUT_URL', 'HTTP://user@shop.example/pay', /^CHECKOUT_URL must not hold a user or a password\.$/],
+  ['DATABASE_URL', 'mysql://u:pw@h/x', /^DATABASE_URL must begin with postgres:\/\/ or postgresql:\/\/\.$/],
+  ['DATABASE_URL', 'postgres://u:pw@h:port/x', /^DATABASE_URL must be as postgres:/],
+  ['DATABASE_URL', 'postgres://u:pw@h:99999/x', /^DATABASE_URL must be as postgres:/],
+  ['DATABASE_URL', 'postgres://u:pw@a:1,b:port/x', /^DATABASE_URL must be as postgres:/],
+  ['DATABASE_URL', 'postgres://u:pw%@h/x', /% is written %25/],
+  ['DATABASE_URL', 'postgres://u:pw/w@h/x', /\/ %2F/],
+]
+for (const [variable, value, why] of refused) {
+  test(`config: ${variable}=${value.slice(0, 40)} is refused in one line, without what is secret in it`, () => {
+    assert.throws(
+      () => readConfig({ [variable]: value }),
+      ({ message }: Error) => why.test(message) && !/pw|letters/.test(message),
+    )
+  })
+}
+
+const taken: [variable: string, value: string, name: 'client_secret' | 'public_url' | 'database_url', read: string][] = [
+  ['KVITT_CLIENT_SECRET', 'sixteen letters!', 'client_secret', 'sixteen letters!'],
+  ['KVITT_PUBLIC_URL', 'https://shop.example/@pay/', 'public_url', 'https://shop.example/@pay'],
+  ['DATABASE_URL', 'postgres://u:p@h/x', 'database_url', 'postgres://u:p@h/x'],
+  ['DATABASE_URL', 'postgres://u:p%25@h:5433/x?sslmode=require', 'database_url', 'postgres://u:p%25@h:5433/x?sslmode=require'],
+  ['DATABASE_URL', 'postgresql://u:p@a:1,b:2/x', 'database_url', 'postgresql://u:p@a:1,b:2/x'],
+  ['DATABASE_URL', 'postgres://u:p@[::1]:5432/x', 'database_url', 'postgres://u:p@[::1]:5432/x'],
+  ['DATABASE_URL', 'postgres://u:p@/x?host=/run/pg', 'database_url', 'postgres://u:p@localhost/x?host=/run/pg'],
+  ['DATABASE_URL', 'postgres:///x?host=/run/pg', 'database_url', 'postgres://localhost/x?host=/run/pg'],
+]
+for (const [variable, value, name, read] of taken) {
+  test(`config: ${variable}=${value} is taken`, () => assert.equal(readConfig({ [variable]: value })[name], read))
+}
