@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import postgres from 'postgres'
 import { placeOf } from './db.ts'
-import { type Cluster, openCluster } from './embedded-postgres/cluster.ts'
+import { type Cluster, hasCluster, openCluster } from './embedded-postgres/cluster.ts'
 import { withLock } from './embedded-postgres/lock.ts'
 import { ensureRunning, stopPostmaster } from './embedded-postgres/postmaster.ts'
 
@@ -18,6 +18,8 @@ export type EmbeddedPostgres = {
 type Options = {
   /** `false` only in tests: nothing survives a power cut, and everything is several times faster. */
   durable?: boolean
+  /** `false`: throws when the folder has no database yet, instead of making one. */
+  create?: boolean
   /** Told what a person should know: where things are when not in the data folder, that it came back after a crash. */
   note?: (message: string) => void
 }
@@ -33,7 +35,12 @@ export async function openEmbeddedPostgres(data_folder: string, options: Options
   const folder = resolve(data_folder)
   const note = options.note ?? (() => {})
   const durable = options.durable ?? true
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  if (options.create === false && !hasCluster(folder)) {
+    throw new Error(
+      `There is no database in ${folder}. Set KVITT_DATA or DATABASE_URL to what the server has: npx kvitt start makes one.`,
+    )
+  }
+  makeFolder(folder)
   let closing = false
   let presence: postgres.Sql | undefined
 
@@ -90,6 +97,16 @@ export async function openEmbeddedPostgres(data_folder: string, options: Options
         if (others === 0) await stopPostmaster(cluster)
       })
     },
+  }
+}
+
+/** With those above it. Node's own `recursive` never ends where a folder can't be made in one that is there, such as /proc. */
+function makeFolder(folder: string): void {
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o755 })
+  } catch (error) {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }
 

@@ -39,6 +39,11 @@ export type Cluster = Remembered & {
   socket_folder?: string
 }
 
+/** True when a database was made in this data folder; what is wrong with it, should something be, `openCluster` says. */
+export function hasCluster(data_folder: string): boolean {
+  return existsSync(join(data_folder, 'database.json'))
+}
+
 /** Finds the database files of a data folder, or makes them. Starts nothing. */
 export async function openCluster(data_folder: string, note: (message: string) => void): Promise<Cluster> {
   let remembered = read(data_folder)
