@@ -10,11 +10,16 @@ import { ApiError } from './lib/errors.ts'
 async function main(args: string[]): Promise<void> {
   if (args[0] === '--version' || args[0] === '-v') return print(version())
   if (args[0] === undefined || args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
-    const named = args[0] === 'help' ? await findCommand(args.slice(1)) : undefined
-    return print(named ? commandHelp(named.command) : await help())
+    if (args[1] === undefined || args[1].startsWith('-')) return print(await help())
+    return main([...args.slice(1), '--help'])
   }
   const found = await findCommand(args)
-  if (!found) throw new UsageError(`There is no command \`${args.join(' ')}\`. ${alternatives(args[0])}`)
+  if (!found) {
+    const alike = Object.keys(commands).filter((name) => name.startsWith(`${args[0]} `))
+    if (alike.length > 0 && /^(--help|-h)$/.test(args[1] ?? ''))
+      return print(`Usage: kvitt ${args[0]} <command> [options]\n\n${await listOf(alike)}`)
+    throw new UsageError(`There is no command \`${args.join(' ')}\`. ${alternatives(alike)}`)
+  }
   const { command, rest } = found
   const { values, positionals } = parse(command, rest)
   if (values.help) return print(commandHelp(command))
@@ -27,24 +32,38 @@ function print(line: string): void {
 
 async function findCommand(args: string[]): Promise<{ command: Command; rest: string[] } | undefined> {
   for (const words of [2, 1]) {
-    const load = commands[args.slice(0, words).join(' ')]
-    if (load && args.length >= words) return { command: await load(), rest: args.slice(words) }
+    const name = args.slice(0, words).join(' ')
+    if (args.length >= words && Object.hasOwn(commands, name))
+      return { command: await commands[name]!(), rest: args.slice(words) }
   }
   return undefined
 }
 
 /** What may have been meant: the commands that begin with the same word, or where to look. */
-function alternatives(word: string): string {
-  const alike = Object.keys(commands).filter((name) => name.startsWith(`${word} `))
+function alternatives(alike: string[]): string {
   return alike.length > 0 ? `There are ${alike.map((name) => `\`${name}\``).join(', ')}.` : 'Try `kvitt --help`.'
 }
 
 function parse(command: Command, args: string[]) {
   const options: Options = { ...command.options, help: { type: 'boolean', short: 'h' } }
+  const refuse = (why: string) => new UsageError(`${why}. Try \`kvitt ${command.name} --help\`.`)
+  const parsed = parseOrRefuse(args, options, refuse)
+  if (parsed.values.help) return parsed
+  // What `--scopes "$UNSET"` gives must not mean the same as no option, which may be more than anybody wanted.
+  const empty = Object.entries(parsed.values).find(([, value]) => typeof value === 'string' && value.trim() === '')
+  if (empty) throw refuse(`--${empty[0]} is given without a value`)
+  const surplus = parsed.positionals[command.words ?? 0]
+  if (surplus !== undefined) throw refuse(`\`${surplus}\` is one word too many`)
+  return parsed
+}
+
+function parseOrRefuse(args: string[], options: Options, refuse: (why: string) => UsageError) {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true })
   } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}. Try \`kvitt ${command.name} --help\`.`)
+    // Some of Node's messages are several sentences, or lines.
+    const [why = ''] = (error as Error).message.split('. ')
+    throw refuse(why.replaceAll('\n', ' ').replace(/\.$/, ''))
   }
 }
 
@@ -56,15 +75,18 @@ function config(): Config {
   }
 }
 
+async function listOf(names: string[]): Promise<string> {
+  const listed = await Promise.all(names.map((name) => commands[name]!()))
+  const width = Math.max(...names.map((name) => name.length))
+  return `Commands:\n${listed.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}`
+}
+
 async function help(): Promise<string> {
-  const all = await Promise.all(Object.values(commands).map((load) => load()))
-  const width = Math.max(...all.map(({ name }) => name.length))
   return `Kvitt: order management and checkout that a merchant runs itself.
 
 Usage: kvitt <command> [options]
 
-Commands:
-${all.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+${await listOf(Object.keys(commands))}
 
 Options:
   --help     This text; after a command, what that command does.

@@ -124,19 +124,47 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['start', 'everything'], {}, 2, /one of all, orders, checkout, worker/],
     [['migrate', '--nope'], {}, 2, /Unknown option '--nope'/],
     [['client', 'rotate'], {}, 2, /--account is required/],
-    [['start'], { PORT: 'http' }, 1, /PORT must be 0 to 65535, not http/],
-    [['start'], { KVITT_ACCOUNT_ID: 'X1' }, 1, /KVITT_ACCOUNT_ID must be T or P and eight digits, not X1/],
-    [['start'], { KVITT_LOG: 'loud' }, 1, /KVITT_LOG must be one of trace, .*, not loud/],
+    [['client', 'create', '--scopes', ''], {}, 2, /--scopes is given without a value/],
+    [['start', '--workers', ' '], {}, 2, /--workers is given without a value/],
+    [['client', 'create', '--scopes', ' , '], {}, 2, /--scopes names nothing/],
+    [['client', 'create', '--scopes', 'bogus'], {}, 2, /--scopes: "bogus" is not a scope/],
+    [['client', 'create', '--client-id', 'a b:c'], {}, 2, /--client-id must be 1 to 255 characters without a colon, not a b:c/],
+    [['client', 'list', '--account', 'bogus'], {}, 2, /--account must be T .* eight digits, not bogus/],
+    [['verify', '--account', 'T1'], {}, 2, /--account must be .*, not T1/],
+    [['account', 'create', '--id', 'X123'], {}, 2, /--id must be .*, not X123/],
+    [['account', 'create', '--production', '--id', 'T11111111'], {}, 2, /--production makes an account P…, and --id says T1/],
+    [['account', 'create', 'extra'], {}, 2, /`extra` is one word too many. Try `kvitt account create --help`/],
+    [['migrate', 'extra'], {}, 2, /`extra` is one word too many/],
+    [['trigger', 'checkout_transaction', 'extra'], {}, 2, /`extra` is one word too many/],
+    [
+      ['listen', '--forward-to', 'http://localhost:3000', '--events', 'bogus'],
+      {},
+      2,
+      /no event bogus; --events takes .*session_c/,
+    ],
+    [['replay', 'x', '--url', 'bogus'], {}, 2, /--url must be an absolute URL, not bogus/],
+    [['replay', 'x', '--url', 'http://localhost:3000'], {}, 1, /Only HTTPS is called.*KVITT_ALLOW_LOOPBACK_CALLBACKS=1.* server/],
+    [['start', '--workers', '-1'], {}, 2, /'--workers' argument is ambiguous.*'--workers=-XYZ'. Try `kvitt start --help`/],
+    [['start', '--workers=-1'], {}, 2, /--workers must be 1 to 32, not -1/],
+    [['account', 'make'], {}, 2, /no command `account make`. There are `account create`/],
+    [['help', 'strat'], {}, 2, /There is no command `strat/],
+    [['toString'], {}, 2, /There is no command `toString`/],
+    [
+      ['client', 'create'],
+      { KVITT_DATA: '/nowhere/at/all' },
+      1,
+      /no database in \/nowhere\/at\/all. Set KVITT_DATA or DATABASE_URL/,
+    ],
+    [['start'], { KVITT_DATA: '/dev/null' }, 1, /KVITT_DATA: no database can be kept in \/dev\/null: EEXIST/],
+    [['start'], { KVITT_DATA: '/dev/null/x' }, 1, /KVITT_DATA: no database can be kept in \/dev\/null\/x: ENOTDIR/],
+    [['start'], { KVITT_DATA: '/proc/kvitt/x' }, 1, /KVITT_DATA: no database can be kept in \/proc\/kvitt\/x: /],
     [
       ['start'],
-      { DATABASE_URL: 'mysql://a:secret@b' },
+      { DATABASE_URL: 'postgres://a:secret@b/c?target_session_attrs=standby' },
       1,
-      /^kvitt: DATABASE_URL must begin with postgres:\/\/ or postgresql:\/\/\.\s*$/,
+      /DATABASE_URL: target_session_attrs/,
     ],
-    [['start'], { KVITT_PUBLIC_URL: 'shop.example' }, 1, /KVITT_PUBLIC_URL must be a URL with http or https/],
-    [['start'], { KVITT_PUBLIC_URL: 'https://shop.example/?a' }, 1, /KVITT_PUBLIC_URL must be .* without \? or #, not https/],
-    [['start'], { CHECKOUT_URL: 'https://' }, 1, /CHECKOUT_URL must be a URL/],
-    [['start'], { KVITT_TRUSTED_PROXIES: 'loopback, 10.0.0.0/33' }, 1, /KVITT_TRUSTED_PROXIES lists .*, not 10.0.0.0\/33/],
+    [['start'], { PORT: 'http' }, 1, /PORT must be 0 to 65535, not http/],
     [
       ['start'],
       { DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none' },
@@ -149,6 +177,30 @@ test('command line: faults are said in one line, with exit codes', async () => {
     assert.deepEqual([args, run.code], [args, code])
     assert.match(run.output, says)
     assert.equal(run.output.trim().split('\n').length, 1, run.output)
+  }
+})
+
+test('command line: what the database says of it is one line too', async () => {
+  const { env, sql } = await emptyDatabase()
+  const empty = await kvitt(['verify'], env)
+  assert.deepEqual([empty.code, empty.output], [1, 'kvitt: There is nothing of Kvitt in this database.\n'])
+  assert.equal((await kvitt(['migrate', '--schemas', 'accounts'], env)).code, 0)
+  await sql`update public.kvitt_migrations set checksum = 'another'`
+  for (const args of [['client', 'create'], ['migrate'], ['start']]) {
+    const { code, output } = await kvitt(args, env)
+    assert.deepEqual([args, code], [args, 1])
+    assert.match(output, /^kvitt: Migration accounts\/.* was changed after it was applied\. .*\n$/)
+  }
+})
+
+test('command line: --help of a word that several commands begin with lists them', async () => {
+  for (const args of [
+    ['client', '--help'],
+    ['help', 'client'],
+  ]) {
+    const { code, output } = await kvitt(args, {})
+    assert.equal(code, 0)
+    assert.match(output, /^Usage: kvitt client <command>.*\n {2}client create .*\n {2}client rotate .*\n {2}client list /s)
   }
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { insertNotifications, type Notification } from '../src/lib/outbox.ts'
 import { createTestAccount, type TestAccount } from './client.ts'
-import { runKvitt } from './process.ts'
+import { kvitt, runKvitt } from './process.ts'
 import { startReceiver } from './receiver.ts'
 import { startServer, type TestServer } from './server.ts'
 
@@ -41,6 +41,25 @@ test('trigger and replay: the running server sends what they ask for', async () 
   assert.equal(shop.received[2]!.path, '/again')
   assert.equal(JSON.parse(shop.received[2]!.body).replay_of, delivery)
   await shop.close()
+})
+
+test('--account: every command that takes it refuses one that is not there, in one line', async () => {
+  const commands = [
+    ['verify'],
+    ['client', 'list'],
+    ['client', 'rotate'],
+    ['client', 'create'],
+    ['listen', '--forward-to', 'http://localhost:3000'],
+    ['trigger', 'settlement_add'],
+    ['replay', '5f0c9b9e-5a8e-4a4e-9a52-1f6a0f3c2b11'],
+  ]
+  for (const command of commands) {
+    const { code, output } = await kvitt([...command, '--account', 'T99999999'], env)
+    assert.deepEqual([command, code], [command, 1])
+    assert.match(output, /^kvitt: There is no account T99999999 in this database\. The first one is T\d{8}\.\n$/)
+  }
+  const verified = await kvitt(['verify', '--account', account.account_id], env)
+  assert.match(verified.output, /^No difference; compared /)
 })
 
 test('listen: forwards events and session callbacks as they happen', async () => {

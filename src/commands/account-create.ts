@@ -2,7 +2,8 @@ import { createAccount, createClient, firstClientScopes } from '../accounts/oper
 import { ensureDefaultProfile } from '../checkout/profiles/operations.ts'
 import { createGateways } from '../gateways/registry.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
-import { type Command, text } from './command.ts'
+import { accountOption } from './account.ts'
+import { type Command, text, UsageError } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 export const accountCreate: Command = {
@@ -22,13 +23,16 @@ Example:
   npx kvitt account create --name "My shop"`,
   options: { production: { type: 'boolean' }, name: { type: 'string' }, id: { type: 'string' } },
   async run({ config, values, print }) {
+    const wanted = accountOption(values, 'id')
+    const production = values.production === true
+    if (production && wanted?.startsWith('T')) throw new UsageError(`--production makes an account P…, and --id says ${wanted}.`)
     await withDatabase(config, print, async (sql, schemas) => {
       const clock = systemClock
       const accounts = { sql, clock, ids: systemIds(clock) }
       const { account_id } = await createAccount(accounts, {
-        account_id: text(values, 'id'),
+        account_id: wanted,
         name: text(values, 'name'),
-        production: values.production === true,
+        production,
       })
       const client = await createClient(accounts, { account_id, scopes: firstClientScopes, name: 'First client' })
       if (schemas.includes('checkout')) {

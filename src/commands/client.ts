@@ -1,9 +1,11 @@
 import { rotateSecret } from '../accounts/clients/operations.ts'
 import { listClients } from '../accounts/clients/store.ts'
 import { createClient, firstClientScopes } from '../accounts/operations.ts'
-import { findFirstAccount } from '../accounts/store.ts'
+import { isScope } from '../accounts/scope.ts'
+import { isClientId } from '../lib/config.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
-import { type Command, Failure, requiredText, text, UsageError } from './command.ts'
+import { accountOf, accountOption } from './account.ts'
+import { type Command, Failure, list, requiredText, text, UsageError } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 export const clientCreate: Command = {
@@ -25,16 +27,21 @@ Example:
   npx kvitt client create --account T12345678 --scopes "write:checkout write:shopping" --name webshop`,
   options: { account: { type: 'string' }, scopes: { type: 'string' }, name: { type: 'string' }, 'client-id': { type: 'string' } },
   async run({ config, values, print }) {
-    const scopes =
-      text(values, 'scopes')
-        ?.split(/[\s,]+/)
-        .filter(Boolean) ?? firstClientScopes
+    const wanted = accountOption(values)
+    const scopes = list(values, 'scopes') ?? firstClientScopes
+    const wrong = scopes.find((scope) => !isScope(scope))
+    if (wrong !== undefined) {
+      throw new UsageError(`--scopes: "${wrong}" is not a scope; one is admin, write, read or create, a colon and a resource.`)
+    }
+    const client_id = text(values, 'client-id')
+    if (client_id !== undefined && !isClientId(client_id)) {
+      throw new UsageError(`--client-id must be 1 to 255 characters without a colon, not ${client_id}.`)
+    }
     await withDatabase(config, print, async (sql) => {
       const clock = systemClock
       const accounts = { sql, clock, ids: systemIds(clock) }
-      const account_id = text(values, 'account') ?? (await findFirstAccount(sql))
-      if (!account_id) throw new Failure('There is no account yet. Make one: npx kvitt account create')
-      const options = { account_id, scopes, name: text(values, 'name'), client_id: text(values, 'client-id') }
+      const account_id = await accountOf(sql, wanted)
+      const options = { account_id, scopes, name: text(values, 'name'), client_id }
       print(JSON.stringify({ account_id, ...(await createClient(accounts, options)), scopes }, null, 2))
     })
   },
@@ -55,9 +62,10 @@ Example:
   npx kvitt client rotate --account T12345678`,
   options: { account: { type: 'string' }, 'client-id': { type: 'string' } },
   async run({ config, values, print }) {
-    const account_id = requiredText(values, 'account')
+    const wanted = accountOption(values) ?? requiredText(values, 'account')
     const client_id = text(values, 'client-id')
     await withDatabase(config, print, async (sql) => {
+      const account_id = await accountOf(sql, wanted)
       const clients = await listClients(sql, account_id)
       const matching = client_id === undefined ? clients : clients.filter((client) => client.client_id === client_id)
       const [client, second] = matching
@@ -88,8 +96,9 @@ Example:
   npx kvitt client list --account T12345678`,
   options: { account: { type: 'string' } },
   async run({ config, values, print }) {
-    const account_id = requiredText(values, 'account')
+    const wanted = accountOption(values) ?? requiredText(values, 'account')
     await withDatabase(config, print, async (sql) => {
+      const account_id = await accountOf(sql, wanted)
       const clients = await listClients(sql, account_id)
       for (const { client_id, created_at, name } of clients) {
         print(`${client_id}  ${new Date(created_at).toISOString()}  ${name ?? ''}`.trimEnd())

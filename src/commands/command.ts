@@ -28,6 +28,8 @@ export type Command = {
   /** Everything `--help` says below the usage: what it does, each option, examples. */
   help: string
   options: Options
+  /** How many words it takes besides options, at most; none when left out. */
+  words?: number
   /** Resolves when the command is done; `start` resolves when it has stopped. Throw `UsageError` for a wrong argument. */
   run(invocation: Invocation): Promise<void>
 }
@@ -38,10 +40,19 @@ export class UsageError extends Error {}
 /** Something outside is not as it must be (a port, a file, a database): said without a stack; exit code 1. */
 export class Failure extends Error {}
 
-/** An option as text, or undefined when it was not given. */
+/** An option as text, or undefined when it was not given. It is never empty: `main.ts` refuses that. */
 export function text(values: Values, name: string): string | undefined {
   const value = values[name]
-  return typeof value === 'string' && value !== '' ? value : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+/** An option as a list, separated by spaces or commas, or undefined when it was not given. */
+export function list(values: Values, name: string): string[] | undefined {
+  const found = text(values, name)
+    ?.split(/[\s,]+/)
+    .filter(Boolean)
+  if (found?.length === 0) throw new UsageError(`--${name} names nothing.`)
+  return found
 }
 
 /** An option as text that has to be there. */

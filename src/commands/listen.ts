@@ -3,9 +3,12 @@ import type { Parts } from '../app.ts'
 import { forwardedRequest } from '../notifications/events/forward.ts'
 import { type EventRow, findLastPosition, listEvents } from '../notifications/events/store.ts'
 import { findSignature } from '../notifications/signature/store.ts'
+import { events } from '../notifications/subscriptions/subscription.ts'
 import { payloadSources } from '../worker/payload-sources.ts'
 import { withAccount } from './account.ts'
-import { type Command, requiredText, text, UsageError } from './command.ts'
+import { type Command, list, requiredText, text, UsageError } from './command.ts'
+
+const forwarded: readonly string[] = [...events, 'session_callback']
 
 export const listenCommand: Command = {
   name: 'listen',
@@ -33,7 +36,9 @@ Example:
     const { values, print } = invocation
     const forward_to = requiredText(values, 'forward-to')
     if (!/^https?:/.test(forward_to) || !URL.canParse(forward_to)) throw new UsageError('--forward-to must be an http(s) URL.')
-    const wanted = text(values, 'events')?.split(/[\s,]+/)
+    const wanted = list(values, 'events')
+    const unknown = wanted?.find((event) => !forwarded.includes(event))
+    if (unknown !== undefined) throw new UsageError(`There is no event ${unknown}; --events takes ${forwarded.join(', ')}.`)
     const stopping = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
     await withAccount(invocation, async (parts, account_id) => {

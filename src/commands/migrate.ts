@@ -1,6 +1,6 @@
-import { migrate, type Schema, schemas } from '../lib/migrate.ts'
-import { type Command, UsageError } from './command.ts'
-import { openDatabase } from './open-database.ts'
+import { type Schema, schemas } from '../lib/migrate.ts'
+import { type Command, list, UsageError } from './command.ts'
+import { migrateDatabase, openDatabase } from './open-database.ts'
 
 export const migrateCommand: Command = {
   name: 'migrate',
@@ -16,12 +16,12 @@ Options:
 Environment: DATABASE_URL, or KVITT_DATA for the embedded PostgreSQL.`,
   options: { schemas: { type: 'string' } },
   async run({ config, values, print }) {
-    const named = typeof values.schemas === 'string' ? values.schemas.split(',').map((name) => name.trim()) : [...schemas]
+    const named = list(values, 'schemas') ?? [...schemas]
     const unknown = named.find((name) => !(schemas as readonly string[]).includes(name))
     if (unknown !== undefined) throw new UsageError(`There is no schema \`${unknown}\`: ${schemas.join(', ')}.`)
-    const database = await openDatabase(config, print, { max: 2 })
+    const database = await openDatabase(config, print, { max: 2, create: true })
     try {
-      const applied = await migrate(database.sql, named as Schema[], (name) => print(`applying ${name}`))
+      const applied = await migrateDatabase(database.sql, named as Schema[], (name) => print(`applying ${name}`))
       print(applied.length > 0 ? `${applied.length} migrations applied.` : 'Nothing to do: the database is up to date.')
     } finally {
       await database.close()

@@ -12,22 +12,27 @@ export type Database = {
   close(): Promise<void>
 }
 
-/** Connects to the database of the settings; without `DATABASE_URL` it starts, or joins, the embedded PostgreSQL. */
+/**
+ * Connects to the database of the settings; without `DATABASE_URL` it starts, or joins, the embedded PostgreSQL. Only with `create` it
+ * makes one in a data folder that has none: elsewhere that is a mistake in the settings, and a database that nobody looks for.
+ */
 export async function openDatabase(
   config: Config,
   say: (message: string) => void,
-  options: { max?: number } = {},
+  { create = false, ...options }: { max?: number; create?: boolean } = {},
 ): Promise<Database> {
   if (config.database_url) {
-    const sql = connect(config.database_url, options)
+    const sql = connectTo(config.database_url, options)
     await check(sql, config.database_url)
     return { sql, description: `PostgreSQL at ${withoutPassword(config.database_url)}`, close: () => sql.end({ timeout: 5 }) }
   }
   let embedded: Awaited<ReturnType<typeof openEmbeddedPostgres>>
   try {
-    embedded = await openEmbeddedPostgres(config.data_folder, { note: say })
+    embedded = await openEmbeddedPostgres(config.data_folder, { note: say, create })
   } catch (error) {
-    throw new Failure((error as Error).message, { cause: error })
+    const { message, syscall } = error as NodeJS.ErrnoException
+    const why = syscall ? `KVITT_DATA: no database can be kept in ${config.data_folder}: ${message}.` : message
+    throw new Failure(why, { cause: error })
   }
   const sql = connect(embedded.url, options)
   return {
@@ -48,20 +53,38 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const database = await openDatabase(config, print, { max: 2 })
   try {
-    const schemas = await schemasInUse(database.sql)
-    await migrate(database.sql, schemas)
-    return await work(database.sql, schemas)
+    const found = await schemasInUse(database.sql)
+    const used = found.length > 0 ? found : schemas
+    await migrateDatabase(database.sql, used)
+    return await work(database.sql, used)
   } finally {
     await database.close()
   }
 }
 
-/** The schemas that are there; all of them on an empty database. */
-async function schemasInUse(sql: Sql): Promise<readonly Schema[]> {
+/** Brings the database up to date. What keeps it from that, a migration that was changed or a right that is missing, is no bug of ours. */
+export async function migrateDatabase(...args: Parameters<typeof migrate>): Promise<string[]> {
+  try {
+    return await migrate(...args)
+  } catch (error) {
+    throw new Failure((error as Error).message, { cause: error })
+  }
+}
+
+/** The schemas that are there; none on an empty database. */
+export async function schemasInUse(sql: Sql): Promise<readonly Schema[]> {
   const [row] = await sql<{ found: string | null }[]>`select to_regclass('public.kvitt_migrations')::text as found`
-  if (!row?.found) return schemas
+  if (!row?.found) return []
   const rows = await sql<{ schema: Schema }[]>`select distinct schema from public.kvitt_migrations`
-  return rows.length > 0 ? rows.map(({ schema }) => schema) : schemas
+  return rows.map(({ schema }) => schema)
+}
+
+function connectTo(url: string, options: { max?: number }): Sql {
+  try {
+    return connect(url, options)
+  } catch (error) {
+    throw new Failure((error as Error).message, { cause: error })
+  }
 }
 
 async function check(sql: Sql, url: string): Promise<void> {

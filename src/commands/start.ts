@@ -8,11 +8,10 @@ import { armFailpoints } from '../lib/failpoints.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
 import { createLog } from '../lib/log.ts'
-import { migrate } from '../lib/migrate.ts'
 import { startWork } from '../worker/loop.ts'
 import { type Command, Failure, type Invocation, UsageError } from './command.ts'
 import { ensureFirst, type First } from './first-account.ts'
-import { type Database, openDatabase } from './open-database.ts'
+import { type Database, migrateDatabase, openDatabase } from './open-database.ts'
 import { welcome } from './welcome.ts'
 import { connectionsOf, startWorkers, tellPrimary, workerCount } from './workers.ts'
 
@@ -53,6 +52,7 @@ Examples:
   PORT=8081 npm start -- orders
   DATABASE_URL=postgres://kvitt:secret@db/kvitt npx kvitt start checkout`,
   options: { workers: { type: 'string' } },
+  words: 1,
   run: (invocation) => {
     collectWhenGrownBy(50)
     const count = workerCount(invocation.values)
@@ -74,7 +74,7 @@ async function run(
   const stopped = stopSignal(print, through_npm)
   const opened: (() => Promise<unknown>)[] = []
   try {
-    const database = await openDatabase(config, print, { max: connections })
+    const database = await openDatabase(config, print, { max: connections, create: true })
     opened.push(() => database.close())
     const { environment, first } = await prepare(config, role, database)
     armFailpoints(config.failpoints)
@@ -137,7 +137,7 @@ function sayReady(
 async function runWorkers({ config, positionals, print, through_npm }: Invocation, count: number): Promise<void> {
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
-  const database = await openDatabase(config, print)
+  const database = await openDatabase(config, print, { create: true })
   try {
     const { first } = await prepare(config, role, database)
     const workers = startWorkers(count, print)
@@ -155,9 +155,9 @@ async function runWorkers({ config, positionals, print, through_npm }: Invocatio
 }
 
 function roleOf(positionals: string[]): Role {
-  const [role = 'all', ...more] = positionals
-  if (more.length > 0 || !(roles as readonly string[]).includes(role)) {
-    throw new UsageError(`What to start is one of ${roles.join(', ')}, not \`${positionals.join(' ')}\`.`)
+  const [role = 'all'] = positionals
+  if (!(roles as readonly string[]).includes(role)) {
+    throw new UsageError(`What to start is one of ${roles.join(', ')}, not \`${role}\`.`)
   }
   return role as Role
 }
@@ -184,11 +184,7 @@ function stopSignal(print: (line: string) => void, through_npm: boolean): Promis
 }
 
 async function prepare(config: Config, role: Role, { sql }: Database): Promise<{ environment: Environment; first: First }> {
-  try {
-    await migrate(sql, schemasOf[role])
-  } catch (error) {
-    throw new Failure((error as Error).message, { cause: error })
-  }
+  await migrateDatabase(sql, schemasOf[role])
   const clock = systemClock
   const environment = { sql, config, clock, ids: systemIds(clock), role, log: createLog(config.log_level) }
   return { environment, first: await ensureFirst(environment) }

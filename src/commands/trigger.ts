@@ -17,6 +17,7 @@ Options:
 Example:
   npx kvitt trigger checkout_transaction`,
   options: { account: { type: 'string' } },
+  words: 1,
   async run(invocation) {
     const event = invocation.positionals[0] ?? ''
     if (!(events as readonly string[]).includes(event)) throw new UsageError(`Say which event, one of ${events.join(', ')}.`)

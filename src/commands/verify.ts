@@ -1,7 +1,8 @@
 import type { Difference } from '../verify/difference.ts'
 import { verify } from '../verify/operations.ts'
-import { type Command, Failure, text } from './command.ts'
-import { openDatabase } from './open-database.ts'
+import { accountOf, accountOption } from './account.ts'
+import { type Command, Failure } from './command.ts'
+import { openDatabase, schemasInUse } from './open-database.ts'
 
 export const verifyCommand: Command = {
   name: 'verify',
@@ -22,14 +23,17 @@ Environment: DATABASE_URL, or KVITT_DATA for the embedded PostgreSQL.`,
   options: { account: { type: 'string' }, json: { type: 'boolean' } },
   async run({ config, values, print }) {
     const json = values.json === true
+    const wanted = accountOption(values)
     const progress = (message: string) => process.stderr.write(`kvitt: ${message}\n`)
     const database = await openDatabase(config, progress, { max: 1 })
     try {
+      if ((await schemasInUse(database.sql)).length === 0) throw new Failure('There is nothing of Kvitt in this database.')
+      const account_id = wanted === undefined ? null : await accountOf(database.sql, wanted)
       // A page is quick; the search for strays reads whole tables.
       await database.sql`set statement_timeout = 0`
       let told = 0
       const result = await verify(database.sql, {
-        account_id: text(values, 'account') ?? null,
+        account_id,
         onDifference: (difference) => print(json ? JSON.stringify(difference) : line(difference)),
         onProgress: (kind, checked) => {
           if (checked - told >= 10_000 || checked < told) progress(`${checked} ${kind} compared`)
