@@ -142,18 +142,28 @@ async function credentials(url: string): Promise<Service> {
   if (account_id && client_id && client_secret) return { url, account_id, client_id, client_secret }
   const kvitt = join(import.meta.dirname, '../bin/kvitt.mjs')
   const options = ['client', 'create', '--scopes', 'admin:checkout,admin:shopping', '--name', 'example']
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    kvitt,
-    ...options,
-    ...(account_id ? ['--account', account_id] : []),
-  ])
+  const account = account_id ? ['--account', account_id] : []
+  const { stdout } = await promisify(execFile)(process.execPath, [kvitt, ...options, ...account]).catch(({ stderr, message }) => {
+    throw new Error(String(stderr || message).trim())
+  })
   return { url, ...(JSON.parse(stdout.slice(stdout.indexOf('{'))) as Omit<Service, 'url'>) }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const url = process.env.KVITT_URL ?? `http://localhost:${process.env.PORT ?? 8080}`
-  const service = await credentials(url)
-  const result = await playShop({ orders: service, checkout: service })
-  console.log(`\norder payment_status: ${result.payment_status}\ntransaction status: ${result.status}`)
-  process.exitCode = result.payment_status === 'refunded' && result.status === 'REFUNDED' ? 0 : 1
+  try {
+    // Asked before a client is made: that may be the wrong server's database.
+    await fetch(`${url}/healthz`).catch(() => {
+      throw new Error(
+        `no Kvitt answers at ${url}. Start one, npm start, and set PORT to what it has, or KVITT_URL to its address.`,
+      )
+    })
+    const service = await credentials(url)
+    const result = await playShop({ orders: service, checkout: service })
+    console.log(`\norder payment_status: ${result.payment_status}\ntransaction status: ${result.status}`)
+    process.exitCode = result.payment_status === 'refunded' && result.status === 'REFUNDED' ? 0 : 1
+  } catch (error) {
+    console.error(`example: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { playShop, type Service } from '../examples/shop.ts'
 import { createTestAccount } from './client.ts'
+import { runExample } from './process.ts'
 import { startServer, type TestServer } from './server.ts'
 
 async function service(server: TestServer): Promise<Service> {
@@ -35,5 +36,15 @@ describe('the published walk', () => {
       { payment_status: end.payment_status, status: end.status },
       { payment_status: 'refunded', status: 'REFUNDED' },
     )
+  })
+
+  test('npm run example: says in one line what to set when it finds no server, or not its database', async () => {
+    const KVITT_DATA = '/nowhere/at/all'
+    const alone = await runExample({ KVITT_DATA, PORT: '1' })
+    assert.deepEqual([alone.code, alone.output.trim().split('\n').length], [1, 1])
+    assert.match(alone.output, /^example: no Kvitt answers at http:\/\/localhost:1\. .*set PORT .*KVITT_URL/)
+    const apart = await runExample({ KVITT_DATA, KVITT_URL: servers[0]!.url })
+    assert.deepEqual([apart.code, apart.output.trim().split('\n').length], [1, 1])
+    assert.match(apart.output, /^example: .*no database in \/nowhere\/at\/all\. Set KVITT_DATA or DATABASE_URL/)
   })
 })

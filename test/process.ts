@@ -26,18 +26,24 @@ export async function stopAll(): Promise<void> {
 
 /** Runs `bin/kvitt.mjs` as users do. Only `env` and what finding programs needs is handed down. */
 export function runKvitt(args: string[], env: Record<string, string>): Kvitt {
-  return run(['bin/kvitt.mjs', ...args], env, 'ignore')
+  return run([join(root, 'bin/kvitt.mjs'), ...args], env, 'ignore')
+}
+
+/** Plays `examples/shop.ts` to its end, as `npm run example` does. */
+export async function runExample(env: Record<string, string>): Promise<{ code: unknown; output: string }> {
+  const one = run(['--import', import.meta.resolve('tsx'), join(root, 'examples/shop.ts')], env, 'ignore')
+  return { code: await one.exit, output: one.output() }
 }
 
 /** Has a server loaded that starts when `go` is called. */
 export function standBy(env: Record<string, string>): Kvitt & { go(): void } {
-  const one = run(['test/standby.mjs', 'start'], env, 'pipe')
+  const one = run([join(root, 'test/standby.mjs'), 'start'], env, 'pipe')
   return { ...one, go: () => one.child.stdin!.end('go') }
 }
 
-function run([program, ...args]: [string, ...string[]], env: Record<string, string>, stdin: 'ignore' | 'pipe'): Kvitt {
+function run(args: string[], env: Record<string, string>, stdin: 'ignore' | 'pipe'): Kvitt {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [join(root, program), ...args], {
+  const child = spawn(process.execPath, args, {
     cwd: tmpdir(),
     env: { PATH, HOME, PORT: '0', ...env },
     stdio: [stdin, 'pipe', 'pipe'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +66,12 @@ test('start: the second one has the same account and client, and does not show t
   assert.deepEqual([server.account_id, server.client_id], [credentials.account_id, credentials.client_id])
   assert.equal(server.output().includes(credentials.client_secret), false)
   assert.equal((await fetchToken(server.url, credentials)).status, 200)
+
+  const [, example = ''] = /3\. (.*npm run example)/.exec(server.output()) ?? []
+  assert.equal(example, `PORT=${new URL(server.url).port} KVITT_DATA=${data.path} npm run example`)
+  const walked = execFileSync('sh', ['-c', example], { cwd: join(import.meta.dirname, '..'), encoding: 'utf8' })
+  assert.match(walked, /transaction status: REFUNDED/)
+
   server.child.kill('SIGKILL')
   await server.exit
   assert.equal(isPostgresGone(), false, 'PostgreSQL lives on')
@@ -116,6 +123,16 @@ test('client create, rotate, list: work while no server runs', async () => {
   const list = await kvitt(['client', 'list', '--account', account_id], env)
   assert.match(list.output, /^till {2}/m)
   assert.ok(isPostgresGone())
+})
+
+test('only start and migrate make a database in a data folder that has none', async () => {
+  const empty = join(data.path, 'empty')
+  for (const args of [['account', 'create'], ['client', 'create'], ['verify'], ['trigger', 'settlement_add']]) {
+    const { code, output } = await kvitt(args, { KVITT_DATA: empty })
+    assert.deepEqual([args, code], [args, 1])
+    assert.match(output, /^kvitt: There is no database in .*empty\. Set KVITT_DATA or DATABASE_URL .*\n$/)
+    assert.equal(existsSync(empty), false)
+  }
 })
 
 test('start: the database is kept elsewhere when its user can not enter the folder', {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Config, Role } from '../lib/config.ts'
 import type { First } from './first-account.ts'
 
@@ -13,7 +14,7 @@ export function welcome({
   first: First
   database: string
 }): string[] {
-  const { account_id, client_id, client_secret } = first
+  const { account_id, client_id } = first
   const url = config.public_url
   const production = account_id.startsWith('P')
   const serves = { all: 'orders and checkout', orders: 'orders', checkout: 'checkout', worker: 'background work only' }[role]
@@ -28,7 +29,7 @@ export function welcome({
     ...(production && role !== 'orders' && role !== 'worker'
       ? ['', '  No payment gateway is configured for this production account: sessions can be made, not paid.']
       : []),
-    ...(role === 'worker' ? [] : tries(url, account_id, client_id, config.client_secret ? undefined : client_secret, role)),
+    ...(role === 'worker' ? [] : tries(config, first, role)),
     '',
   ]
 }
@@ -39,7 +40,23 @@ function secretLine({ account_id, client_secret }: First, config: Config): strin
   return `was shown at the first start; a new one: npx kvitt client rotate --account ${account_id}`
 }
 
-function tries(url: string, account_id: string, client_id: string, client_secret: string | undefined, role: Role): string[] {
+/** What stands before `npm run example` so that it finds this server and its database; nothing with the defaults. */
+function settingsOfExample({ port, data_folder, database_url }: Config): string {
+  const default_folder = join(import.meta.dirname, '../../data') // npm runs it in the folder of the package
+  const settings: [name: string, value: string | number][] = []
+  if (port !== 8080) settings.push(['PORT', port])
+  if (database_url) settings.push(['DATABASE_URL', '<the same>'])
+  else if (data_folder !== default_folder) settings.push(['KVITT_DATA', data_folder])
+  return settings.map(([name, value]) => `${name}=${quoted(String(value))} `).join('')
+}
+
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+function tries(config: Config, { account_id, client_id, client_secret: shown }: First, role: Role): string[] {
+  const url = config.public_url
+  const client_secret = config.client_secret ? undefined : shown
   const json = `-H 'content-type: application/json'`
   const call = [`curl -s ${json} -H "authorization: Bearer $TOKEN"`]
   const token = [
@@ -64,7 +81,9 @@ function tries(url: string, account_id: string, client_id: string, client_secret
     '  Three things to try:',
     `  1. ${shell(token)}`,
     `  2. ${shell(role === 'orders' ? draft : session)}`,
-    role === 'all' ? '  3. npm run example     # the whole walk, from token to refunded order' : `  3. curl -s ${url}/readyz`,
+    role === 'all'
+      ? `  3. ${settingsOfExample(config)}npm run example     # the whole walk, from token to refunded order`
+      : `  3. curl -s ${url}/readyz`,
   ]
 }
 
