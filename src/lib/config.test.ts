@@ -39,6 +39,7 @@ const taken: [variable: string, value: string, name: 'client_secret' | 'public_u
   ['DATABASE_URL', 'postgresql://u:p@a:1,b:2/x', 'database_url', 'postgresql://u:p@a:1,b:2/x'],
   ['DATABASE_URL', 'postgres://u:p@[::1]:5432/x', 'database_url', 'postgres://u:p@[::1]:5432/x'],
   ['DATABASE_URL', 'postgres://u:p@/x?host=/run/pg', 'database_url', 'postgres://u:p@localhost/x?host=/run/pg'],
+  ['DATABASE_URL', 'postgres://u:p@:5433/x?host=/run/pg', 'database_url', 'postgres://u:p@localhost:5433/x?host=/run/pg'],
   ['DATABASE_URL', 'postgres:///x?host=/run/pg', 'database_url', 'postgres://localhost/x?host=/run/pg'],
 ]
 for (const [variable, value, name, read] of taken) {

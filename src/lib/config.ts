@@ -99,7 +99,7 @@ function databaseUrl(value = ''): string | undefined {
   if (value === '') return undefined
   const [, scheme, user = '', hosts, rest = ''] = /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^/?#]*)(.*)$/s.exec(value) ?? []
   if (scheme === undefined) throw new Error('DATABASE_URL must begin with postgres:// or postgresql://.')
-  const named = hosts || 'localhost'
+  const named = hosts!.replace(/^(?=:|$)/, 'localhost')
   if (!decodes(user + rest) || !named.split(',').every((host) => URL.canParse(scheme + user + host + rest))) {
     const spelling = 'In user and password, % is written %25, / %2F, ? %3F, # %23 and @ %40'
     throw new Error(`DATABASE_URL must be as postgres://user:password@host:5432/database. ${spelling}.`)
