@@ -130,11 +130,9 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['client', 'create', '--scopes', 'bogus'], {}, 2, /--scopes: "bogus" is not a scope/],
     [['client', 'create', '--client-id', 'a b:c'], {}, 2, /--client-id must be 1 to 255 characters without a colon, not a b:c/],
     [['client', 'list', '--account', 'bogus'], {}, 2, /--account must be T .* eight digits, not bogus/],
-    [['verify', '--account', 'T1'], {}, 2, /--account must be .*, not T1/],
     [['account', 'create', '--id', 'X123'], {}, 2, /--id must be .*, not X123/],
     [['account', 'create', '--production', '--id', 'T11111111'], {}, 2, /--production makes an account P…, and --id says T1/],
     [['account', 'create', 'extra'], {}, 2, /`extra` is one word too many. Try `kvitt account create --help`/],
-    [['migrate', 'extra'], {}, 2, /`extra` is one word too many/],
     [['trigger', 'checkout_transaction', 'extra'], {}, 2, /`extra` is one word too many/],
     [
       ['listen', '--forward-to', 'http://localhost:3000', '--events', 'bogus'],
@@ -145,9 +143,7 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['replay', 'x', '--url', 'bogus'], {}, 2, /--url must be an absolute URL, not bogus/],
     [['replay', 'x', '--url', 'http://localhost:3000'], {}, 1, /Only HTTPS is called.*KVITT_ALLOW_LOOPBACK_CALLBACKS=1.* server/],
     [['start', '--workers', '-1'], {}, 2, /'--workers' argument is ambiguous.*'--workers=-XYZ'. Try `kvitt start --help`/],
-    [['start', '--workers=-1'], {}, 2, /--workers must be 1 to 32, not -1/],
     [['account', 'make'], {}, 2, /no command `account make`. There are `account create`/],
-    [['help', 'strat'], {}, 2, /There is no command `strat/],
     [['toString'], {}, 2, /There is no command `toString`/],
     [
       ['client', 'create'],
@@ -156,7 +152,6 @@ test('command line: faults are said in one line, with exit codes', async () => {
       /no database in \/nowhere\/at\/all. Set KVITT_DATA or DATABASE_URL/,
     ],
     [['start'], { KVITT_DATA: '/dev/null' }, 1, /KVITT_DATA: no database can be kept in \/dev\/null: EEXIST/],
-    [['start'], { KVITT_DATA: '/dev/null/x' }, 1, /KVITT_DATA: no database can be kept in \/dev\/null\/x: ENOTDIR/],
     [['start'], { KVITT_DATA: '/proc/kvitt/x' }, 1, /KVITT_DATA: no database can be kept in \/proc\/kvitt\/x: /],
     [
       ['start'],
