@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Config } from '../lib/config.ts'
-import { connect, type Sql } from '../lib/db.ts'
+import { connect, isPooled, type Sql } from '../lib/db.ts'
 import { openEmbeddedPostgres } from '../lib/embedded-postgres.ts'
 import { migrate, type Schema, schemas } from '../lib/migrate.ts'
 import { Failure } from './command.ts'
@@ -24,6 +24,7 @@ export async function openDatabase(
   if (config.database_url) {
     const sql = connectTo(config.database_url, options)
     await check(sql, config.database_url)
+    if (await isPooled(sql)) say(pooled)
     return { sql, description: `PostgreSQL at ${withoutPassword(config.database_url)}`, close: () => sql.end({ timeout: 5 }) }
   }
   let embedded: Awaited<ReturnType<typeof openEmbeddedPostgres>>
@@ -87,6 +88,11 @@ function connectTo(url: string, options: { max?: number }): Sql {
   }
 }
 
+const ignoring =
+  'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation, extra_float_digits'
+const pooled =
+  'kvitt: A pooler stands before the database. It must pool by session, or be PgBouncer 1.21 or later with max_prepared_statements (docs/operations.md).'
+
 async function check(sql: Sql, url: string): Promise<void> {
   try {
     const [row] = await sql<{ version: number }[]>`select current_setting('server_version_num')::int as version`
@@ -96,7 +102,8 @@ async function check(sql: Sql, url: string): Promise<void> {
     await sql.end({ timeout: 1 })
     if (error instanceof Failure) throw error
     const { message, code } = error as { message: string; code?: string }
-    throw new Failure(`No connection to DATABASE_URL (${withoutPassword(url)}): ${message || code}`, { cause: error })
+    const hint = message.includes('unsupported startup parameter') ? `. ${ignoring}` : ''
+    throw new Failure(`No connection to DATABASE_URL (${withoutPassword(url)}): ${message || code}${hint}`, { cause: error })
   }
 }
 
