@@ -65,6 +65,8 @@ function poll(wait_ms: number): void {
     const before = state.stage
     if (state.poll_path) await call(state.poll_path)
     const answer = await reload()
+    // The shop has not come back for what it locked.
+    if (before === 'locked' && state.stage !== 'locked') lock_asked_ms = undefined
     if (!answer || state.stage === 'processing') {
       clearTimeout(polling)
       poll(Math.min(wait_ms * 1.5, 10_000))
@@ -72,40 +74,66 @@ function poll(wait_ms: number): void {
   }, wait_ms)
 }
 
+/** Tells the merchant's page the session as it is now. */
 export function announce(type: 'SessionLoaded' | 'SessionUpdated'): void {
+  in_a_row = 0
+  tell(type)
+}
+
+function tell(type: 'SessionLoaded' | 'SessionUpdated'): void {
+  told_ms = performance.now()
   if (state.session) post({ type, session: state.session })
   drawPopOutButton()
 }
 
-const unchanged_rest_ms = 5_000
+/** A shop that begins to lock or refresh within this time of being told that nothing changed does so because it was told (clients §2). */
+const answering_ms = 5_000
+/** So often in a row such a shop is told again. Whoever awaits some refreshes one after the other has his answers. */
+const in_a_row_max = 3
+
+let told_ms = Number.NEGATIVE_INFINITY
 let told_unchanged_ms = Number.NEGATIVE_INFINITY
-let refreshing: ReturnType<typeof setTimeout> | undefined
+let in_a_row = 0
+/** When the shop asked for the lock of the update that its next refresh is about. */
+let lock_asked_ms: number | undefined
 
 /**
- * RefreshSession. A change is announced at once. An unchanged session is too, since a shop that awaits `refreshSession()` needs an answer,
- * but at most once in five seconds: shops that answer every SessionUpdated with another refresh would keep everybody busy (clients §2).
+ * RefreshSession. A change is always announced. An unchanged session is too, since nothing else ends a shop's `await refreshSession()`; but not
+ * to a shop that only answers such an announcement: locking, updating and refreshing each time it would never end (decision 0072).
  */
 export async function refresh(): Promise<void> {
-  const result = await reload()
-  clearTimeout(refreshing)
-  if (!result) {
-    say(text('offline'))
-    refreshing = setTimeout(refresh, 2_000)
-  } else if (state.session && result.changed) {
+  const asked_ms = performance.now()
+  const began_ms = lock_asked_ms ?? asked_ms
+  const rounds_max = lock_asked_ms === undefined ? in_a_row_max : 1
+  lock_asked_ms = undefined
+  const result = await reloadAtLast()
+  if (!state.session) return
+  if (result.changed) {
     say(text('updated'), 'info')
     announce('SessionUpdated')
-  } else if (state.session) {
-    refreshing = setTimeout(tellUnchanged, told_unchanged_ms + unchanged_rest_ms - performance.now())
+    return
   }
+  // What was told in the meantime has answered this one, too.
+  if (told_ms > asked_ms) return
+  if (began_ms - told_unchanged_ms > answering_ms) in_a_row = 0
+  if (in_a_row >= rounds_max) return
+  in_a_row += 1
+  tell('SessionUpdated')
+  told_unchanged_ms = told_ms
 }
 
-function tellUnchanged(): void {
-  told_unchanged_ms = performance.now()
-  announce('SessionUpdated')
+async function reloadAtLast(): Promise<{ changed: boolean }> {
+  for (;;) {
+    const result = await reload()
+    if (result) return result
+    say(text('offline'))
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+  }
 }
 
 /** LockSession: always answered, also when the session is locked already or can't be. */
 export async function lock(): Promise<void> {
+  lock_asked_ms = performance.now()
   busy('locked', true)
   const answer = await call(`v1/view/${encodeURIComponent(state.sid)}/session/lock`, { method: 'POST' })
   const pay_lock = answer?.body.pay_lock as { pay_lock_id?: string } | undefined
