@@ -102,6 +102,20 @@ test('languages: every text has its places filled in, in every language', () => 
   }
 })
 
+test('languages: the default profile has no product named in English on another page; a name the merchant chose stays', async () => {
+  const named = { type: 'payment_type', external: { enabled: true, display: { payment_method_label: 'Pay at the farm' } } }
+  const [plain, own] = [await checkout.createSession(), await checkout.createSession({ configuration: { dintero: named } })]
+  for (const [language, { texts }] of Object.entries(languages)) {
+    const label = async ({ id }: { id: string }) => {
+      const page = await (await fetch(`${checkout.url}/?sid=${id}&language=${language}`)).text()
+      const row = page.slice(page.indexOf('data-product="dintero.external"'))
+      return /class="label"[^>]*>([^<]*)</.exec(row)?.[1]
+    }
+    assert.equal(await label(plain), texts.external, language)
+    assert.equal(await label(own), 'Pay at the farm')
+  }
+})
+
 test('languages: chosen by what is asked for, then by the browser', () => {
   for (const [asked, accepted, expected] of [
     ['nb-NO', undefined, 'no'],

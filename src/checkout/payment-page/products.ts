@@ -112,6 +112,9 @@ function indexOf(type: string): number {
   return index < 0 ? productTypes.length : index
 }
 
+/** What a new profile calls `dintero.external`: not a name that the merchant chose, so each language has its own. */
+const unnamed = 'Other'
+
 function describe(type: string, options: Node, texts: Texts, amount: number): Product {
   const [kind, group, provider, text] = catalogue[type] ?? (['redirect', 'other', type] as Entry)
   const reason =
@@ -121,7 +124,8 @@ function describe(type: string, options: Node, texts: Texts, amount: number): Pr
         ? 'unavailable'
         : undefined
   const display = isNode(options.display) ? options.display : {}
-  const own = kind === 'external' && typeof display.payment_method_label === 'string' ? display.payment_method_label : undefined
+  const { payment_method_label: label } = display
+  const own = kind === 'external' && typeof label === 'string' && label !== unnamed ? label : undefined
   const named = text ? (provider && kind !== 'redirect' ? `${texts[text]} (${provider})` : texts[text]) : provider
   return {
     payment_product_type: type,
