@@ -58,6 +58,18 @@ export function busy(reason: string, on: boolean): void {
 
 export const isBusy = () => reasons.size > 0
 
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+/** Waits until nobody is paying, or being validated for it (clients §1.8). False when that takes longer than `wait_ms`. */
+export async function paymentOver(wait_ms: number): Promise<boolean> {
+  const until = performance.now() + wait_ms
+  while (reasons.has('paying') || reasons.has('validating')) {
+    if (performance.now() > until) return false
+    await sleep(50)
+  }
+  return true
+}
+
 function apply(): void {
   const on = reasons.size > 0
   document.body.classList.toggle('busy', on)

@@ -1,21 +1,21 @@
 import { busy, find, query, say, state, text } from './dom.ts'
 import { checkForm, formBody } from './fields.ts'
 import { type Incoming, place, post } from './messages.ts'
-import { announce, call, reload, send } from './session.ts'
+import { agreed, announce, reload, sendAsSeen } from './session.ts'
 
 const view = (path: string) => `v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
 
 /** One change of the order by the customer: saved, shown, told to the merchant. False when it was refused. */
 async function change(path: string, body: unknown, refusal: 'code_refused' | 'address_refused' | 'offline'): Promise<boolean> {
-  const updated_at = state.session?.updated_at
-  const answer = await call(view(path), send('PUT', body, updated_at ? { 'if-unmodified-since': updated_at } : {}))
+  const seen = agreed()
+  const answer = await sendAsSeen('PUT', view(path), body, seen)
   if (!answer) {
     say(text('offline'), 'error', true)
     return false
   }
   const result = await reload()
-  if (answer.status === 412) say(text('updated'), 'error', true)
-  else if (answer.status >= 400) say(text(refusal), 'error', true)
+  if (answer.status === 412 && state.stage === 'open') say(text(agreed() === seen ? 'try_again' : 'updated'), 'error', true)
+  else if (answer.status >= 400 && answer.status !== 412) say(text(refusal), 'error', true)
   if (answer.status >= 400) return false
   say('')
   if (result?.changed) announce('SessionUpdated')

@@ -2,7 +2,7 @@ import { busy, find, isBusy, payForm, query, say, selectedType, state, text } fr
 import { checkForm, formBody } from './fields.ts'
 import { type Incoming, lendFrame, place, post } from './messages.ts'
 import { isLauncher } from './pop-out.ts'
-import { call, reload, send } from './session.ts'
+import { agreed, call, reload, sendAsSeen } from './session.ts'
 
 let validated: ((result: Incoming) => void) | undefined
 
@@ -37,6 +37,7 @@ export async function pay(): Promise<void> {
   if (!type) return find('input[name=payment_product_type]:not(:disabled)')?.focus()
   if (!checkForm(form)) return
   const body = paymentBody(form, type)
+  const seen = agreed()
   busy('paying', true)
   try {
     if (query.get('client_side_validation') === 'true' && place === 'frame') {
@@ -48,7 +49,7 @@ export async function pay(): Promise<void> {
       if (result.success !== true) return refuse(result)
     }
     say(text('processing'), 'info')
-    await payNow(body)
+    await payNow(body, seen)
   } finally {
     busy('paying', false)
   }
@@ -78,19 +79,16 @@ function browserInformation() {
   }
 }
 
-async function payNow(body: Record<string, unknown>): Promise<void> {
-  const updated_at = state.session?.updated_at
-  const answer = await call(
-    `v1/sessions/${encodeURIComponent(state.sid)}/pay?language=${state.language}`,
-    send('POST', body, updated_at ? { 'if-unmodified-since': updated_at } : {}),
-  )
+async function payNow(body: Record<string, unknown>, seen: string): Promise<void> {
+  const path = `v1/sessions/${encodeURIComponent(state.sid)}/pay?language=${state.language}`
+  const answer = await sendAsSeen('POST', path, body, seen)
   // No answer is not a refusal: the payment may have gone through. The session knows.
   if (!answer) {
     await reload()
     if (state.stage === 'open') say(text('offline'), 'error', true)
     return
   }
-  if (answer.status >= 400) return refused(answer)
+  if (answer.status >= 400) return refused(answer, seen)
   const { success, redirect_url, poll_url, approval_url, qr_code, error, error_details } = answer.body as Record<
     string,
     string | undefined
@@ -106,12 +104,13 @@ async function payNow(body: Record<string, unknown>): Promise<void> {
   if (state.stage === 'open' && (error || error_details || !success)) say(text('declined'), 'error', true)
 }
 
-async function refused({ status, body }: { status: number; body: Record<string, unknown> }): Promise<void> {
+async function refused({ status, body }: { status: number; body: Record<string, unknown> }, seen: string): Promise<void> {
   await reload()
   if (state.stage === 'processing') return say(text('in_progress'), 'info')
+  // A lock that does not end says so itself.
   if (state.stage !== 'open') return
   const error = body.error as { message?: string } | undefined
-  if (status === 412) return say(text('updated'), 'error', true)
+  if (status === 412) return say(text(agreed() === seen ? 'try_again' : 'updated'), 'error', true)
   say(status >= 500 ? text('offline') : status === 400 && error?.message ? error.message : text('declined'), 'error', true)
 }
 

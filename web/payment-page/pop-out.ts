@@ -1,4 +1,4 @@
-import { find, isBusy, query, say, state, text } from './dom.ts'
+import { busy, find, isBusy, query, say, state, text } from './dom.ts'
 import { place, post } from './messages.ts'
 
 let told = ''
@@ -56,9 +56,14 @@ export function popOutHandlers(reload: () => Promise<unknown>) {
       say(text('popout_description'), 'info')
       drawPopOutButton()
     },
-    ValidatingPopOut: () => say(text('validating'), 'info'),
+    ValidatingPopOut: () => {
+      busy('validating', true)
+      say(text('validating'), 'info')
+    },
     ClosedPopOut: () => {
       opened = false
+      // Closed by the customer, it may be that nobody answers.
+      busy('validating', false)
       // Why the merchant refused the order stays.
       if (find('#message')?.dataset.kind === 'info') say('')
       drawPopOutButton()

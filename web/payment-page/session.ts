@@ -1,13 +1,12 @@
 import type { PageSession, PageState } from '../../src/checkout/payment-page/protocol.ts'
-import { busy, query, say, show, state, text } from './dom.ts'
+import { busy, find, paymentOver, query, say, show, sleep, state, text } from './dom.ts'
 import { end, post } from './messages.ts'
 import { drawPopOutButton } from './pop-out.ts'
 
+type Answer = { status: number; body: Record<string, unknown> }
+
 /** Asks the server for JSON; undefined when no answer comes. */
-export async function call(
-  path: string,
-  init: RequestInit = {},
-): Promise<{ status: number; body: Record<string, unknown> } | undefined> {
+export async function call(path: string, init: RequestInit = {}): Promise<Answer | undefined> {
   try {
     const response = await fetch(path, init)
     const body = await response.json().catch(() => ({}))
@@ -59,6 +58,49 @@ export function settle(): void {
   drawPopOutButton()
 }
 
+/** What the customer agrees to with a press of a button: the order, but not the names that the shop has for it. */
+export function agreed(): string {
+  const { merchant_reference, merchant_reference_2, ...order } = state.session?.order ?? {}
+  return JSON.stringify(order)
+}
+
+const tries_max = 3
+
+/**
+ * Sends what the customer wants done with the order that he has `seen` (see `agreed`), and never with another one (decision 0185).
+ * A session that the shop has locked is waited for; one that has changed in what is not the order, as by a card refused in another
+ * tab, is tried again.
+ * @returns the answer; 412 when the order is another one now, or the lock does not end
+ */
+export async function sendAsSeen(method: string, path: string, body: unknown, seen: string): Promise<Answer | undefined> {
+  const message = find('#message')?.textContent ?? ''
+  for (let tries = 1; ; tries += 1) {
+    if (agreed() !== seen) {
+      announce('SessionUpdated')
+      return { status: 412, body: {} }
+    }
+    const updated_at = state.session?.updated_at
+    const answer = await call(path, send(method, body, updated_at ? { 'if-unmodified-since': updated_at } : {}))
+    if (answer?.status !== 412 || tries === tries_max) return answer
+    await reload()
+    const locked = state.stage === 'locked'
+    if (locked) await lockOver()
+    if (state.stage !== 'open') return answer
+    if (locked) say(message, 'info')
+  }
+}
+
+/** Longer than shops take; a customer who has waited so long may have changed his mind and shall press again. */
+const lock_wait_ms = 30_000
+
+async function lockOver(): Promise<void> {
+  const until = performance.now() + lock_wait_ms
+  while (state.stage === 'locked' && performance.now() < until) {
+    await sleep(500)
+    await reload()
+  }
+}
+
 /** Asks again, less and less often, until the payment has come to an end or the shop's lock is gone. */
 function poll(wait_ms: number): void {
   polling = setTimeout(async () => {
@@ -88,6 +130,8 @@ function tell(type: 'SessionLoaded' | 'SessionUpdated'): void {
 
 /** A shop that begins to lock or refresh within this time of being told that nothing changed does so because it was told (clients §2). */
 const answering_ms = 5_000
+/** A shop that waits for its refresh while we wait for its validation has to be answered at some time. */
+const validation_wait_ms = 5_000
 /** So often in a row such a shop is told again. Whoever awaits some refreshes one after the other has his answers. */
 const in_a_row_max = 3
 
@@ -98,14 +142,15 @@ let in_a_row = 0
 let lock_asked_ms: number | undefined
 
 /**
- * RefreshSession. A change is always announced. An unchanged session is too, since nothing else ends a shop's `await refreshSession()`; but not
- * to a shop that only answers such an announcement: locking, updating and refreshing each time it would never end (decision 0072).
+ * RefreshSession. A change is always announced. An unchanged session is too, since nothing else ends a shop's `await refreshSession()`;
+ * but not to a shop that only answers such an announcement: locking, updating and refreshing each time it would never end (decision 0072).
  */
 export async function refresh(): Promise<void> {
   const asked_ms = performance.now()
   const began_ms = lock_asked_ms ?? asked_ms
   const rounds_max = lock_asked_ms === undefined ? in_a_row_max : 1
   lock_asked_ms = undefined
+  await paymentOver(validation_wait_ms)
   const result = await reloadAtLast()
   if (!state.session) return
   if (result.changed) {
@@ -127,13 +172,17 @@ async function reloadAtLast(): Promise<{ changed: boolean }> {
     const result = await reload()
     if (result) return result
     say(text('offline'))
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await sleep(2_000)
   }
 }
 
-/** LockSession: always answered, also when the session is locked already or can't be. */
+/** Shops lock and then refuse what they were to validate, in one go. */
+const refusal_wait_ms = 1_000
+
+/** LockSession: always answered, also when the session is locked already or can't be. Refused while the customer is paying. */
 export async function lock(): Promise<void> {
   lock_asked_ms = performance.now()
+  if (!(await paymentOver(refusal_wait_ms))) return void post({ type: 'SessionLockFailed' })
   busy('locked', true)
   const answer = await call(`v1/view/${encodeURIComponent(state.sid)}/session/lock`, { method: 'POST' })
   const pay_lock = answer?.body.pay_lock as { pay_lock_id?: string } | undefined
