@@ -74,22 +74,6 @@ test('payment page: a double click, a second tab and the address of a paid sessi
   await page.context().close()
 })
 
-test('payment page: two tabs that pay at the same moment pay once, and both end at the shop', { skip: skipBrowser }, async () => {
-  const { id, url } = await session()
-  const tabs = [await open(url), await open(url)]
-  for (const tab of tabs) {
-    await tab.getByTestId('product-dintero_psp.creditcard').check()
-    await tab.getByTestId('test-card').click()
-  }
-  await Promise.all(tabs.map((tab) => tab.getByTestId('pay').click()))
-  await Promise.all(tabs.map((tab) => tab.waitForURL(`${shop.url}/accept**transaction_id=**`)))
-  const [count] = await checkout.sql`
-    select (select count(*)::int from checkout.transactions where session_id = ${id}) as ours,
-      (select count(*)::int from simulator.payments where session_id = ${id}) as theirs`
-  assert.deepEqual({ ...count }, { ours: 1, theirs: 1 })
-  for (const tab of tabs) await tab.context().close()
-})
-
 test('payment page: a declined card is told, and another card pays', { skip: skipBrowser }, async () => {
   const { url } = await session()
   const page = await open(url)
