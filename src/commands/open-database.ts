@@ -89,7 +89,8 @@ function connectTo(url: string, options: { max?: number }): Sql {
 }
 
 const ignoring =
-  'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation, extra_float_digits'
+  'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation, ' +
+  'extra_float_digits'
 const pooled =
   'kvitt: A pooler stands before the database. It must pool by session, or be PgBouncer 1.21 or later with max_prepared_statements ' +
   '(docs/operations.md).'
