@@ -75,6 +75,47 @@ test('express: the older shipping_address form does the same', async () => {
   assert.deepEqual(body.order.shipping_address, address)
 })
 
+test('addresses: 400 on a session without express, whose addresses are the shop’s; nothing is changed', async () => {
+  const shops = { first_name: 'Ola', postal_code: '0150', country: 'NO' }
+  const id = await shop.create({ ...walk, order: { ...walk.order, shipping_address: shops } })
+  const before = await shop.read(id)
+  for (const [path, body] of [
+    ['addresses', { shipping_address: address }],
+    ['addresses?client_side_address_callback=true', { my_dintero: { actions: ['skip'], terms: [] } }],
+    ['shipping_address', address],
+    ['shipping_option', post],
+    ['discount_codes', { discount_codes: ['A'] }],
+  ] as const) {
+    const answer = await shop.view('PUT', `${id}/session/order/${path}`, body)
+    assert.equal(answer.status, 400, `${path}: ${JSON.stringify(answer.body)}`)
+  }
+  assert.deepEqual(await shop.read(id), before)
+})
+
+test('customer side: a body over 20,480 bytes is 413 and says so; my_dintero is what the contract says, and no more is kept', async () => {
+  const id = await shop.create(express)
+  for (const path of ['addresses', 'shipping_address', 'shipping_option', 'discount_codes']) {
+    const { status, body } = await shop.view('PUT', `${id}/session/order/${path}`, { my_dintero: { x: 'a'.repeat(20_480) } })
+    assert.deepEqual([status, body.error.message], [413, 'The body is larger than 20480 bytes.'], path)
+  }
+  const term = { id: '0f8fad5b-d9cb-469f-a165-70867728950e', url: 'https://shop.example/terms' }
+  const set = (my_dintero: object) => shop.view('PUT', `${id}/session/order/addresses`, { my_dintero })
+  for (const [my_dintero, path] of [
+    [{ actions: ['skip'] }, '/my_dintero/terms'],
+    [{ actions: ['buy'], terms: [] }, '/my_dintero/actions/0'],
+    [{ actions: ['skip', 'skip', 'skip'], terms: [] }, '/my_dintero/actions'],
+    [{ actions: [], terms: [{ ...term, url: 'javascript:1' }] }, '/my_dintero/terms/0/url'],
+  ] as const) {
+    const { status, body } = await set(my_dintero)
+    assert.deepEqual([status, body.error.errors?.[0].path], [400, path])
+  }
+  const my_dintero = { actions: ['create_user'], terms: [term] }
+  const { status, body } = await set({ ...my_dintero, more: 'x', terms: [{ ...term, more: 'x' }] })
+  assert.equal(status, 200)
+  assert.deepEqual(body.customer.my_dintero, my_dintero)
+  assert.deepEqual(body.events.at(-1).details, { my_dintero })
+})
+
 test('address callback: the shop gets the session with the address, signed; its options and order replace ours', async () => {
   await shop.call('POST', '/v1/admin/signature')
   const id = await shop.create(withCallback())

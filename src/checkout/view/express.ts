@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { sameJson } from '../../lib/object.ts'
-import { FreeObject, LineIdIn } from '../../lib/schema.ts'
+import { HttpUrl, LineIdIn } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
 import {
   type Express,
@@ -12,12 +12,21 @@ import {
   type ViewOptions,
 } from '../sessions/session.ts'
 
+/** A larger body from the customer's side is refused with 413: two addresses are a few hundred bytes, and every event is kept. */
+export const customer_body_bytes = 20_480
+
+/** What the customer agrees to (checkout-api §2.7). What else is sent is not kept. */
+const MyDintero = Type.Object({
+  actions: Type.Array(Type.Enum(['create_user', 'skip']), { maxItems: 2 }),
+  terms: Type.Array(Type.Object({ id: Type.String({ format: 'uuid' }), url: HttpUrl }), { maxItems: 20 }),
+})
+
 /** The body of `PUT …/order/addresses` (checkout-api §3.10.4). */
 export const AddressesIn = Type.Object(
   {
     shipping_address: Type.Optional(Address),
     billing_address: Type.Optional(Address),
-    my_dintero: Type.Optional(FreeObject),
+    my_dintero: Type.Optional(MyDintero),
   },
   { examples: [{ shipping_address: { first_name: 'Kari', last_name: 'Nordmann', postal_code: '0155', country: 'NO' } }] },
 )
@@ -41,8 +50,19 @@ export function withAddresses(data: SessionData, { shipping_address, billing_add
       ...(shipping_address ? { shipping_address } : {}),
       ...(billing_address ? { billing_address } : {}),
     },
-    ...(my_dintero ? { customer: { ...data.customer, my_dintero } } : {}),
+    ...(my_dintero ? { customer: { ...data.customer, my_dintero: agreed(my_dintero) } } : {}),
   }
+}
+
+function agreed({ actions, terms }: Static<typeof MyDintero>): Static<typeof MyDintero> {
+  return { actions, terms: terms.map(({ id, url }) => ({ id, url })) }
+}
+
+/** Only the customer of an express session fills in addresses; those of any other order are the shop's (checkout-api §3.10.4). */
+export function addressesRefusal({ express }: SessionData): Refusal | undefined {
+  if (express) return undefined
+  const message = 'This is no express session: the addresses of its order are the shop’s, and stay as they are.'
+  return { code: 'invalid_request', path: 'sid', message }
 }
 
 /** The events of new addresses: one for each that was given. */
@@ -55,7 +75,7 @@ export function addressEvents({
   const events: [SessionEventName, Record<string, unknown>][] = []
   if (shipping_address) events.push(['SET_SHIPPING_ADDRESS', { shipping_address, ...of(shipping_address) }])
   if (billing_address) events.push(['SET_BILLING_ADDRESS', { billing_address, ...of(billing_address) }])
-  if (my_dintero) events.push(['SET_MY_DINTERO', { my_dintero }])
+  if (my_dintero) events.push(['SET_MY_DINTERO', { my_dintero: agreed(my_dintero) }])
   return events
 }
 

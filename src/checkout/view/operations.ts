@@ -139,7 +139,8 @@ async function read(parts: SessionParts, { sid }: Customer): Promise<FoundSessio
 
 /**
  * Sets addresses; the merchant is asked what he ships there (checkout-api §6.4), unless the page has asked his site already.
- * Errors: session_not_found, session_gone, session_locked, precondition_failed, express_callback_failed, session_changed.
+ * Errors: session_not_found, session_gone, session_locked, precondition_failed, invalid_request when it is no express session,
+ * express_callback_failed, session_changed.
  */
 export async function setAddresses(
   parts: SessionParts & AskMerchant,
@@ -149,6 +150,7 @@ export async function setAddresses(
 ): Promise<Record<string, unknown>> {
   const session = await read(parts, customer)
   assertMayEdit(parts, customer, session)
+  throwRefusal(express.addressesRefusal(session.data))
   const events = express.addressEvents(addresses)
   const edited = (current: FoundSession, answer?: CallbackAnswer): Change => {
     const data = express.withAddresses(current.data, addresses)

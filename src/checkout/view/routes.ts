@@ -1,15 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
+import { ApiError } from '../../lib/errors.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
 import { SessionView as View } from '../sessions/schemas.ts'
-import { AddressesIn, CodesIn, OptionIn } from './express.ts'
+import { AddressesIn, CodesIn, customer_body_bytes, OptionIn } from './express.ts'
 import * as operations from './operations.ts'
 
 const tags = ['customer side']
-const config = { access: 'public' } as const
+const open = { config: { access: 'public' }, bodyLimit: customer_body_bytes } as const
 const Sid = Type.Object({ sid: Type.String() })
 const PayLock = Type.Object(
   { pay_lock: Type.Object({ pay_lock_id: Type.String() }) },
@@ -58,11 +59,16 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
+  // The limit that is named is the one of these routes.
+  app.setErrorHandler((error: FastifyError) => {
+    if (error.statusCode !== 413) throw error
+    throw new ApiError('body_too_large', `The body is larger than ${customer_body_bytes} bytes.`)
+  })
 
   app.get(
     '/v1/view/:sid/session',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_get',
         tags,
@@ -77,7 +83,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.post(
     '/v1/view/:sid/session/lock',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_lock_post',
         tags,
@@ -92,7 +98,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.put(
     '/v1/view/:sid/session/order/addresses',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_order_addresses_put',
         tags,
@@ -112,7 +118,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.put(
     '/v1/view/:sid/session/order/shipping_address',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_order_shipping_address_put',
         tags,
@@ -133,7 +139,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.put(
     '/v1/view/:sid/session/order/shipping_option',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_order_shipping_option_put',
         tags,
@@ -149,7 +155,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.put(
     '/v1/view/:sid/session/order/discount_codes',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_order_discount_codes_put',
         tags,
@@ -168,7 +174,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.post(
     '/v1/view/:sid/session/abandon',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_session_abandon_post',
         tags,
@@ -183,7 +189,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   app.post(
     '/v1/view/:sid/payments/:payment_product_type',
     {
-      config,
+      ...open,
       schema: {
         operationId: 'view_session_sid_payments_payment_product_type_post',
         tags,
