@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { send } from './client.ts'
+import { createTestAccount, send } from './client.ts'
 import { type Shop, startShop } from './sessions-shop.ts'
 
 let shop: Shop
@@ -29,6 +29,37 @@ test('branding: the ways to pay of a profile, by id, and by account and name as 
   assert.equal(one.status, 200)
   assert.equal(one.body, other.body)
   assert.ok(one.body.includes('>Klarna<') && one.body.includes('rgba(0,0,0,0.5)'))
+})
+
+test('branding: the ways to pay that a wildcard stands for', async () => {
+  const off = { swish: { enabled: false } }
+  const configuration = { active_payment_types: { enabled: true }, swish: off, payex: off }
+  await shop.call('POST', '/v1/admin/session/profiles', { profile_id: 'all', configuration })
+  const path = `accounts/${shop.account_id}/profiles/all/variant/colors/color/fff/width/600/logos.svg`
+  const { body } = await image(path)
+  assert.ok(body.includes('>Visa<') && body.includes('>Klarna<') && !body.includes('>Swish<'))
+})
+
+test('branding: an account that never asked for its default gets the image of it, and nothing is stored', async () => {
+  const names = ['T00000009', 'P00000009', 'T0', 'anything%20at%20all']
+  const tail = 'profiles/default/variant/colors/color/fff/width/600/logos.svg'
+  const statuses: number[] = []
+  for (const name of names) statuses.push((await image(`accounts/${name}/${tail}`)).status)
+  assert.deepEqual(statuses, [200, 404, 404, 404])
+  const own = await image(`accounts/${shop.account_id}/${tail}`)
+  assert.equal((await image(`accounts/T00000009/${tail}`)).body, own.body)
+  const { sql } = shop.server
+  const rows = await sql`select account_id from checkout.profiles where account_id <> ${shop.account_id}`
+  assert.deepEqual([...rows], [])
+})
+
+test('branding: 404 for a default that was deleted', async () => {
+  const other = await createTestAccount(shop.server, {})
+  const path = `accounts/${other.account_id}/profiles/default/variant/colors/color/fff/width/600/logos.svg`
+  await other.call('GET', '/v1/admin/session/profiles/default')
+  assert.equal((await image(path)).status, 200)
+  await other.call('DELETE', '/v1/admin/session/profiles/default')
+  assert.equal((await image(path)).status, 404)
 })
 
 for (const path of [

@@ -3,8 +3,6 @@
  *
  * - mark: one way to pay as shops show it: its name in a badge. We draw no provider's logo
  */
-import { enabledProducts, type Tree } from '../profiles/configuration.ts'
-
 /** How a mark is written, and its colour in the `colors` variant. */
 const marks: Readonly<Record<string, readonly [label: string, color: string]>> = {
   visa: ['Visa', '#1f3a93'],
@@ -42,14 +40,9 @@ function marksOf(type: string): string[] {
   return Object.hasOwn(marks, provider) ? [provider] : []
 }
 
-/** Each mark of what a profile has switched on, once. */
-export function profileMarks(configuration: Tree): string[] {
-  const labels = new Map(
-    enabledProducts(configuration)
-      .flatMap(marksOf)
-      .map((name) => [marks[name]![0], name]),
-  )
-  return [...labels.values()]
+/** Each mark of these product types, once. */
+export function productMarks(types: readonly string[]): string[] {
+  return [...new Map(types.flatMap(marksOf).map((name) => [marks[name]![0], name])).values()]
 }
 
 /** The marks named in a path, separated by underscores; nothing when one is not known. Product types are understood, too. */

@@ -4,8 +4,8 @@ import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { responses } from '../../lib/schema.ts'
-import { readProfile } from '../profiles/operations.ts'
-import { drawMarks, lookOf, namedMarks, profileMarks } from './branding.ts'
+import { productsOfProfile } from '../profiles/operations.ts'
+import { drawMarks, lookOf, namedMarks, productMarks } from './branding.ts'
 
 const look = {
   variant: Type.String({ description: '`colors`, `mono` or `logomark`.' }),
@@ -71,7 +71,7 @@ export const brandingRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, part
   )
 
   async function marksOfProfile(account_id: string, name: string): Promise<string[]> {
-    return profileMarks((await readProfile(parts, account_id, name)).data.configuration)
+    return productMarks(await productsOfProfile(parts, account_id, name))
   }
 }
 

@@ -114,6 +114,11 @@ export function enabledProducts(configuration: Tree): string[] {
   return configuredProducts(configuration).flatMap(([type, { enabled }]) => (enabled === true ? [type] : []))
 }
 
+/** The same, with those that `active_payment_types.enabled` stands for. */
+export function activeProducts(configuration: Tree, available: readonly PaymentProduct[]): string[] {
+  return enabledProducts(expandActive(configuration, available))
+}
+
 /** The products that stand in a configuration, in a fixed order. Most groups are in none. */
 function configuredProducts(configuration: Tree): [type: string, settings: Tree][] {
   const products: [string, Tree][] = []

@@ -2,6 +2,7 @@ import type { Parts } from '../../app.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
+import { activeProducts } from './configuration.ts'
 import { defaultProfile, type ProfileIn, type ProfileRow, profileData } from './profile.ts'
 import * as store from './store.ts'
 
@@ -53,6 +54,21 @@ async function findProfile(parts: ProfileParts, account_id: string, name: string
   if (found || name !== 'default') return found
   await ensureDefaultProfile(parts, account_id)
   return store.findProfile(parts.sql, account_id, name)
+}
+
+/**
+ * The products that a profile has switched on, for whoever asks without a credential: nothing is stored for it. A `default` that was never
+ * asked for by its account is shown as it would be made. 404 when there is none.
+ */
+export async function productsOfProfile({ sql, gateways }: ProfileParts, account_id: string, name: string): Promise<string[]> {
+  if (!/^[PT]\d{8}$/.test(account_id)) return notFound(name.slice(0, 100))
+  const products = gateways.products(account_id)
+  const found = await store.findProfile(sql, account_id, name)
+  if (found) return activeProducts(found.data.configuration, availableProducts(products, found.account))
+  if (name !== 'default' || products.length === 0 || (await store.isNameUsed(sql, account_id, name))) {
+    return notFound(name.slice(0, 100))
+  }
+  return activeProducts(defaultProfile(products).configuration, products)
 }
 
 /** A page of profiles by `profile_id`. */

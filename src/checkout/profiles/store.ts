@@ -25,6 +25,12 @@ export async function findProfile(
   return row
 }
 
+/** Has, or had, the account a profile of this name? */
+export async function isNameUsed(db: Db, account_id: string, profile_id: string): Promise<boolean> {
+  const rows = await db`select from checkout.profiles where account_id = ${account_id} and profile_id = ${profile_id}`
+  return rows.length > 0
+}
+
 /** A page of profiles by `profile_id`, deleted ones left out, after the one that `starting_after` names by `profile_id` or `id`. */
 export function listProfiles(
   db: Db,
