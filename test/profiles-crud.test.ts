@@ -106,6 +106,42 @@ test('profile: 401 without token, 403 with read scope for writes, another accoun
   )
 })
 
+/** As WooCommerce looks for what to ask a token of: the first group with a product that is on, and the first such product in it. */
+function firstProduct(configuration: Record<string, Record<string, { type?: string; enabled?: boolean }>>): string | undefined {
+  for (const [group, settings] of Object.entries(configuration)) {
+    if ((settings.type as unknown) !== 'payment_type') continue
+    const found = Object.entries(settings).find(([, { type, enabled }]) => type === 'payment_product_type' && enabled)
+    if (found) return `${group}.${found[0]}`
+  }
+}
+const on = { enabled: true }
+const off = { enabled: false }
+const orders: [title: string, configuration: object | undefined, first: string][] = [
+  ['the default', undefined, 'dintero_psp.creditcard'],
+  [
+    'a card before what else makes tokens',
+    { dintero_psp: { googlepay: on }, payex: { swish: on, creditcard: on } },
+    'payex.creditcard',
+  ],
+  [
+    'what is off comes last',
+    { bambora: { creditcard: off, mobilepay: on }, dintero_psp: { clicktopay: on } },
+    'dintero_psp.clicktopay',
+  ],
+  ['no tokens at all: by the list', { two: { invoice_b2b: on }, klarna: { klarna: on }, swish: { swish: off } }, 'klarna.klarna'],
+]
+for (const [title, configuration, first] of orders) {
+  test(`profile: the first product of one is the one to make a token with: ${title}`, async () => {
+    const made = configuration && (await shop.call('POST', profiles, { configuration })).body
+    const { body } = await shop.call('GET', `${profiles}/${made?.id ?? 'default'}`)
+    assert.equal(firstProduct(body.configuration), first)
+    if (made) assert.equal(firstProduct(made.configuration), first)
+    const listed = (await shop.call('GET', profiles)).body.find(({ id }: { id: string }) => id === body.id)
+    assert.equal(firstProduct(listed.configuration), first)
+    assert.deepEqual(body, listed)
+  })
+}
+
 test('default profile: one product of every kind is on for a test account; made once', async () => {
   const { body } = await shop.call('GET', `${profiles}/default`)
   const on: string[] = []

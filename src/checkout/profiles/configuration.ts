@@ -183,6 +183,27 @@ export function withTypes(configuration: Tree): Tree {
   return typed
 }
 
+/**
+ * A profile's configuration in a fixed order: the database keeps none, and one plugin takes the first product that is on for a
+ * subscription (docs/decisions/0186). First what is on and makes tokens, cards before others, then the rest by {@link productTypes}.
+ */
+export function inOrder(configuration: Tree, available: readonly PaymentProduct[]): Tree {
+  const products = byType(available)
+  const rank = (type: string): number => {
+    if (productSettings(configuration, type)?.enabled !== true) return 3
+    if (!products.get(type)?.token_types.length) return 2
+    return type.endsWith('.creditcard') ? 0 : 1
+  }
+  const present = productTypes.filter((type) => productSettings(configuration, type))
+  let ordered: Tree = {}
+  for (const type of present.sort((one, other) => rank(one) - rank(other))) {
+    const [group, name] = type.split('.') as [string, string?]
+    const settings = productSettings(configuration, type)!
+    ordered = mergeTrees(ordered, { [group]: name === undefined ? settings : { [name]: settings } })
+  }
+  return mergeTrees(ordered, configuration)
+}
+
 /** `active_payment_types.enabled` stands for every product of the account; one that is switched off by name stays off. */
 function expandActive(configuration: Tree, available: readonly PaymentProduct[]): Tree {
   const wildcard = configuration.active_payment_types

@@ -69,8 +69,8 @@ test('profile: its known members, and as it is shown', () => {
   }
   const times = { created_at: before.toISOString(), updated_at: now.toISOString() }
   const shown = { id: 'i', profile_id: 'p', ...kept, ...more, ...times }
-  assert.deepEqual(profileView(row), shown)
-  assert.deepEqual(profileView({ ...row, created_by: 'me', deleted_at: now, deleted_by: 'you' }), {
+  assert.deepEqual(profileView(row, []), shown)
+  assert.deepEqual(profileView({ ...row, created_by: 'me', deleted_at: now, deleted_by: 'you' }, []), {
     ...{ ...shown, created_by: 'me', deleted_at: now.toISOString(), deleted_by: 'you' },
   })
 })

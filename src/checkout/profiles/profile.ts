@@ -7,7 +7,7 @@ import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime, FreeObject, HttpUrl, TextLike } from '../../lib/schema.ts'
-import { mergeTrees, productTypes, type Tree, withTypes } from './configuration.ts'
+import { inOrder, mergeTrees, productTypes, type Tree, withTypes } from './configuration.ts'
 
 /** What is sent to create or replace a profile (checkout-api §8.1). */
 export const ProfileIn = Type.Object(
@@ -116,13 +116,14 @@ export function profileData({ configuration, merchant, url, description }: Profi
   }
 }
 
-/** The profile as it is shown. */
-export function profileView(row: ProfileRow): Static<typeof Profile> {
+/** The profile as it is shown; `products` are those of the account's gateways. */
+export function profileView(row: ProfileRow, products: readonly PaymentProduct[]): Static<typeof Profile> {
   const { data, created_by, deleted_at, deleted_by } = row
   return {
     id: row.id,
     profile_id: row.profile_id,
     ...data,
+    configuration: inOrder(data.configuration, products),
     created_at: row.created_at.toISOString(),
     ...(created_by ? { created_by } : {}),
     updated_at: row.updated_at.toISOString(),

@@ -6,7 +6,7 @@ import { limits } from '../../lib/limits.ts'
 import { responses } from '../../lib/schema.ts'
 import { configurationRefusal } from './configuration.ts'
 import * as operations from './operations.ts'
-import { AccountConfiguration, AccountConfigurationIn, Profile, ProfileIn, profileView } from './profile.ts'
+import { AccountConfiguration, AccountConfigurationIn, Profile, ProfileIn, type ProfileRow, profileView } from './profile.ts'
 
 const tags = ['admin']
 const Name = Type.Object({ profile_id: Type.String({ description: '`profile_id`, or the profile’s `id`.' }) })
@@ -16,6 +16,8 @@ const admin = { scopes: ['admin:checkout'], api_key: true }
 
 /** Session profiles and the account's checkout configuration (checkout-api §8.1, §8.2). */
 export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
+  const shown = (row: ProfileRow) => profileView(row, parts.gateways.products(row.account_id))
+
   app.post(
     '/v1/admin/session/profiles',
     {
@@ -31,7 +33,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     async ({ auth, body }) => {
       const { account_id, subject: created_by } = auth
       throwRefusal(configurationRefusal(body.configuration))
-      return profileView(await operations.createProfile(parts, { account_id, created_by, profile: body }))
+      return shown(await operations.createProfile(parts, { account_id, created_by, profile: body }))
     },
   )
 
@@ -50,7 +52,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         response: responses({ 200: Type.Array(Profile) }, 400, 401, 403),
       },
     },
-    async ({ auth, query }) => (await operations.listProfiles(parts, auth.account_id, query)).map(profileView),
+    async ({ auth, query }) => (await operations.listProfiles(parts, auth.account_id, query)).map(shown),
   )
 
   app.get(
@@ -65,7 +67,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         response: responses({ 200: Profile }, 401, 403, 404),
       },
     },
-    async ({ auth, params }) => profileView(await operations.readProfile(parts, auth.account_id, params.profile_id)),
+    async ({ auth, params }) => shown(await operations.readProfile(parts, auth.account_id, params.profile_id)),
   )
 
   app.put(
@@ -84,7 +86,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     async ({ auth, params, body }) => {
       const { account_id } = auth
       throwRefusal(configurationRefusal(body.configuration))
-      return profileView(await operations.updateProfile(parts, { account_id, name: params.profile_id, profile: body }))
+      return shown(await operations.updateProfile(parts, { account_id, name: params.profile_id, profile: body }))
     },
   )
 
@@ -102,7 +104,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, params }) => {
       const { account_id, subject: deleted_by } = auth
-      return profileView(await operations.removeProfile(parts, { account_id, name: params.profile_id, deleted_by }))
+      return shown(await operations.removeProfile(parts, { account_id, name: params.profile_id, deleted_by }))
     },
   )
 
