@@ -108,6 +108,41 @@ test('transaction: as it was after an event', () => {
   })
 })
 
+// number of the event -> the amount as it was
+const amounts: [sequence: number, amount: number][] = [
+  [1, 100],
+  [2, 100],
+  [3, 150],
+  [4, 150],
+  [5, 150],
+  [6, 80],
+]
+for (const [sequence, amount] of amounts) {
+  test(`transaction: as it was after event ${sequence}: the amount was ${amount}`, () => {
+    const authorize = (number: number, of: number, success = true): EventRow => ({
+      ...event,
+      sequence: number,
+      amount: of,
+      success,
+    })
+    const events: EventRow[] = [
+      { ...event, sequence: 1, event: 'INITIALIZE', transaction_status: 'INITIATED' },
+      authorize(2, 100),
+      authorize(3, 150),
+      authorize(4, 150, false),
+      { ...event, sequence: 5, event: 'CAPTURE', amount: 20 },
+      authorize(6, 80),
+      { ...event, sequence: 7, event: 'CAPTURE', amount: 20 },
+    ]
+    assert.equal(asOf({ ...transactionRow({ amount: 80 }), events }, sequence).amount, amount)
+  })
+}
+test('transaction: as it was before it was authorized, or failed: the amount it has', () => {
+  const initialized: EventRow = { ...event, sequence: 1, event: 'INITIALIZE', transaction_status: 'INITIATED' }
+  const events = [initialized, { ...event, sequence: 2, event: 'VOID' as const, amount: 0 }]
+  assert.equal(asOf({ ...transactionRow({ amount: 80 }), events }, 1).amount, 80)
+})
+
 const day = 86_400_000
 const dates: [given: string | undefined, end: 'gte' | 'lte', expected: Date | null | undefined][] = [
   [undefined, 'gte', null],

@@ -78,20 +78,29 @@ export function eventView(event: EventRow): Record<string, unknown> {
   })
 }
 
-/** The transaction as it was after its event number `sequence`: what a webhook about that event tells. */
+/**
+ * The transaction as it was after its event number `sequence`, as far as its events tell: what a webhook about that event tells. Its items
+ * are those of now: no event says which ones a changed authorization replaced.
+ */
 export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, sequence: number): T {
   const events = row.events.filter((event) => event.sequence <= sequence)
   const last = events.at(-1)
   if (!last || events.length === row.events.length) return row
+  // Until it is authorized, its amount is that of its first authorization.
+  const authorized = events.findLast(isAuthorize) ?? row.events.find(isAuthorize)
   return {
     ...row,
     events,
     event_count: sequence,
+    amount: authorized?.amount ?? row.amount,
     status: last.transaction_status,
     settlement_status: settlementStatusOf(events),
     updated_at: new Date(last.created_at),
   }
 }
+
+/** Tells the amount that is authorized from then on; one that failed, the amount that stays. */
+const isAuthorize = ({ event }: EventRow): boolean => event === 'AUTHORIZE'
 
 function tokensOf({ data: { tokens = {} } }: Pick<TransactionRow, 'data'>, includes: readonly string[]): Record<string, string> {
   const asked = Object.entries(tokens).filter(([name]) => includes.includes(`card.${name}`))
