@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { voidForCancel } from '../src/checkout/transactions/operations.ts'
 import { send } from './client.ts'
-import { type Shop, startShop, walk } from './sessions-shop.ts'
+import { partsOf, type Shop, startShop, walk } from './sessions-shop.ts'
 
 let shop: Shop
 before(async () => {
@@ -68,6 +69,32 @@ test('session cancel: 400 when it is captured, and nothing moves', async () => {
   assert.equal(status, 400)
   assert.deepEqual(await shop.read(id), before)
   assert.equal((await shop.call('GET', `/v1/transactions/${transaction_id}`)).body.status, 'CAPTURED')
+})
+
+test('session cancel: 400 when the merchant has voided the payment himself, and nothing changes', async () => {
+  const id = await shop.create()
+  await pay(id, card)
+  const { transaction_id } = await shop.read(id)
+  assert.equal((await shop.call('POST', `/v1/transactions/${transaction_id}/void`)).status, 200)
+  const before = await shop.read(id)
+  const { status, body } = await cancel(id)
+  assert.equal(status, 400)
+  assert.equal(body.error.errors[0].code, 'transaction_status_conflict')
+  assert.match(body.error.message, /AUTHORIZATION_VOIDED/)
+  assert.deepEqual(await shop.read(id), before)
+})
+
+test('session cancel: 200 when a cancel has voided the payment and died before it marked the session', async () => {
+  const id = await shop.create()
+  await pay(id, card)
+  const { transaction_id } = await shop.read(id)
+  const { account_id } = shop
+  const payments = { ...partsOf(shop.server), log: shop.server.app.log }
+  const command = { account_id, id: transaction_id, created_by: undefined, request: {} }
+  assert.equal(await voidForCancel(payments, command), true)
+  const { status, body } = await cancel(id)
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.equal(body.events.at(-1).name, 'CANCELLED')
 })
 
 test('session cancel: 409 while a payment is under way, 404 without a session, 403 without the scope', async () => {

@@ -6,7 +6,7 @@ import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
-import { voidForCancel } from '../transactions/operations.ts'
+import { voidForSession } from './cancel/operations.ts'
 import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
   type Caller,
@@ -184,7 +184,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
       const voidTransaction = (id: string) => {
         const { account_id, subject, request_headers } = caller
         const command = { account_id, id, created_by: subject, request: request_headers ? { request_headers } : {} }
-        return voidForCancel(parts, command)
+        return voidForSession(parts, command)
       }
       const session = await cancelSession(parts, caller, request.params.id, voidTransaction, { effect: effectOf(request) })
       return showSession(parts, session) as never
