@@ -24,7 +24,7 @@ import {
   type SessionEventName,
 } from '../sessions/session.ts'
 import { type FoundSession, findSession, updateSession } from '../sessions/store.ts'
-import { type AskMerchant, askMerchant, writeAnswered } from '../sessions/update/operations.ts'
+import { type AskMerchant, askMerchant, assertNotNegative, writeAnswered } from '../sessions/update/operations.ts'
 import { answeredData, type CallbackAnswer, isChanged, withOption } from '../sessions/update/update.ts'
 import * as express from './express.ts'
 
@@ -114,7 +114,7 @@ function decide(parts: SessionParts, customer: Customer, session: FoundSession, 
   const now = parts.clock.now()
   assertMayEdit(parts, customer, session)
   const { data } = edit
-  if (data.order.amount < 0) throw new ApiError('express_callback_failed', 'The order would come to a negative amount.')
+  assertNotNegative(data)
   const events = edit.events.map(([name, details]) => newEvent(parts, callerOf(customer), name, now, details))
   return { change: isChanged(session.data, data) ? { data, updated_at: nextUpdate(session, now) } : {}, events }
 }

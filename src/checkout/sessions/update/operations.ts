@@ -18,6 +18,7 @@ import type { FoundSession } from '../store.ts'
 import {
   answeredData,
   CallbackAnswer,
+  chosenRefusal,
   isChanged,
   orderRefusalOf,
   type SessionUpdate,
@@ -48,21 +49,24 @@ export async function updateSession(
 ): Promise<FoundSession> {
   const { id, body, toggles = new Set() } = request
   const { account_id } = caller
-  const decide = (session: FoundSession, answer?: CallbackAnswer): Change => {
-    const now = parts.clock.now()
-    throwRefusal(mayUpdate(session, { update_without_lock: request.update_without_lock === true, now }))
-    const asked = updatedData(session.data, body)
-    throwRefusal(updateRefusal(body, asked, toggles))
-    const data = answer ? answeredData(asked, answer) : asked
-    const unlock = body.remove_lock !== false && session.pay_lock_id !== null
-    const changed = isChanged(session.data, data)
-    const events = [newEvent(parts, caller, 'UPDATE_SESSION', now, updateDetails(session.data, data, body))]
-    if (unlock) events.push(newEvent(parts, caller, 'PAY_LOCK_END', now, { pay_lock_id: session.pay_lock_id }))
-    return { change: { ...(changed ? { data, updated_at: nextUpdate(session, now) } : {}), ...(unlock ? released : {}) }, events }
-  }
   const session = await readSession(parts, account_id, id)
   const asked = updatedData(session.data, body)
   const url = callbackUrl(session.data, asked, body, request.force_shipping_address_callback === true)
+  const decide = (current: FoundSession, answer?: CallbackAnswer): Change => {
+    const now = parts.clock.now()
+    throwRefusal(mayUpdate(current, { update_without_lock: request.update_without_lock === true, now }))
+    const updated = updatedData(current.data, body)
+    throwRefusal(updateRefusal(body, updated, toggles))
+    const data = answer ? answeredData(updated, answer) : updated
+    // Which options there will be is not known before the shop has answered.
+    if (answer || url === undefined) throwRefusal(chosenRefusal(body, data))
+    assertNotNegative(data)
+    const unlock = body.remove_lock !== false && current.pay_lock_id !== null
+    const changed = isChanged(current.data, data)
+    const events = [newEvent(parts, caller, 'UPDATE_SESSION', now, updateDetails(current.data, data, body))]
+    if (unlock) events.push(newEvent(parts, caller, 'PAY_LOCK_END', now, { pay_lock_id: current.pay_lock_id }))
+    return { change: { ...(changed ? { data, updated_at: nextUpdate(current, now) } : {}), ...(unlock ? released : {}) }, events }
+  }
   if (url === undefined) return effect(() => changeSession(parts, { account_id, id }, decide))
   decide(session)
   const answer = await askMerchant(parts, session, asked, url)
@@ -115,6 +119,11 @@ function storable(body: unknown): unknown {
     // Nested deeper than the stack reaches.
   }
   throw callbackFailed('answered with text that is none, or nested too deep')
+}
+
+/** Options and an order that the shop answered with may take away more than there was. */
+export function assertNotNegative({ order }: SessionData): void {
+  if (order.amount < 0) throw new ApiError('express_callback_failed', 'The order would come to a negative amount.')
 }
 
 function callbackFailed(what: string): ApiError {
