@@ -206,6 +206,13 @@ const times: [text: string, expected: string | undefined][] = [
   ['2026-11-22x', undefined],
   ['2026-11-22T17', undefined],
   ['2026-11-22T17:48:57.Z', undefined],
+  ['2026-11-31T00:00:00Z', undefined],
+  ['2026-02-29', undefined],
+  ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+  ['0000-01-01', undefined],
+  ['0001-01-01T00:00:00+01:00', undefined],
+  ['9999-12-31', '9999-12-31T00:00:00.000Z'],
+  ['9999-12-31T23:30:00-01:00', undefined],
 ]
 for (const [text, expected] of times) test(`time: ${text}`, () => assert.equal(parseTime(text)?.toISOString(), expected))
 
