@@ -108,6 +108,7 @@ test('settlements: found by the id of a transaction', async () => {
 for (const query of [
   ...['limit=0', 'limit=1001', 'starting_after_id=x', 'starting_after_date=2026-11-20', 'created_at.gte=yesterday'],
   'created_at.gte=2026-11-20&item_created_at.lte=2026-11-20',
+  ...['created_at.gte=0000-01-01', 'item_created_at.lte=2026-11-31'],
 ]) {
   test(`settlements: 400 with ${query}`, async () => assert.equal((await shop.call('GET', `${path}?${query}`)).status, 400))
 }
@@ -298,6 +299,9 @@ test('test report: 201 for what is not settled, which then is; 200 when nothing 
   assert.equal((await shop.call('POST', at, { date_range: { start_date: '2026-11-01', end_date: '2026-11-15' } })).status, 200)
   const first = await shop.call('POST', at, { transaction_ids: [one, 'none'] })
   assert.deepEqual([first.status, first.body], [201, { message: '1 settlement was created.' }])
+  const captured = (await server.transaction(one)).events.find(({ event }: { event: string }) => event === 'CAPTURE').created_at
+  const { start_at, end_at } = (await server.settlements('?limit=1')).items[0]
+  assert.deepEqual([start_at, end_at], [captured, new Date(Date.parse(captured) + 1).toISOString()], 'the time of its events')
   assert.deepEqual(
     [(await server.transaction(one)).settlement_status, (await server.transaction(two)).settlement_status],
     ['SETTLED', 'NOT_SETTLED'],
@@ -316,6 +320,7 @@ test('test report: 201 for what is not settled, which then is; 200 when nothing 
   assert.equal(await server.settle(), 0)
   assert.equal((await shop.call('POST', at, { date_range: { start_date: '2026-11-09', end_date: '2026-11-08' } })).status, 400)
   assert.equal((await shop.call('POST', at, { date_range: { start_date: 'soon' } })).status, 400)
+  assert.equal((await shop.call('POST', at, { date_range: { end_date: '9999-12-31' } })).status, 200)
   const production = await createTestAccount(server, { account_id: 'P00000042', scopes: ['admin:reports'] })
   assert.equal((await production.call('POST', at.replace(shop.account_id, 'P00000042'))).status, 403)
 })

@@ -102,7 +102,8 @@ export type TestReport = {
   account_id: string
   transaction_ids: string[] | null
   number_of_transactions: number | null
-  from: Date
+  /** Nothing: of the named transactions everything, however old. */
+  from: Date | null
   until: Date
 }
 
@@ -116,11 +117,12 @@ export async function settleForTest(settling: Settling, report: TestReport): Pro
   await openAccount(settling, account_id)
   const made = await inTransaction(settling.sql, async (tx) => {
     await store.lockAccount(tx, account_id, true)
-    const scope = { account_id, from, until, transaction_ids: report.transaction_ids }
+    const scope = { account_id, from: from ?? new Date(0), until, transaction_ids: report.transaction_ids }
     if (report.number_of_transactions !== null) {
       scope.transaction_ids = await store.listDueTransactions(tx, scope, report.number_of_transactions)
     }
-    const period = { kind: 'test' as const, start_at: from, end_at: until, now: settling.clock.now() }
+    const { start_at, end_at } = from ? { start_at: from, end_at: until } : await store.findDuePeriod(tx, scope)
+    const period = { kind: 'test' as const, start_at, end_at, now: settling.clock.now() }
     return insertSettlements({ sql: tx, ids: settling.ids }, scope, period)
   })
   if (made.length > 0) {

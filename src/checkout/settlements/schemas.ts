@@ -89,10 +89,10 @@ export function testReport(body: TestReportIn, account_id: string, now: Date): T
   const end = dateOf(date_range.end_date, 'lte')
   if (start === undefined) return refuse('/date_range/start_date', '/date_range/start_date is not an ISO 8601 date.')
   if (end === undefined) return refuse('/date_range/end_date', '/date_range/end_date is not an ISO 8601 date.')
-  const until = end === null ? new Date(now.getTime() + 1) : new Date(end.getTime() + 1)
+  const until = new Date(Math.min(end?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime()) + 1)
   const week = new Date(until.getTime() - 7 * (look_back_ms / 2))
-  const from = start ?? (transaction_ids?.length ? new Date(0) : week)
-  if (from >= until) return refuse('/date_range/start_date', '/date_range/start_date is not before the end.')
+  const from = start ?? (transaction_ids?.length ? null : week)
+  if (from && from >= until) return refuse('/date_range/start_date', '/date_range/start_date is not before the end.')
   return {
     account_id,
     from,

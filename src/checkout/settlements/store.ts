@@ -101,6 +101,14 @@ export function listDueGroups(db: Db, scope: Scope): Promise<Group[]> {
     group by 1, 2, 3 order by 1, 2, 3`
 }
 
+/** From the first of the events to settle until after the last; when there is none, the scope's own period. */
+export async function findDuePeriod(db: Db, scope: Scope): Promise<{ start_at: Date; end_at: Date }> {
+  const [row] = await db<{ start_at: Date; end_at: Date }[]>`
+    select coalesce(min(e.created_at), ${scope.from}) as start_at,
+      coalesce(max(e.created_at) + interval '1 millisecond', ${scope.until}) as end_at ${dueEvents(scope)}`
+  return row!
+}
+
 /** The newest transactions with events to settle. */
 export async function listDueTransactions(db: Db, scope: Scope, limit: number): Promise<string[]> {
   const rows = await db<{ id: string }[]>`
