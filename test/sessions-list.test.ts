@@ -123,6 +123,30 @@ test('payment token session: WooCommerce sends express without options (checkout
   }
 })
 
+const { session, token_provider } = token
+const wrong: [body: object, path: string][] = [
+  [{ session: { ...session, expires_at: '2020-01-01T00:00:00Z' } }, '/session/expires_at'],
+  [{ session: { ...session, configuration: { channel: 'foo' } } }, '/session/configuration/channel'],
+  [{ session: { ...session, configuration: { channel: 3 } } }, '/session/configuration/channel'],
+  [
+    { token_provider: { ...token_provider, token_supported_auth_methods: ['3DS', 'X'] } },
+    '/token_provider/token_supported_auth_methods/1',
+  ],
+]
+for (const [body, path] of wrong) {
+  test(`payment token session: 400 with ${JSON.stringify(body).slice(-60)}`, async () => {
+    const answer = await shop.call('POST', '/v1/sessions/payment-token', { ...token, ...body })
+    assert.deepEqual([answer.status, answer.body.error?.errors[0].path], [400, path])
+  })
+}
+test('payment token session: an empty channel says nothing; auth methods as published', async () => {
+  const body = {
+    session: { ...session, configuration: { channel: '', theme: { primary: '#fff' } } },
+    token_provider: { ...token_provider, token_supported_auth_methods: ['3DS', 'PASSKEY'] },
+  }
+  assert.equal((await shop.call('POST', '/v1/sessions/payment-token', body)).status, 200)
+})
+
 test('session with a token: only its id is shown, the same for the same token', async () => {
   const customer = { customer_id: 7, tokens: { 'payex.creditcard': { payment_token: 'secret-token' } } }
   const sessions = await Promise.all([1, 2].map(async () => shop.read(await shop.create({ ...walk, customer }))))

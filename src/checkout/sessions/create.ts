@@ -142,7 +142,7 @@ export const TokenSessionIn = Type.Object(
     token_provider: Type.Object({
       payment_product_type: Type.String(),
       token_types: Type.Array(Type.Enum(['payment_token', 'recurrence_token']), { minItems: 1 }),
-      token_supported_auth_methods: Type.Optional(Type.Array(Type.String())),
+      token_supported_auth_methods: Type.Optional(Type.Array(Type.Enum(['3DS', 'PASSKEY']))),
     }),
   },
   {
@@ -176,8 +176,11 @@ export function newTokenSessionData(
     type: 'payment_product_type',
     ...Object.fromEntries(token_types.map((kind) => [`generate_${kind}`, true])),
   }
-  const { theme } = { theme: basis.profile?.configuration.theme, ...session.configuration }
-  const { url, order, customer, configuration = {} } = session
+  const { channel, ...configuration } = withoutEmpties(session.configuration ?? {})
+  const wrong = channel === undefined ? undefined : configurationRefusal({ channel }, '/session/configuration')
+  if (wrong) return { refusal: wrong }
+  const { theme } = { theme: basis.profile?.configuration.theme, ...configuration }
+  const { url, order, customer } = session
   const { currency, merchant_reference, merchant_reference_2, store } = order
   const merchant = { ...basis.merchant, ...basis.profile?.merchant }
   const metadata = { ...session.metadata, ...(session.profile_id ? { 'session:profile_id': session.profile_id } : {}) }
@@ -192,7 +195,7 @@ export function newTokenSessionData(
     },
     configuration: {
       ...(theme === undefined ? {} : { theme }),
-      ...(configuration.channel === undefined ? {} : { channel: configuration.channel }),
+      ...(channel === undefined ? {} : { channel }),
       [group!]: name === undefined ? settings : { type: 'payment_type', [name]: settings },
     },
     token_provider,
@@ -299,11 +302,11 @@ function isDay(day: string): boolean {
 }
 
 /** The time of expiry that was asked for, or a day from now; or why it can't be (checkout-api §12 Q1). */
-export function expiry(asked: string | undefined, now: Date): { expires_at: Date } | { refusal: Refusal } {
+export function expiry(asked: string | undefined, now: Date, path = '/expires_at'): { expires_at: Date } | { refusal: Refusal } {
   if (asked === undefined || asked === '') {
     return { expires_at: new Date(now.getTime() + limits.session_lifetime_default_s * 1000) }
   }
-  const refuse = (message: string) => ({ refusal: { code: 'invalid_request' as const, path: '/expires_at', message } })
+  const refuse = (message: string) => ({ refusal: { code: 'invalid_request' as const, path, message } })
   const expires_at = parseTime(asked)
   if (!expires_at) return refuse(`expires_at is not an ISO 8601 time: ${asked.slice(0, 40)}.`)
   if (expires_at <= now) return refuse(`expires_at is in the past: ${expires_at.toISOString()}.`)

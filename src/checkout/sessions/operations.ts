@@ -88,7 +88,7 @@ export async function createTokenSession(
   const products = availableProducts(parts.gateways.products(account_id), account)
   const made = newTokenSessionData(body, { profile: profile?.data, merchant: account?.configuration?.merchant, products })
   if ('refusal' in made) throw refused(made.refusal)
-  const until = expiry(body.session.expires_at, now)
+  const until = expiry(body.session.expires_at, now, '/session/expires_at')
   if ('refusal' in until) throw refused(until.refusal)
   return insert(parts, caller, {
     data: made.data,
