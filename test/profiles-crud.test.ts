@@ -87,6 +87,8 @@ test('profile: 400 with the path for a name with spaces around it, a logo that i
     [{ ...cards, profile_id: ' x' }, '/profile_id'],
     [{ ...cards, profile_id: 'x'.repeat(256) }, '/profile_id'],
     [{ ...cards, profile_id: 'y', merchant: { logo_url: 'javascript:1' } }, '/merchant/logo_url'],
+    [{ ...cards, profile_id: 'y', merchant: { logo_url: 'https://a b/logo.svg' } }, '/merchant/logo_url'],
+    [{ ...cards, profile_id: 'y', url: { merchant_terms_url: `https://t/${'x'.repeat(2_000)}` } }, '/url/merchant_terms_url'],
     [{ profile_id: 'y' }, '/configuration'],
   ] as const) {
     const answer = await shop.call('POST', profiles, body)

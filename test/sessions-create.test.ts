@@ -165,3 +165,83 @@ test('session create: two statements the first time, then one: the profile is re
   // Fragments count as statements here: the second time the read of the profile is missing.
   assert.equal(statements - first, first - 1)
 })
+
+/** Of four bytes each, and of no two of them alike next to each other: nothing to compress before it goes into an index. */
+const wide = (length: number) =>
+  Array.from({ length }, (_, index) => String.fromCodePoint(0x20000 + ((index * 7919) % 40000))).join('')
+const link = (length: number) => `https://shop.example/${'x'.repeat(length - 21)}`
+const host = `${'a'.repeat(60)}.`.repeat(5)
+const long = 'x'.repeat(256)
+const address = { first_name: 'Kari', last_name: 'Nordmann' }
+const unbounded: [body: object, path: string][] = [
+  [{ url: { ...walk.url, callback_url: 'https:// bad host/x' } }, '/url/callback_url'],
+  [{ url: { ...walk.url, callback_url: link(2_001) } }, '/url/callback_url'],
+  [{ url: { ...walk.url, callback_url: `https://${host}/` } }, '/url/callback_url'],
+  [{ url: { ...walk.url, return_url: link(2_001) } }, '/url/return_url'],
+  [{ url: { ...walk.url, return_url: 'https://a b/' } }, '/url/return_url'],
+  [{ url: { ...walk.url, merchant_terms_url: 'http://[x]/' } }, '/url/merchant_terms_url'],
+  [{ merchant: { name: 'n', logo_url: link(2_001) } }, '/merchant/logo_url'],
+  [{ merchant: { name: 'n', logo_url: 'https://a b/' } }, '/merchant/logo_url'],
+  [{ express: { shipping_address_callback_url: 'https://a b/' } }, '/express/shipping_address_callback_url'],
+  [{ express: { discount_codes: { callback_url: 'https://a b/' } } }, '/express/discount_codes/callback_url'],
+  [{ checkboxes: [{ id: 1, label: 'x', link: { text: 'x', url: 'https://a b/' } }] }, '/checkboxes/0/link/url'],
+  ...['email', 'phone_number', 'customer_id', 'first_name'].map((name): [object, string] => [
+    { customer: { [name]: long } },
+    `/customer/${name}`,
+  ]),
+  [{ order: { ...walk.order, shipping_address: { ...address, last_name: long } } }, '/order/shipping_address/last_name'],
+  [{ order: { ...walk.order, billing_address: { ...address, email: long } } }, '/order/billing_address/email'],
+  [{ order: { ...walk.order, store: { id: long } } }, '/order/store/id'],
+  [{ order: { ...walk.order, store: { terminal_id: long } } }, '/order/store/terminal_id'],
+  [
+    { order: { ...walk.order, items: [{ splits: [{ payout_destination_id: long, amount: 1 }] }] } },
+    '/order/items/0/splits/0/payout_destination_id',
+  ],
+  [{ metadata: { [`${'k'.repeat(129)}`]: 1 } }, `/metadata/${'k'.repeat(128)}`],
+  [{ metadata: { a: 'x'.repeat(1_001) } }, '/metadata/a'],
+  [{ metadata: { payout_correlation_id: long } }, '/metadata/payout_correlation_id'],
+  [{ metadata: { payout_correlation_id: { a: long } } }, '/metadata/payout_correlation_id'],
+]
+for (const [body, path] of unbounded) {
+  test(`session create: 400 for what has no end: ${JSON.stringify(body).slice(0, 80)}`, async () => {
+    const answer = await shop.call('POST', '/v1/sessions-profile', { ...walk, ...body })
+    assert.deepEqual([answer.status, answer.body.error?.errors[0].path], [400, path])
+  })
+}
+
+test('session create: what is as long as it may be, in letters of four bytes, is paid and found', async () => {
+  const text = wide(255)
+  const full = { first_name: text, last_name: text, email: text, phone_number: text }
+  const id = await shop.create({
+    ...walk,
+    url: { return_url: 'myapp://back', callback_url: link(2_000) },
+    customer: { customer_id: text, email: text, phone_number: text, first_name: text, last_name: text },
+    metadata: { [wide(64)]: wide(500), payout_correlation_id: wide(127) },
+    order: {
+      ...walk.order,
+      merchant_reference: text,
+      shipping_address: full,
+      billing_address: full,
+      store: { id: text, terminal_id: text, payout_destination_id: text },
+      items: [{ ...walk.order.items[0], splits: [{ payout_destination_id: text, amount: 1 }] }],
+    },
+  })
+  const body = { payment_product_type: 'dintero_psp.creditcard', simulate: 'approve' }
+  const paid = await send(shop.server.url, 'POST', `/v1/sessions/${id}/pay`, { body })
+  assert.equal(paid.status, 200, JSON.stringify(paid.body))
+  const found = await shop.call('GET', `/v1/transactions?payout_correlation_id=${encodeURIComponent(wide(127))}`)
+  assert.equal(found.body.length, 1)
+})
+
+test('session update: 400 for what has no end', async () => {
+  const id = await shop.create({ ...walk, express: { shipping_options: [] } })
+  const updates: [body: object, path: string][] = [
+    [{ customer: { email: long } }, '/customer/email'],
+    [{ order: { shipping_address: { first_name: long } } }, '/order/shipping_address/first_name'],
+    [{ express: { shipping_address_callback_url: 'https://a b/' } }, '/express/shipping_address_callback_url'],
+  ]
+  for (const [body, path] of updates) {
+    const answer = await shop.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, body)
+    assert.deepEqual([answer.status, answer.body.error?.errors[0].path], [400, path])
+  }
+})

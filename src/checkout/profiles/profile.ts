@@ -6,8 +6,9 @@
 import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { limits } from '../../lib/limits.ts'
-import { DateTime, FreeObject, HttpUrl, TextLike } from '../../lib/schema.ts'
+import { DateTime, FreeObject, TextLike } from '../../lib/schema.ts'
 import { inOrder, mergeTrees, productTypes, type Tree, withTypes } from './configuration.ts'
+import { WebUrl } from './url.ts'
 
 /** What is sent to create or replace a profile (checkout-api §8.1). */
 export const ProfileIn = Type.Object(
@@ -20,8 +21,8 @@ export const ProfileIn = Type.Object(
       }),
     ),
     configuration: FreeObject,
-    merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(HttpUrl) })),
-    url: Type.Optional(Type.Object({ merchant_terms_url: Type.Optional(HttpUrl) })),
+    merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(WebUrl) })),
+    url: Type.Optional(Type.Object({ merchant_terms_url: Type.Optional(WebUrl) })),
     description: Type.Optional(Type.String({ maxLength: limits.text_length_max })),
   },
   {
@@ -75,7 +76,7 @@ const PaymentOption = Type.Object({
   currencies: Type.Array(Type.String(), { description: 'ISO 4217 codes, or `any`.' }),
 })
 const accountMembers = {
-  merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(HttpUrl) })),
+  merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(WebUrl) })),
 }
 /** What is sent to set the account's checkout configuration (checkout-api §8.2). Without `payment_options`: all it has. */
 export const AccountConfigurationIn = Type.Object(

@@ -7,12 +7,21 @@ import { responses } from '../../lib/schema.ts'
 import { configurationRefusal } from './configuration.ts'
 import * as operations from './operations.ts'
 import { AccountConfiguration, AccountConfigurationIn, Profile, ProfileIn, type ProfileRow, profileView } from './profile.ts'
+import { urlsRefusal } from './url.ts'
 
 const tags = ['admin']
 const Name = Type.Object({ profile_id: Type.String({ description: '`profile_id`, or the profile’s `id`.' }) })
 const write = { scopes: ['write:checkout:/admin/session/profiles'], api_key: true }
 const read = { scopes: ['read:checkout'], api_key: true }
 const admin = { scopes: ['admin:checkout'], api_key: true }
+
+function profileRefusal({ configuration, merchant, url }: ProfileIn) {
+  const urls = urlsRefusal([
+    ['/merchant/logo_url', merchant?.logo_url],
+    ['/url/merchant_terms_url', url?.merchant_terms_url],
+  ])
+  return urls ?? configurationRefusal(configuration)
+}
 
 /** Session profiles and the account's checkout configuration (checkout-api §8.1, §8.2). */
 export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) => {
@@ -32,7 +41,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, body }) => {
       const { account_id, subject: created_by } = auth
-      throwRefusal(configurationRefusal(body.configuration))
+      throwRefusal(profileRefusal(body))
       return shown(await operations.createProfile(parts, { account_id, created_by, profile: body }))
     },
   )
@@ -85,7 +94,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     },
     async ({ auth, params, body }) => {
       const { account_id } = auth
-      throwRefusal(configurationRefusal(body.configuration))
+      throwRefusal(profileRefusal(body))
       return shown(await operations.updateProfile(parts, { account_id, name: params.profile_id, profile: body }))
     },
   )
@@ -137,6 +146,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
     async ({ auth, body }) => {
       const { account_id, subject: updated_by } = auth
       const { payment_options, merchant } = body.configuration
+      throwRefusal(urlsRefusal([['/configuration/merchant/logo_url', merchant?.logo_url]]))
       const data = { configuration: { ...(payment_options ? { payment_options } : {}), ...(merchant ? { merchant } : {}) } }
       return operations.writeAccountConfiguration(parts, { account_id, updated_by, data })
     },

@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { isObject } from '../../lib/object.ts'
-import { Currency, FreeObject, HttpUrl, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
+import { asText, isObject } from '../../lib/object.ts'
+import { Currency, FreeObject, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
 import {
   configurationRefusal,
   lacking,
@@ -13,11 +13,13 @@ import {
   withoutEmpties,
 } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
+import { url_length_max, urlsRefusal, WebUrl } from '../profiles/url.ts'
 import {
   amountRefusal,
   Order,
   orderRefusal,
   ShippingOption,
+  Short,
   Store,
   type StoredOption,
   storedOption,
@@ -31,9 +33,10 @@ const Urls = Type.Object(
     return_url: TextLike(
       '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',
       'a URL with its scheme, https: or that of an app; javascript:, vbscript: and data: are refused',
+      { maxLength: url_length_max },
     ),
-    callback_url: Type.Optional(HttpUrl),
-    merchant_terms_url: Type.Optional(HttpUrl),
+    callback_url: Type.Optional(WebUrl),
+    merchant_terms_url: Type.Optional(WebUrl),
   },
   { title: 'SessionUrls' },
 )
@@ -41,8 +44,10 @@ const Urls = Type.Object(
 export const Customer = Type.Object(
   {
     customer_id: Type.Optional(LineIdIn),
-    email: Type.Optional(Type.String()),
-    phone_number: Type.Optional(Type.String()),
+    email: Type.Optional(Short),
+    phone_number: Type.Optional(Short),
+    first_name: Type.Optional(Short),
+    last_name: Type.Optional(Short),
     tokens: Type.Optional(FreeObject),
   },
   { title: 'SessionCustomer' },
@@ -53,11 +58,11 @@ export const ExpressIn = Type.Object(
   {
     shipping_options: Type.Optional(Type.Array(ShippingOption, { maxItems: limits.items_per_order_max })),
     shipping_mode: Type.Optional(Type.Enum(['shipping_required', 'shipping_not_required'])),
-    shipping_address_callback_url: Type.Optional(HttpUrl),
+    shipping_address_callback_url: Type.Optional(WebUrl),
     discount_codes: Type.Optional(
       Type.Object({
         max_count: Type.Optional(Type.Number()),
-        callback_url: Type.Optional(HttpUrl),
+        callback_url: Type.Optional(WebUrl),
       }),
     ),
     customer_types: Type.Optional(Type.Array(Type.String())),
@@ -72,14 +77,14 @@ const Checkbox = Type.Object(
     label: Type.String({ maxLength: limits.text_length_max }),
     checked: Type.Optional(Type.Boolean()),
     required: Type.Optional(Type.Boolean()),
-    link: Type.Optional(Type.Object({ url: HttpUrl, text: Type.String({ maxLength: limits.text_length_max }) })),
+    link: Type.Optional(Type.Object({ url: WebUrl, text: Type.String({ maxLength: limits.text_length_max }) })),
   },
   { title: 'SessionCheckbox', additionalProperties: true },
 )
 
 /** Who sells, as the page shows it (checkout-api §3.2). Members that we don't know are kept. */
 const Merchant = Type.Object(
-  { name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String()) },
+  { name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ maxLength: url_length_max })) },
   { title: 'SessionMerchant', additionalProperties: true },
 )
 
@@ -177,7 +182,8 @@ export function newTokenSessionData(
     ...Object.fromEntries(token_types.map((kind) => [`generate_${kind}`, true])),
   }
   const { channel, ...configuration } = withoutEmpties(session.configuration ?? {})
-  const wrong = channel === undefined ? undefined : configurationRefusal({ channel }, '/session/configuration')
+  const named = channel === undefined ? {} : { channel }
+  const wrong = boundsRefusal(session, '/session') ?? configurationRefusal(named, '/session/configuration')
   if (wrong) return { refusal: wrong }
   const { theme } = { theme: basis.profile?.configuration.theme, ...configuration }
   const { url, order, customer } = session
@@ -195,7 +201,7 @@ export function newTokenSessionData(
     },
     configuration: {
       ...(theme === undefined ? {} : { theme }),
-      ...(channel === undefined ? {} : { channel }),
+      ...named,
       [group!]: name === undefined ? settings : { type: 'payment_type', [name]: settings },
     },
     token_provider,
@@ -204,6 +210,45 @@ export function newTokenSessionData(
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   }
   return { data }
+}
+
+/** Key and text of one entry of `metadata`, in characters. The contract limits those of captures (checkout-api §2.9), not these. */
+const metadata_max = { key: 128, value: 1_000 }
+
+/** What of it has no end, or is no URL. One entry of the metadata is in an index: it has to be text or a number, and short. */
+function boundsRefusal(
+  { url, metadata = {}, express, merchant, checkboxes = [] }: Pick<SessionRequest, Bounded>,
+  at = '',
+): Refusal | undefined {
+  for (const [key, value] of Object.entries(metadata)) {
+    const path = `${at}/metadata/${key.slice(0, metadata_max.key)}`
+    const refuse = (what: string, allowed: number): Refusal => ({
+      ...{ code: 'invalid_request', path, message: `${path}: ${what} at most ${allowed} characters.`, allowed },
+    })
+    if (key.length > metadata_max.key) return refuse('its key may have', metadata_max.key)
+    if (key === 'payout_correlation_id') {
+      const { length = Number.POSITIVE_INFINITY } = asText(value) ?? {}
+      if (length > limits.reference_length_max) return refuse('must be text of', limits.reference_length_max)
+    }
+    if (typeof value === 'string' && value.length > metadata_max.value) return refuse('must be text of', metadata_max.value)
+  }
+  return urlsRefusal([
+    [`${at}/url/return_url`, url.return_url],
+    [`${at}/url/callback_url`, url.callback_url],
+    [`${at}/url/merchant_terms_url`, url.merchant_terms_url],
+    [`${at}/merchant/logo_url`, merchant?.logo_url],
+    ...checkboxes.map(({ link }, index) => [`${at}/checkboxes/${index}/link/url`, link?.url] as [string, string | undefined]),
+    ...expressUrls(express),
+  ])
+}
+type Bounded = 'url' | 'metadata' | 'express' | 'merchant' | 'checkboxes'
+
+/** Where a merchant is asked while the customer fills in the page. */
+export function expressUrls(express: SessionRequest['express']): [path: string, url: string | undefined][] {
+  return [
+    ['/express/shipping_address_callback_url', express?.shipping_address_callback_url],
+    ['/express/discount_codes/callback_url', express?.discount_codes?.callback_url],
+  ]
 }
 
 /** What a session is made from, besides the request. */
@@ -223,7 +268,7 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
     if (refusal) return { refusal }
   }
   const given = withoutEmpties(request.configuration ?? {})
-  const wrong = configurationRefusal(given)
+  const wrong = boundsRefusal(request) ?? configurationRefusal(given)
   if (wrong) return { refusal: wrong }
   const { configuration, enabled, refusal } = sessionConfiguration(profile?.configuration ?? {}, given, products, order.currency)
   if (refusal) return { refusal }

@@ -11,26 +11,28 @@ import { limits } from '../../lib/limits.ts'
 import { AmountIn, Currency, FreeObject, LineIdIn, PositiveAmountIn, Reference } from '../../lib/schema.ts'
 
 const Text = Type.String({ maxLength: limits.text_length_max })
+/** What a transaction is found by is shorter: the index takes no text over 2,700 bytes, and refuses it when the money is reserved. */
+export const Short = Type.String({ maxLength: limits.reference_length_max })
 /** Ids that clients write as text or as number. Stored as text. */
 const IdIn = LineIdIn
 
 /** A shipping or billing address (checkout-api §2.1). Nothing is required; `phone_number` is taken as sent (clients §4.4). */
 export const Address = Type.Object(
   {
-    first_name: Type.Optional(Text),
-    last_name: Type.Optional(Text),
-    address_line: Type.Optional(Text),
-    address_line_2: Type.Optional(Text),
-    co_address: Type.Optional(Text),
-    business_name: Type.Optional(Text),
-    postal_code: Type.Optional(Text),
-    postal_place: Type.Optional(Text),
-    country: Type.Optional(Text),
-    phone_number: Type.Optional(Text),
-    email: Type.Optional(Text),
-    organization_number: Type.Optional(Text),
-    customer_reference: Type.Optional(Text),
-    cost_center: Type.Optional(Text),
+    first_name: Type.Optional(Short),
+    last_name: Type.Optional(Short),
+    address_line: Type.Optional(Short),
+    address_line_2: Type.Optional(Short),
+    co_address: Type.Optional(Short),
+    business_name: Type.Optional(Short),
+    postal_code: Type.Optional(Short),
+    postal_place: Type.Optional(Short),
+    country: Type.Optional(Short),
+    phone_number: Type.Optional(Short),
+    email: Type.Optional(Short),
+    organization_number: Type.Optional(Short),
+    customer_reference: Type.Optional(Short),
+    cost_center: Type.Optional(Short),
   },
   {
     title: 'OrderAddress',
@@ -91,7 +93,7 @@ export const Item = Type.Object(
     amount: Type.Optional(AmountIn),
     vat_amount: Type.Optional(AmountIn),
     vat: Type.Optional(Type.Number()),
-    splits: Type.Optional(Type.Array(Type.Object({ payout_destination_id: Text, amount: AmountIn }))),
+    splits: Type.Optional(Type.Array(Type.Object({ payout_destination_id: Short, amount: AmountIn }))),
     discount_lines: Type.Optional(Type.Array(DiscountLine)),
   },
   { title: 'OrderItem' },

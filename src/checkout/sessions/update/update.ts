@@ -3,7 +3,8 @@ import type { Refusal } from '../../../lib/errors.ts'
 import { sameJson } from '../../../lib/object.ts'
 import { AmountIn, PositiveAmountIn } from '../../../lib/schema.ts'
 import { enabledProducts } from '../../profiles/configuration.ts'
-import { Customer, ExpressIn, storedExpress } from '../create.ts'
+import { urlsRefusal } from '../../profiles/url.ts'
+import { Customer, ExpressIn, expressUrls, storedExpress } from '../create.ts'
 import {
   amountRefusal,
   Item,
@@ -89,7 +90,7 @@ export function updateRefusal(update: SessionUpdate, next: SessionData, toggles:
     const refusal = optionRefusal(String(option.line_id), offered.map(storedOption), '/order/shipping_option/line_id')
     if (refusal) return refusal
   }
-  const unfit = update.order && orderRefusalOf(next)
+  const unfit = urlsRefusal(expressUrls(update.express)) ?? (update.order && orderRefusalOf(next))
   return unfit ?? (toggles.has('strict-session-amounts') ? amountRefusal(next.order) : undefined)
 }
 
