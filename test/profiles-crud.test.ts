@@ -180,6 +180,12 @@ test('account configuration: payment options narrow what sessions offer; name an
   assert.ok(session.configuration.vipps && !session.configuration.dintero_psp)
   const euro = await shop.call('POST', '/v1/sessions-profile', { ...walk, order: { ...walk.order, currency: 'EUR' } })
   assert.equal(euro.status, 400)
+  for (const payment_options of [[], [{ type: 'nothing', currencies: ['any'] }]]) {
+    await shop.call('PUT', '/v1/admin/checkout', { configuration: { payment_options } })
+    const { status, body } = await shop.call('POST', '/v1/sessions-profile', walk)
+    assert.deepEqual([status, body.error.errors[0].code], [400, 'no_payment_product'])
+    assert.match(body.error.message, /payment_options of this account/)
+  }
   await shop.call('PUT', '/v1/admin/checkout', { configuration: {} })
 })
 

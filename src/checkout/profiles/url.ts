@@ -9,7 +9,7 @@ const host_length_max = 253
 /** A URL that our server calls, or that the page shows an image or a link of. Whether it is one, {@link urlsRefusal} says. */
 export const WebUrl = { ...HttpUrl, maxLength: url_length_max } as typeof HttpUrl
 
-/** Which of these is a URL in name only: nobody could ever open it, and its owner would not hear of that. Apps have schemes of their own. */
+/** Which of these is a URL in name only: nobody could open it, and its owner would not hear of that. Apps have schemes of their own. */
 export function urlsRefusal(urls: readonly [path: string, url: string | undefined][]): Refusal | undefined {
   const wrong = urls.find(([, url]) => url !== undefined && /^https?:/i.test(url) && !hasHost(url))
   if (!wrong) return undefined

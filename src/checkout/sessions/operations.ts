@@ -5,7 +5,7 @@ import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { tokenId } from '../card-tokens/operations.ts'
-import { availableProducts, findSessionDefaults } from '../profiles/operations.ts'
+import { availableProducts, findSessionDefaults, type SessionDefaults } from '../profiles/operations.ts'
 import {
   expiry,
   givenTokens,
@@ -58,7 +58,7 @@ export async function createSession(
   const made = newSessionData(body, {
     profile: profile?.data,
     merchant: account?.configuration?.merchant,
-    products: availableProducts(parts.gateways.products(account_id), account),
+    products: offeredProducts(parts, account_id, account),
     toggles,
   })
   if ('refusal' in made) throw refused(made.refusal)
@@ -85,7 +85,7 @@ export async function createTokenSession(
   const { account_id } = caller
   const now = parts.clock.now()
   const { profile, account } = await defaultsOf(parts, account_id, body.session.profile_id, '/session/profile_id')
-  const products = availableProducts(parts.gateways.products(account_id), account)
+  const products = offeredProducts(parts, account_id, account)
   const made = newTokenSessionData(body, { profile: profile?.data, merchant: account?.configuration?.merchant, products })
   if ('refusal' in made) throw refused(made.refusal)
   const until = expiry(body.session.expires_at, now, '/session/expires_at')
@@ -106,6 +106,18 @@ async function defaultsOf(parts: SessionParts, account_id: string, profile_id: s
     throw new ApiError('profile_unknown', message, { details: [{ path, message }] })
   }
   return defaults
+}
+
+/** What the account can take payments with. That it has a gateway and offers nothing of it is another fault than having none. */
+function offeredProducts(parts: SessionParts, account_id: string, account: SessionDefaults['account']) {
+  const products = parts.gateways.products(account_id)
+  const offered = availableProducts(products, account)
+  if (products.length > 0 && offered.length === 0) {
+    const message =
+      'The payment_options of this account (PUT /v1/admin/checkout) name nothing that its gateway has, so nothing can be paid.'
+    throw new ApiError('no_payment_product', message)
+  }
+  return offered
 }
 
 type Prepared = {
