@@ -240,6 +240,45 @@ test('attachment: a settlement without end fits in a PDF of many pages', async (
   assert.match(csv, /漢字/)
 })
 
+test('reports: one for each file of a settlement, newest first, page by page, each once; the URL serves it', async () => {
+  const reports = `/v1/accounts/${shop.account_id}/reports/metadata`
+  const { status, body } = await shop.call('GET', `${reports}?limit=100`)
+  assert.equal(status, 200, JSON.stringify(body))
+  const { items } = (await shop.call('GET', path)).body
+  const ids = items.flatMap(({ attachments }: { attachments: { id: string }[] }) => attachments.map(({ id }) => id))
+  assert.deepEqual(
+    body.reports.map(({ id }: { id: string }) => id),
+    ids,
+  )
+  assert.equal('starting_after' in body, false)
+  const { id, signed_url, report_file_name, ...rest } = body.reports[0]
+  assert.deepEqual(rest, {
+    ...{ account_id: shop.account_id, content_type: 'text/csv', content_language: 'en', created_by: 'kvitt' },
+    ...{ created_at: items[0].created_at, data_from: items[0].start_at, data_to: items[0].end_at, schedule: 'daily' },
+    ...{ data_type: 'settlement', report_filters: [] },
+  })
+  assert.equal(report_file_name, items[0].attachments[0].key)
+  const file = await fetch(signed_url)
+  assert.deepEqual([file.status, (await file.text()).includes('TOTAL')], [200, true])
+
+  const seen: string[] = []
+  let after: string | undefined = ''
+  while (after !== undefined) {
+    const page: { reports: { id: string }[]; starting_after?: string } = (
+      await shop.call('GET', `${reports}?limit=5${after && `&starting_after=${after}`}`)
+    ).body
+    seen.push(...page.reports.map((report) => report.id))
+    after = page.starting_after
+  }
+  assert.deepEqual(seen, ids)
+  for (const unknown of ['x', `${id}x`, '-csv']) {
+    assert.deepEqual((await shop.call('GET', `${reports}?starting_after=${unknown}`)).body, { reports: [] })
+  }
+  assert.equal((await shop.call('GET', `${reports}?limit=101`)).status, 400)
+  const reader = await createTestAccount(server, { scopes: ['read:settlements'] })
+  assert.equal((await reader.call('GET', reports.replace(shop.account_id, reader.account_id))).status, 403)
+})
+
 test('fees: 200 with what holds from now on; 400 for two of the same', async () => {
   const fee = { provider: 'vipps', currency: 'NOK', basis_points: 275, fixed: 10 }
   assert.deepEqual((await shop.call('GET', `${path}/fees`)).body, { fees: [fee] })

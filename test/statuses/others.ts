@@ -40,6 +40,7 @@ const adminRows: Row[] = [
 ]
 
 const settlements = ({ account_id }: { account_id: string }) => `/v1/accounts/${account_id}/settlements`
+const reports = ({ account_id }: World) => `/v1/accounts/${account_id}/reports/metadata`
 const configurations = (account: { account_id: string }) => `${settlements(account)}/reports/configuration`
 const report = { filetypes: ['csv'], destinations: [{ destination_type: 'account_email' }], providers: [] }
 const reporting = async (world: World) =>
@@ -63,6 +64,8 @@ const signed = async (world: World) => new URL(await world.must('GET', await att
 const settlementRows: Row[] = [
   ['aid_settlements_get', 200, '', (world) => ({ path: settlements(world) })],
   ['aid_settlements_get', 400, 'invalid_request', (world) => ({ path: `${settlements(world)}?starting_after_id=x` })],
+  ['aid_reports_metadata_get', 200, '', (world) => ({ path: reports(world) })],
+  ['aid_reports_metadata_get', 400, 'invalid_request', (world) => ({ path: `${reports(world)}?limit=0` })],
   ['aid_settlements_fees_get', 200, '', (world) => ({ path: `${settlements(world)}/fees` })],
   ['aid_settlements_fees_put', 200, '', (world) => ({ path: `${settlements(world)}/fees`, body: { fees: [] } })],
   ['aid_settlements_fees_put', 400, 'invalid_request', (world) => ({ path: `${settlements(world)}/fees`, body: {} })],

@@ -7,6 +7,7 @@ import { bodyOf } from '../transactions/schemas.ts'
 import { attachmentUrl, downloadAttachment } from './attachments/operations.ts'
 import { settleForTest } from './operations.ts'
 import { reportConfigurationRoutes } from './report-configurations/routes.ts'
+import { reportRoutes } from './reports/routes.ts'
 import {
   Fees,
   readers,
@@ -42,6 +43,7 @@ type Attachment = { aid: string; settlement_id: string; attachment_id: string }
 export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   const { sql, clock } = parts
   await app.register(reportConfigurationRoutes, parts)
+  await app.register(reportRoutes, parts)
 
   app.get<{ Querystring: SettlementsQuery }>(
     path,

@@ -21,16 +21,27 @@ const page_size = 1_000
 const pdf_items_max = 10_000
 
 /** A URL on this server by which whoever has it may download the attachment for a while. Errors: not_found. */
-export async function attachmentUrl(
-  { sql, config, clock }: { sql: Sql; config: Config; clock: Clock },
-  named: Named,
-): Promise<string> {
-  const { account_id, settlement_id, attachment_id } = named
-  await findAttachment(sql, named)
+export async function attachmentUrl(parts: Signing, named: Named): Promise<string> {
+  await findAttachment(parts.sql, named)
+  const [url] = await attachmentUrls(parts, named.account_id, [named])
+  return url!
+}
+
+type Signing = { sql: Sql; config: Config; clock: Clock }
+
+/** Such URLs of attachments that exist, in their order. */
+export async function attachmentUrls(
+  { sql, config, clock }: Signing,
+  account_id: string,
+  attachments: readonly Omit<Named, 'account_id'>[],
+): Promise<string[]> {
+  const key = await keyOf(sql, account_id)
   const expires = clock.now().getTime() + url_lifetime_ms
-  const signature = sign(await keyOf(sql, account_id), named, expires)
-  const path = `/v1/accounts/${account_id}/settlements/${settlement_id}/attachments/${attachment_id}/download`
-  return `${config.public_url}${path}?expires=${expires}&signature=${signature}`
+  return attachments.map(({ settlement_id, attachment_id }) => {
+    const path = `/v1/accounts/${account_id}/settlements/${settlement_id}/attachments/${attachment_id}/download`
+    const signature = sign(key, { account_id, settlement_id, attachment_id }, expires)
+    return `${config.public_url}${path}?expires=${expires}&signature=${signature}`
+  })
 }
 
 export type Download = { name: string; content_type: string; content: Readable }
