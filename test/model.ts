@@ -164,7 +164,7 @@ export function paymentModel({ amount, remainder }: { amount: number; remainder:
       case 'pay':
         return session === 'open' ? { ...changed({ session: 'paid', authorized: amount }), shows: undefined } : refused
       case 'cancel': {
-        if (captured > 0) return refused
+        if (captured > 0 || (session === 'paid' && voided > 0)) return refused
         return { ...changed({ session: 'cancelled', voided: authorized }), shows: undefined }
       }
       case 'void':
