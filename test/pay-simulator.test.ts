@@ -48,6 +48,27 @@ async function until<T>(read: () => Promise<T>, done: (value: T) => boolean): Pr
   }
 }
 
+test('pay: what is paid in the store costs nothing here: only dintero.zero completes it, and the page asks for nothing', async () => {
+  const option = { id: 'store', line_id: 'store', amount: 0, title: 'Store', pay_in_store: { type: 'full' } }
+  const create = (shipping_option: object, configuration?: object) =>
+    merchant.call('POST', '/v1/sessions-profile', {
+      url: { return_url: 'https://shop.example/done' },
+      order: { amount: 39_800, currency: 'NOK', merchant_reference: 'ORD-2', shipping_option },
+      profile_id: 'default',
+      ...(configuration ? { configuration } : {}),
+    })
+  const { body: session } = await create(option)
+  assert.equal((await pay(session.id, card('4000000000000002'))).status, 400)
+  const page = await (await fetch(`${server.url}/?sid=${session.id}&language=en`)).text()
+  assert.match(page, /data-testid="pay"[^>]*>\s*Complete/)
+  assert.equal((await pay(session.id, { payment_product_type: 'dintero.zero' })).status, 200)
+  const { amount, status, items } = await transactionOf(session.id)
+  assert.deepEqual([amount, status, items.length], [0, 'AUTHORIZED', 1])
+  const without = await create(option, { dintero: { zero: { enabled: false } } })
+  assert.deepEqual([without.status, without.body.error.errors[0].code], [400, 'no_payment_product'])
+  assert.equal((await create({ ...option, pay_in_store: { type: 'half' } })).status, 400)
+})
+
 test('pay: the transaction says which of the checkboxes the customer ticked; without a word, they are as the merchant set them', async () => {
   const checkboxes = [
     { id: 'terms', label: 'Terms', required: true },

@@ -236,28 +236,6 @@ test('update: fetches the options when the request brings none, or is told to; n
   assert.equal(forced.body.order.amount, 4)
 })
 
-test('update: what is chosen must be offered, also after the shop was asked', async () => {
-  const put = (id: string, body: object) => shop.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, body)
-  const plain = await shop.create(express)
-  await shop.view('PUT', `${plain}/session/order/shipping_option`, post)
-  const before = await shop.read(plain)
-  for (const [body, path] of [
-    [{ express: { shipping_options: [pickUp] } }, '/express/shipping_options'],
-    [{ order: { shipping_option: { ...post, line_id: 'drone' } } }, '/order/shipping_option/line_id'],
-  ] as const) {
-    const answer = await put(plain, body)
-    assert.deepEqual([answer.status, answer.body.error.errors?.[0].path], [400, path])
-  }
-  assert.deepEqual(await shop.read(plain), before)
-
-  const asking = await shop.create(withCallback())
-  const drone = { ...post, line_id: 'drone' }
-  reset({ status: 200, body: { shipping_options: [drone] } })
-  const answer = await put(asking, { order: { shipping_address: address, shipping_option: drone } })
-  assert.equal(answer.status, 200, JSON.stringify(answer.body))
-  assert.deepEqual(answer.body.order.shipping_option, drone)
-})
-
 test('update: 400 and nothing changed when the answer of the shop brings the amount below zero', async () => {
   const id = await shop.create(withCallback())
   await shop.view('PUT', `${id}/session/order/shipping_option`, post)

@@ -40,6 +40,7 @@ export type ItemView = {
 export type DiscountView = { amount?: number; description?: string; discount_id?: string }
 export type AddressView = Partial<Record<string, string | number>>
 export type ShippingView = {
+  pay_in_store?: { type?: string }
   id: string
   line_id: string
   title?: string

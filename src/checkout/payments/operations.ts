@@ -10,6 +10,7 @@ import { isSettled, nextAttempt, type OperationRow } from '../operations-log/ope
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
 import { type Effect, plainly } from '../sessions/operations.ts'
+import { amountToPay } from '../sessions/order.ts'
 import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow, switchesToMerchant } from '../sessions/session.ts'
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, remember, withTimeout } from '../transactions/operations.ts'
@@ -123,7 +124,7 @@ export function intentOf(
     transaction_id: ids.short(session.account_id),
     gateway,
     payment_product_type,
-    amount: session.data.order.amount,
+    amount: amountToPay(session.data.order),
     currency: session.data.order.currency,
     state: 'pending',
     attempts: 1,

@@ -16,6 +16,7 @@ import type { ProfileData } from '../profiles/profile.ts'
 import { url_length_max, urlsRefusal, WebUrl } from '../profiles/url.ts'
 import {
   amountRefusal,
+  amountToPay,
   Order,
   orderRefusal,
   ShippingOption,
@@ -274,10 +275,11 @@ export function newSessionData(request: SessionRequest, basis: Basis): { data: S
   if (refusal) return { refusal }
   const unfit = orderRefusal(order, { auto_capture: configuration.auto_capture === true, enabled })
   if (unfit) return { refusal: unfit }
-  const payable = payableOf(enabled, order, products)
+  const due = { ...order, amount: amountToPay(order) }
+  const payable = payableOf(enabled, due, products)
   // Express orders grow while the customer fills them in, so only the others must be payable from the start.
   if (payable.length === 0 && !request.express) {
-    const lacks = enabled.map((type) => lacking(type, order))
+    const lacks = enabled.map((type) => lacking(type, due))
     const why = [...new Set(lacks.map(({ message }) => message))].join('; ')
     const message = `None of the enabled payment products can pay this order: ${why}.`
     return { refusal: { code: 'no_payment_product', path: lacks[0]!.path, message } }

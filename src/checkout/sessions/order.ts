@@ -65,6 +65,9 @@ export const ShippingOption = Type.Object(
     countries: Type.Optional(Type.Array(Type.String())),
     time_slot: Type.Optional(Type.Object({ starts_at: Type.Optional(Text), ends_at: Type.Optional(Text) })),
     pick_up_address: Type.Optional(FreeObject),
+    pay_in_store: Type.Optional(
+      Type.Object({ type: Type.Enum(['full'], { description: 'Nothing is paid here; it needs dintero.zero.' }) }),
+    ),
     environmental_data: Type.Optional(Type.Object({ description: Type.Optional(Text) })),
   },
   {
@@ -183,6 +186,11 @@ export function storedOrder(order: Order): StoredOrder {
     ...(items ? { items: items.map(storedItem) } : {}),
     ...(shipping_option ? { shipping_option: storedOption(shipping_option) } : {}),
   }
+}
+
+/** What is to be paid here, in minor units: nothing of what is paid in the store (checkout-api §2.6). */
+export function amountToPay(order: { amount: number; shipping_option?: { pay_in_store?: { type?: string } } }): number {
+  return order.shipping_option?.pay_in_store?.type === 'full' ? 0 : order.amount
 }
 
 /** The items and the shipping option added up, in minor units. */

@@ -19,7 +19,7 @@ import {
   type Tree,
   withPayability,
 } from '../profiles/configuration.ts'
-import type { StoredOption, StoredOrder } from './order.ts'
+import { amountToPay, type StoredOption, type StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
 const sessionEventNames = [
@@ -198,7 +198,8 @@ export function mayPay(
 
 /** The order as payability sees it. */
 export function payableOrder({ data, payment_operation }: Pick<SessionRow, 'data' | 'payment_operation'>): PayableOrder {
-  return payment_operation === 'generate_payment_token' ? { ...data.order, token_only: true } : data.order
+  const order = { ...data.order, amount: amountToPay(data.order) }
+  return payment_operation === 'generate_payment_token' ? { ...order, token_only: true } : order
 }
 
 /** With a shipping callback or options, one must be chosen; unless nothing is shipped (checkout-api §3.2.3). */

@@ -1,4 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { amountToPay } from '../../sessions/order.ts'
 import type { Texts } from '../language.ts'
 import { enabledProducts, selectedProduct } from '../products.ts'
 import type { Stage } from '../protocol.ts'
@@ -50,7 +51,7 @@ ${back && html`<p><a class="button" href="${back}" target="_top" data-testid="ba
 
 function payment(context: Context): Html {
   const { t, session, stage, query } = context
-  const amount = session.order?.amount ?? 0
+  const amount = amountToPay({ amount: 0, ...session.order })
   const products = enabledProducts(session.configuration, t, amount)
   const selected = selectedProduct(products, query.product, session.configuration)
   const terms = safeHref(session.url?.merchant_terms_url)

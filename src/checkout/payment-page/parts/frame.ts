@@ -1,4 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { amountToPay } from '../../sessions/order.ts'
 import { languages } from '../language.ts'
 import { enabledProducts } from '../products.ts'
 import type { MerchantView } from '../view.ts'
@@ -33,7 +34,7 @@ function flags({ query }: Context) {
 function testBanner({ t, test, query, stage, session }: Context): Html | false {
   if (!test || query.hide_test_message === 'true') return false
   const payable = stage === 'open' || stage === 'locked'
-  const products = payable ? enabledProducts(session.configuration, t, session.order?.amount ?? 0) : []
+  const products = payable ? enabledProducts(session.configuration, t, amountToPay({ amount: 0, ...session.order })) : []
   const card = products.some((product) => product.kind === 'card' && product.payable)
   return html`<p class="test-banner" data-testid="test-banner">${t.test_banner}${card && ` ${t.test_data}`}</p>`
 }

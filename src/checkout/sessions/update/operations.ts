@@ -18,7 +18,6 @@ import type { FoundSession } from '../store.ts'
 import {
   answeredData,
   CallbackAnswer,
-  chosenRefusal,
   isChanged,
   orderRefusalOf,
   type SessionUpdate,
@@ -58,8 +57,6 @@ export async function updateSession(
     const updated = updatedData(current.data, body)
     throwRefusal(updateRefusal(body, updated, toggles))
     const data = answer ? answeredData(updated, answer) : updated
-    // Which options there will be is not known before the shop has answered.
-    if (answer || url === undefined) throwRefusal(chosenRefusal(body, data))
     assertNotNegative(data)
     const unlock = body.remove_lock !== false && current.pay_lock_id !== null
     const changed = isChanged(current.data, data)

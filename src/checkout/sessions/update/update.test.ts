@@ -2,16 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StoredOption } from '../order.ts'
 import type { SessionData } from '../session.ts'
-import {
-  answeredData,
-  chosenRefusal,
-  isChanged,
-  type SessionUpdate,
-  updateDetails,
-  updatedData,
-  updateRefusal,
-  withOption,
-} from './update.ts'
+import { answeredData, isChanged, type SessionUpdate, updateDetails, updatedData, updateRefusal, withOption } from './update.ts'
 
 const post: StoredOption = { id: 'post', line_id: 'post', amount: 50 }
 const bike: StoredOption = { id: 'bike', line_id: 'bike', amount: 90 }
@@ -139,28 +130,6 @@ const refusals: [title: string, update: SessionUpdate, amount: number, toggles: 
 for (const [title, update, amount, toggles, refusal] of refusals) {
   test(`session update: ${refusal ? 'refused' : 'taken'}: ${title}`, () => {
     assert.deepEqual(updateRefusal(update, { ...data, order: { ...order, amount } }, toggles), refusal)
-  })
-}
-
-const c = { id: 'c', line_id: 'c', amount: 10 }
-const offering: [title: string, update: SessionUpdate, before: SessionData, refusal: object | undefined][] = [
-  ['neither is sent', { order: { amount: 1 } }, { ...express, order: { ...order, shipping_option: { ...c } } }, undefined],
-  ['an option that is offered', { order: { shipping_option: bike } }, express, undefined],
-  ['an option that is not', { order: { shipping_option: c } }, express, unknown('c', ['post', 'bike'])],
-  [
-    'options without the chosen one',
-    { express: { shipping_options: [c] } },
-    express,
-    unknown('post', ['c'], '/express/shipping_options'),
-  ],
-  ['options with the chosen one', { express: { shipping_options: [c, post] } }, express, undefined],
-  ['options, and none chosen', { express: { shipping_options: [c] }, order: { shipping_option: null } }, express, undefined],
-  ['no options', { express: { shipping_options: [] } }, express, undefined],
-  ['an option without express', { order: { shipping_option: c } }, data, undefined],
-]
-for (const [title, update, before, refusal] of offering) {
-  test(`session update: what is chosen and what is offered: ${title}`, () => {
-    assert.deepEqual(chosenRefusal(update, updatedData(before, update)), refusal)
   })
 }
 

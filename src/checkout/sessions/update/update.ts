@@ -94,18 +94,6 @@ export function updateRefusal(update: SessionUpdate, next: SessionData, toggles:
   return unfit ?? (toggles.has('strict-session-amounts') ? amountRefusal(next.order) : undefined)
 }
 
-/**
- * What must hold of the session as it will be: the chosen option is one of those it offers (checkout-api §3.6), whichever of the two the
- * update brings. One that brings neither leaves them as they stand; a session that offers none may have any.
- */
-export function chosenRefusal(update: SessionUpdate, { order, express }: SessionData): Refusal | undefined {
-  const { shipping_option: chosen } = order
-  const offered = express?.shipping_options ?? []
-  if (!chosen || offered.length === 0) return undefined
-  if (update.order?.shipping_option) return optionRefusal(chosen.line_id, offered, '/order/shipping_option/line_id')
-  return update.express?.shipping_options && optionRefusal(chosen.line_id, offered, '/express/shipping_options')
-}
-
 /** Why no session could begin with this order. */
 export function orderRefusalOf({ order, configuration }: SessionData): Refusal | undefined {
   return orderRefusal(order, { auto_capture: configuration.auto_capture === true, enabled: enabledProducts(configuration) })
