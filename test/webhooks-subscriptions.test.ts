@@ -74,6 +74,12 @@ const refused: [what: string, body: object, path: string][] = [
   ['a private address', { config: { url: 'https://10.1.2.3/' }, events: ['settlement_add'] }, '/config/url'],
   ['a metadata address', { config: { url: 'http://169.254.169.254/latest' }, events: ['settlement_add'] }, '/config/url'],
   ['another scheme', { config: { url: 'ftp://example.com' }, events: ['settlement_add'] }, '/config/url'],
+  [
+    'a URL of 2,001 characters',
+    { config: { url: `https://example.com/${'a'.repeat(1_981)}` }, events: ['settlement_add'] },
+    '/config/url',
+  ],
+  ['a host of 254', { config: { url: `https://${'a.'.repeat(123)}example.` }, events: ['settlement_add'] }, '/config/url'],
   ['a broken mask', { config: { url: 'https://example.com' }, events: ['settlement_add'], fields: 'a(b' }, '/fields'],
 ]
 for (const [what, body, path] of refused) {

@@ -59,6 +59,8 @@ export const limits = {
   express_callback_timeout_ms: 60_000,
   webhook_timeout_ms: 60_000,
   callback_response_bytes: 65_536,
+  /** As much as DNS holds: no server has a longer name. */
+  host_length_max: 253,
   /** Waiting times before each of the 20 retries of a session callback (checkout-api §6.2); past the end the last one holds. */
   callback_retry_s: [5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600],
   callback_attempts: 21,
@@ -75,6 +77,8 @@ export const limits = {
   endpoint_probe_s: 30,
   endpoint_probe_max_s: 600,
   fan_out_batch: 200,
+  /** How long an account whose events can't be turned into deliveries rests at most before that is tried again. */
+  fan_out_rest_max_ms: 60_000,
   subscriptions_max: 100,
   /** How often a stream of events looks for new ones, and how long it stays silent at most. */
   event_stream_poll_ms: 250,

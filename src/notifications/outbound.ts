@@ -116,6 +116,9 @@ export function refusedUrl(text: string, openings: Openings): string | undefined
   const { protocol, hostname } = new URL(text)
   const plain = openings.allow_loopback || (openings.networks ?? []).length > 0
   if (protocol !== 'https:' && !(protocol === 'http:' && plain)) return `Only HTTPS is called, not ${protocol}//.`
+  if (hostname.length > limits.host_length_max) {
+    return `The host name has ${hostname.length} characters; none has more than ${limits.host_length_max}.`
+  }
   const host = hostname.replace(/^\[|\]$/g, '')
   // A literal address is never looked up, so it is checked here. WHATWG URLs have normalized decimal, octal and hex forms.
   if (isIP(host) !== 0 && !createGuard(openings)(host, protocol)) return `${host} may not be called with ${protocol}//.`

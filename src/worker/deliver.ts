@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { limits } from '../lib/limits.ts'
 import type { RetryRules } from '../notifications/deliveries/delivery.ts'
-import { attempt, type Delivering, fanOut } from '../notifications/deliveries/operations.ts'
+import { attempt, type Delivering, fanOut, type Resting } from '../notifications/deliveries/operations.ts'
 import { claimDeliveries } from '../notifications/deliveries/store.ts'
 import type { Work } from './loop.ts'
 
@@ -13,11 +13,12 @@ const interval_ms = 100
  * Any number of processes may run it. A worker that dies leaves leases; when they have run out, others go on.
  */
 export function deliveryWork(delivering: Delivering): Work {
-  return { name: 'deliver', interval_ms, run: (signal) => deliver(delivering, signal).then(() => 0) }
+  const resting: Resting = new Map()
+  return { name: 'deliver', interval_ms, run: (signal) => deliver(delivering, signal, resting).then(() => 0) }
 }
 
 /** Works until nothing is due and nothing under way, or until told to stop; then calls under way are broken off and given back. */
-export async function deliver(delivering: Delivering, signal: AbortSignal): Promise<number> {
+export async function deliver(delivering: Delivering, signal: AbortSignal, resting: Resting = new Map()): Promise<number> {
   // Every call under way listens to it.
   setMaxListeners(0, signal)
   const underway = new Map<Promise<void>, { account_id: string; endpoint: string }>()
@@ -27,7 +28,7 @@ export async function deliver(delivering: Delivering, signal: AbortSignal): Prom
     let told = 0
     const beside = underway.size
     if (underway.size === 0 || performance.now() - fanned_out_at > interval_ms / 2) {
-      told = await fanOut(delivering)
+      told = await fanOut(delivering, resting)
       if (told < limits.fan_out_batch) fanned_out_at = performance.now()
     }
     const claimed = await claimDeliveries(delivering.sql, {

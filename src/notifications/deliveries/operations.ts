@@ -9,7 +9,7 @@ import { masked } from '../subscriptions/mask.ts'
 import type { CallbackDetails } from './callback.ts'
 import { type CallResult, type RetryRules, settle } from './delivery.ts'
 import { callbackBody, type PayloadSources, webhookBody } from './payload.ts'
-import { planDeliveries } from './plan.ts'
+import { deadDelivery, type OutboxRow, type PlannedDelivery, planDeliveries, type Subscriber, unplannedDelivery } from './plan.ts'
 import * as store from './store.ts'
 
 /** What the merchant was told, for the session's own history: `AUTH_CALLBACK_SENT` or `ON_HOLD_CALLBACK_SENT` (checkout-api §3.12). */
@@ -31,35 +31,91 @@ export type Delivering = {
   recordCallbackSent?: (account_id: string, sent: CallbackSent) => Promise<void>
 }
 
+type FanOut = Pick<Delivering, 'sql' | 'clock' | 'ids' | 'log'>
+
+/** The accounts whose rows this process could not turn into deliveries: how often in a row, and when it tries again. */
+export type Resting = Map<string, { failures: number; until_ms: number }>
+
 /**
  * Turns new rows of the outbox into deliveries, account by account; the account's feed is locked meanwhile, so that positions
- * grow in the order of the events in every process.
+ * grow in the order of the events in every process. What fails for one account is logged and tried again later; others go on.
  * @returns how many rows
  */
-export async function fanOut({ sql, clock, ids }: Pick<Delivering, 'sql' | 'clock' | 'ids'>): Promise<number> {
+export async function fanOut(parts: FanOut, resting: Resting = new Map()): Promise<number> {
+  const { sql, log } = parts
   let done = 0
   for (const account_id of await store.listWaitingAccounts(sql)) {
-    await store.insertFeed(sql, account_id)
-    done += await inTransaction(sql, async (tx) => {
-      const last = await store.lockFeed(tx, account_id)
-      if (last === undefined) return 0
-      const rows = await store.listWaitingRows(tx, account_id)
-      if (rows.length === 0) return 0
-      const subscribers = await store.listSubscribers(tx, account_id)
-      const numbered = rows.map((row, index) => ({ row, position: last + index + 1 }))
-      const deliveries = numbered.flatMap(({ row, position }) => planDeliveries(row, position, subscribers))
-      await store.insertDeliveries(
-        tx,
-        account_id,
-        numbered.map(({ row, position }) => ({ id: row.id, position })),
-        deliveries.map((delivery) => ({ ...delivery, id: ids.uuid() })),
-        clock.now(),
-      )
-      await failpoint('deliveries.planned')
-      return rows.length
-    })
+    const { failures, until_ms } = resting.get(account_id) ?? { failures: 0, until_ms: 0 }
+    if (performance.now() < until_ms) continue
+    try {
+      done += await fanOutAccount(parts, account_id)
+      resting.delete(account_id)
+    } catch (error) {
+      const rest_ms = Math.min(100 * 2 ** failures, limits.fan_out_rest_max_ms)
+      resting.set(account_id, { failures: failures + 1, until_ms: performance.now() + rest_ms })
+      log.error({ err: error, account_id, failures: failures + 1 }, 'the events of an account did not become deliveries')
+      // A database that is away is nobody's in particular: that ends the round.
+      await sql`select 1`
+    }
   }
   return done
+}
+
+/**
+ * The next rows of one account. When the database refuses what they become, half as many are tried, down to the one at fault: its
+ * deliveries are dead, with the reason, and hold up nothing.
+ */
+async function fanOutAccount(parts: FanOut, account_id: string): Promise<number> {
+  const { sql, clock, ids, log } = parts
+  await store.insertFeed(sql, account_id)
+  const refused = new Map<number, string>()
+  for (let count: number = limits.fan_out_batch; ; ) {
+    let rows: OutboxRow[] = []
+    try {
+      await inTransaction(sql, async (tx) => {
+        rows = []
+        const last = await store.lockFeed(tx, account_id)
+        if (last === undefined) return
+        rows = await store.listWaitingRows(tx, account_id, count)
+        if (rows.length === 0) return
+        const subscribers = await store.listSubscribers(tx, account_id)
+        const numbered = rows.map((row, index) => ({ row, position: last + index + 1 }))
+        const deliveries = numbered.flatMap(({ row, position }) => planned(row, position, subscribers, refused.get(row.id)))
+        await store.insertDeliveries(
+          tx,
+          account_id,
+          numbered.map(({ row, position }) => ({ id: row.id, position })),
+          deliveries.map((delivery) => ({ ...delivery, id: ids.uuid() })),
+          clock.now(),
+        )
+        await failpoint('deliveries.planned')
+      })
+      return rows.length
+    } catch (error) {
+      const [first] = rows
+      if (!first || !isRefusedData(error) || refused.has(first.id)) throw error
+      count = Math.ceil(rows.length / 2)
+      if (rows.length > 1) continue
+      refused.set(first.id, `It could not be kept as a delivery: ${error.message}.`)
+      const { event, aggregate_id, sequence } = first
+      log.error({ err: error, account_id, event, aggregate_id, sequence }, 'an event can not become a delivery')
+    }
+  }
+}
+
+/** What a row becomes; never nothing because of a fault. */
+function planned(row: OutboxRow, position: number, subscribers: Subscriber[], refused: string | undefined): PlannedDelivery[] {
+  try {
+    const deliveries = planDeliveries(row, position, subscribers)
+    return refused === undefined ? deliveries : deliveries.map((delivery) => deadDelivery(delivery, refused))
+  } catch (error) {
+    return [unplannedDelivery(row, position, `It could not be planned: ${String(error)}.`)]
+  }
+}
+
+/** A value out of range, a broken constraint, too large for an index: it will not go better the next time. */
+function isRefusedData(error: unknown): error is Error {
+  return error instanceof Error && /^(22|23|54)...$/.test(String((error as Error & { code?: unknown }).code))
 }
 
 /** Makes one attempt of a claimed delivery and writes how it ended. Never throws for what the receiver does. */

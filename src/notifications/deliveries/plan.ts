@@ -1,3 +1,4 @@
+import { limits } from '../../lib/limits.ts'
 import { type CallbackDetails, callbackRequest } from './callback.ts'
 
 /** A row of the outbox that nobody has been told yet. */
@@ -22,6 +23,8 @@ export type PlannedDelivery = Omit<OutboxRow, 'id'> & {
   method: 'GET' | 'POST'
   url: string
   delay_s: number
+  /** Why it is dead from the start: nobody can be told like this, and the merchant can see it. */
+  error?: string
 }
 
 /** Who is told about a row: the merchant's callback URL if it asked for this, or each subscription to the event. */
@@ -32,7 +35,10 @@ export function planDeliveries(row: OutboxRow, position: number, subscribers: re
     const request = callbackRequest(row.details as CallbackDetails)
     if (!request) return []
     const { method, url, origin, delay_s } = request
-    return [{ ...common, endpoint: `callback:${origin}`, method, url, delay_s }]
+    const delivery: PlannedDelivery = { ...common, endpoint: `callback:${origin}`, method, url, delay_s }
+    const { length } = new URL(origin).hostname
+    if (length <= limits.host_length_max) return [delivery]
+    return [deadDelivery(delivery, `The host name has ${length} characters; none has more than ${limits.host_length_max}.`)]
   }
   return subscribers
     .filter(({ events }) => events.includes(row.event))
@@ -44,4 +50,17 @@ export function planDeliveries(row: OutboxRow, position: number, subscribers: re
       url,
       delay_s: 0,
     }))
+}
+
+/** A delivery that nobody will be told of, with the reason. Its endpoint is cut: it is part of an index, whose rows have a largest size. */
+export function deadDelivery(delivery: PlannedDelivery, error: string): PlannedDelivery {
+  return { ...delivery, endpoint: delivery.endpoint.slice(0, 300), error }
+}
+
+/** The dead delivery of a row that can't even be planned. */
+export function unplannedDelivery(row: OutboxRow, position: number, error: string): PlannedDelivery {
+  const { id: _, ...told } = row
+  const lane = `${row.aggregate_type}:${row.aggregate_id}`
+  const details = row.details ?? {}
+  return { ...told, details, position, lane, endpoint: 'unplanned', method: 'GET', url: '', delay_s: 0, error }
 }

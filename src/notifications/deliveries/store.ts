@@ -30,10 +30,10 @@ export async function lockFeed(tx: Tx, account_id: string): Promise<number | und
 }
 
 /** Rows that nobody has been told, oldest first. Read under the feed's lock, in a statement of its own: so it sees all earlier ones. */
-export function listWaitingRows(tx: Tx, account_id: string): Promise<OutboxRow[]> {
+export function listWaitingRows(tx: Tx, account_id: string, count: number): Promise<OutboxRow[]> {
   return tx<OutboxRow[]>`
     select id, aggregate_type, aggregate_id, sequence, event, details from notifications.outbox
-    where account_id = ${account_id} and position is null order by id limit ${limits.fan_out_batch}`
+    where account_id = ${account_id} and position is null order by id limit ${count}`
 }
 
 /** The subscriptions that are told. */
@@ -42,7 +42,7 @@ export function listSubscribers(db: Db, account_id: string): Promise<Subscriber[
     select id, url, events from notifications.subscriptions where account_id = ${account_id} and active and deleted_at is null`
 }
 
-/** Gives the rows their positions and inserts their deliveries. */
+/** Gives the rows their positions and inserts their deliveries; one with an `error` is dead. */
 export async function insertDeliveries(
   tx: Tx,
   account_id: string,
@@ -60,12 +60,15 @@ export async function insertDeliveries(
       update notifications.feeds set position = ${positions.at(-1)?.position ?? 0} where account_id = ${account_id}
     )
     insert into notifications.deliveries (account_id, id, endpoint, lane, position, subscription_id, event, aggregate_type,
-      aggregate_id, sequence, details, method, url, next_attempt_at, created_at)
+      aggregate_id, sequence, details, method, url, next_attempt_at, created_at, state, settled_at, response)
     select ${account_id}, d.id, d.endpoint, d.lane, d.position, d.subscription_id, d.event, d.aggregate_type, d.aggregate_id,
-      d.sequence, d.details, d.method, d.url, ${now}::timestamptz + make_interval(secs => d.delay_s), ${now}
+      d.sequence, d.details, d.method, d.url,
+      case when d.error is null then ${now}::timestamptz + make_interval(secs => d.delay_s) end, ${now},
+      case when d.error is null then 'pending' else 'dead' end, case when d.error is not null then ${now}::timestamptz end,
+      case when d.error is not null then jsonb_build_object('error', d.error) end
     from jsonb_to_recordset(${json(deliveries)}) as d (id uuid, endpoint text, lane text, position bigint,
       subscription_id text, event text, aggregate_type text, aggregate_id text, sequence int, details jsonb, method text,
-      url text, delay_s float8)`
+      url text, delay_s float8, error text)`
 }
 
 /** A delivery whose turn it is, with all that its attempt needs. Its lease runs. */

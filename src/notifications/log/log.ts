@@ -134,11 +134,13 @@ function parsed(body: string | undefined): unknown {
 
 /** A new delivery of the same thing: in a lane of its own, so that neither waits for the other. */
 export function replayDelivery(row: DeliveryRow, replay_id: string, url: string | undefined) {
-  const told = { lane: `replay:${replay_id}:${row.lane}`, replay_of: row.id }
+  // The lane of what is replayed once more is no part of the new one, or it would grow each time.
+  const lane = `replay:${replay_id}:${row.lane.replace(/^replay:[^:]+:/, '')}`
+  const told = { lane, replay_of: row.id }
   if (url === undefined) return { ...told, endpoint: row.endpoint, url: row.url }
   const target = new URL(url)
   // A callback's message is its query; the merchant's own parameters of the new URL stay.
-  if (row.subscription_id === null) {
+  if (row.subscription_id === null && URL.canParse(row.url)) {
     for (const [name, value] of new URL(row.url).searchParams) target.searchParams.append(name, value)
   }
   return { ...told, endpoint: `url:${target.origin}`, url: target.href }
