@@ -83,6 +83,8 @@ export const limits = {
   /** How often a stream of events looks for new ones, and how long it stays silent at most. */
   event_stream_poll_ms: 250,
   event_stream_quiet_ms: 15_000,
+  /** Streams of events that one account may have open, in one process. */
+  event_streams_max: 20,
   replay_max: 10_000,
   /** How long deliveries are kept once they are delivered, or dead, and how far back the feed of events goes. */
   delivered_kept_s: 30 * 86_400,

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
+import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime, FreeObject, responses } from '../../lib/schema.ts'
 import type { PayloadSources } from '../deliveries/payload.ts'
@@ -60,49 +61,90 @@ export const eventRoutes: FastifyPluginAsyncTypebox<Parts & { sources: PayloadSo
         operationId: 'aid_events_stream_get',
         tags,
         summary: 'The same as server-sent events, as they come; Last-Event-ID resumes',
+        description: `It ends when the access token is no longer accepted. 429 when the account has ${limits.event_streams_max} open.`,
         params,
         querystring: Type.Object({ starting_after: Type.Optional(Position) }),
         produces: ['text/event-stream'],
       },
     },
     ({ auth, query, raw, headers }, reply) => {
+      const { account_id } = auth
+      const open = streams.get(account_id) ?? new Set()
+      if (open.size >= limits.event_streams_max) throw tooMany()
       const last = Number(headers['last-event-id'] ?? Number.NaN)
       const after = Number.isSafeInteger(last) && last >= 0 ? last : query.starting_after
       const gone = new AbortController()
       raw.once('close', () => gone.abort())
-      const stop = () => gone.abort()
-      closing.add(stop)
-      gone.signal.addEventListener('abort', () => closing.delete(stop), { once: true })
+      streams.set(account_id, open.add(gone))
+      gone.signal.addEventListener(
+        'abort',
+        () => {
+          open.delete(gone)
+          if (open.size === 0) streams.delete(account_id)
+        },
+        { once: true },
+      )
+      // Asked as the next request would be asked, so that a stream may read no longer than its caller could by asking.
+      const mayStill = async () => {
+        const { authorization } = headers
+        const url = `/v1/accounts/${account_id}/events?limit=1&starting_after=${Number.MAX_SAFE_INTEGER}`
+        return (await app.inject({ method: 'GET', url, headers: { authorization } })).statusCode === 200
+      }
       reply.header('content-type', 'text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no')
-      return reply.send(Readable.from(serverSent(parts, auth.account_id, after, gone.signal)))
+      return reply.send(Readable.from(serverSent(parts, { account_id, after, gone, mayStill })))
     },
   )
 
+  /** What is open, by account. */
+  const streams = new Map<string, Set<AbortController>>()
   /** Streams end when the server does, so that it can. */
-  const closing = new Set<() => void>()
   app.addHook('preClose', (done) => {
-    for (const stop of closing) stop()
+    for (const open of [...streams.values()]) for (const gone of [...open]) gone.abort()
     done()
   })
 }
 
+function tooMany(): ApiError {
+  const allowed = limits.event_streams_max
+  const message = `The account has ${allowed} streams of events open, as many as it may (event_streams_max). Close one first.`
+  return new ApiError('too_many_requests', message, { details: [{ message, allowed }], headers: { 'retry-after': '5' } })
+}
+
+/**
+ * The text of a stream. Before something is sent, and now and then while nothing is, `mayStill` says whether the caller's token is still
+ * accepted; no event goes out more than `limits.revocation_delay_ms` after it was asked.
+ */
 async function* serverSent(
   parts: Parts & { sources: PayloadSources },
-  account_id: string,
-  after: number | undefined,
-  signal: AbortSignal,
+  stream: { account_id: string; after: number | undefined; gone: AbortController; mayStill: () => Promise<boolean> },
 ) {
-  yield ': hello\n\n'
-  let quiet_ms = 0
-  const rest = () => sleep(limits.event_stream_poll_ms, signal)
-  for await (const event of operations.eventStream(parts, account_id, { after, signal, rest })) {
-    quiet_ms = event ? 0 : quiet_ms + limits.event_stream_poll_ms
-    if (event) yield `id: ${event.position}\nevent: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`
-    else if (quiet_ms >= limits.event_stream_quiet_ms) {
-      // Proxies end what is silent.
-      yield ': still here\n\n'
-      quiet_ms = 0
+  const { account_id, after, gone, mayStill } = stream
+  const { signal } = gone
+  try {
+    yield ': hello\n\n'
+    let quiet_ms = 0
+    let asked_ms = performance.now()
+    const rest = () => sleep(limits.event_stream_poll_ms, signal)
+    for await (const event of operations.eventStream(parts, account_id, { after, signal, rest })) {
+      quiet_ms = event ? 0 : quiet_ms + limits.event_stream_poll_ms
+      const still_here = quiet_ms >= limits.event_stream_quiet_ms
+      if (!event && !still_here) continue
+      if (performance.now() - asked_ms >= limits.revocation_delay_ms) {
+        asked_ms = performance.now()
+        if (!(await mayStill())) {
+          yield ': The access token is no longer accepted. Get a new one.\n\n'
+          return
+        }
+      }
+      if (event) yield `id: ${event.position}\nevent: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`
+      else {
+        // Proxies end what is silent.
+        yield ': still here\n\n'
+        quiet_ms = 0
+      }
     }
+  } finally {
+    gone.abort()
   }
 }
 
