@@ -72,6 +72,8 @@ export const limits = {
   /** Calls under way to one endpoint, and to all of them, from one process. */
   endpoint_concurrency: 16,
   delivery_concurrency: 256,
+  /** Of these, calls of one account: so that one whose servers are slow leaves room for others. */
+  account_concurrency: 64,
   /** Attempts in a row without an answer after which an endpoint is down and only probed. */
   endpoint_failures_max: 5,
   endpoint_probe_s: 30,

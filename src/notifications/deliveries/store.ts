@@ -106,8 +106,9 @@ export type Claim = {
 }
 
 /**
- * Claims due deliveries, fairly by endpoint: each gives as many as it has slots free, a probe if it is down and its time has
- * come, and nothing else. A delivery is not due while an earlier one of its lane is pending.
+ * Claims due deliveries, fairly by account and endpoint: each gives as many as it has slots free, an endpoint that is down one probe
+ * if its time has come, and nothing else. Accounts with the fewest calls under way come first. A delivery is not due while an earlier
+ * one of its lane is pending.
  */
 export async function claimDeliveries(sql: Sql, claim: Claim): Promise<ClaimedDelivery[]> {
   const { now, busy, capacity, aggregate_types, lease_s } = claim
@@ -120,25 +121,38 @@ export async function claimDeliveries(sql: Sql, claim: Claim): Promise<ClaimedDe
         where d.state = 'pending' and (d.account_id, d.endpoint) > (e.account_id, e.endpoint)
         order by d.account_id, d.endpoint limit 1) n
     ),
-    slots as materialized (
+    busy as materialized (
+      select * from jsonb_to_recordset(${json(busy)}) as b (account_id text, endpoint text, calls int)
+    ),
+    slots as (
       select e.account_id, e.endpoint, coalesce(h.failures, 0) as failures, h.probe_at is not null as down,
         case when h.probe_at is null then greatest(${limits.endpoint_concurrency} - coalesce(b.calls, 0), 0)
           when h.probe_at <= ${now} and b.calls is null then 1 else 0 end as free
       from endpoints e
       left join notifications.endpoints h on h.account_id = e.account_id and h.endpoint = e.endpoint
-      left join jsonb_to_recordset(${json(busy)}) as b (account_id text, endpoint text, calls int)
-        on b.account_id = e.account_id and b.endpoint = e.endpoint
-      order by random()
+      left join busy b on b.account_id = e.account_id and b.endpoint = e.endpoint
+    ),
+    accounts as materialized (
+      select s.account_id, greatest(${limits.account_concurrency} - coalesce(b.calls, 0), 0) as free, array_agg(s.endpoint) as endpoints,
+        array_agg(s.failures) as failures, array_agg(s.down) as downs, array_agg(s.free) as frees
+      from slots s left join (select account_id, sum(calls) as calls from busy group by account_id) b on b.account_id = s.account_id
+      where s.free > 0
+      group by s.account_id, b.calls
+      order by coalesce(b.calls, 0), random()
     ),
     due as (
-      select s.account_id, d.id, d.subscription_id, s.endpoint, s.failures, s.down from slots s cross join lateral (
-        select d.id, d.subscription_id from notifications.deliveries d
-        where d.account_id = s.account_id and d.endpoint = s.endpoint and d.state = 'pending' and d.next_attempt_at <= ${now}
-          and (d.leased_until is null or d.leased_until <= ${now})
-          and d.aggregate_type = any(${aggregate_types as string[]})
-          and d.position = (select p.position from notifications.deliveries p where p.account_id = d.account_id
-            and p.endpoint = d.endpoint and p.lane = d.lane and p.state = 'pending' order by p.position limit 1)
-        order by d.next_attempt_at, d.position limit s.free for update skip locked) d
+      select a.account_id, d.* from accounts a cross join lateral (
+        select d.id, d.subscription_id, s.endpoint, s.failures, s.down from (
+          select * from unnest(a.endpoints, a.failures, a.downs, a.frees) as s (endpoint, failures, down, free) order by random()
+        ) s cross join lateral (
+          select d.id, d.subscription_id from notifications.deliveries d
+          where d.account_id = a.account_id and d.endpoint = s.endpoint and d.state = 'pending' and d.next_attempt_at <= ${now}
+            and (d.leased_until is null or d.leased_until <= ${now})
+            and d.aggregate_type = any(${aggregate_types as string[]})
+            and d.position = (select p.position from notifications.deliveries p where p.account_id = d.account_id
+              and p.endpoint = d.endpoint and p.lane = d.lane and p.state = 'pending' order by p.position limit 1)
+          order by d.next_attempt_at, d.position limit s.free for update skip locked) d
+        limit a.free) d
       limit ${capacity}
     ),
     probes as (

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
+import { insertNotifications } from '../src/lib/outbox.ts'
+import { callbackTo, changeOf, startDelivering, subscribe } from './delivering.ts'
+import { startReceiver } from './receiver.ts'
+
+let engine: Awaited<ReturnType<typeof startDelivering>>
+before(async () => {
+  engine = await startDelivering({ timeout_ms: 60_000 })
+})
+after(() => engine.close())
+
+test('deliveries: an account whose servers are slow has its share of the calls, and others are served', async () => {
+  const answers: (() => void)[] = []
+  const slow = await startReceiver((_request, response) => {
+    answers.push(() => response.end())
+  })
+  const quick = await startReceiver()
+  // More than all the calls that one process makes.
+  const subscriptions = Math.ceil(limits.delivery_concurrency / limits.endpoint_concurrency) + 1
+  for (let count = 0; count < subscriptions; count += 1) await subscribe(engine.sql, slow.url)
+  const each = limits.endpoint_concurrency
+  await engine.tell(...Array.from({ length: each }, (_, index) => changeOf(`t${index}`, 1)))
+  const running = engine.run()
+  await slow.arrived(limits.account_concurrency)
+
+  const callback = insertNotifications('T99999999', [callbackTo(`${quick.url}/cb`)])
+  await engine.sql`with changed as (select 1), told as (${callback}) select from changed`
+  await quick.arrived(1)
+  assert.equal(slow.received.length, limits.account_concurrency)
+
+  // What waited for a call of the account's goes on as these end.
+  slow.answer((_request, response) => response.end())
+  for (const answer of answers) answer()
+  await running
+  assert.equal(slow.received.length, subscriptions * each)
+  const left = await engine.sql`select from notifications.deliveries where state <> 'delivered'`
+  assert.equal(left.length, 0)
+  await slow.close()
+  await quick.close()
+})
