@@ -73,18 +73,21 @@ export function createOutbound(options: Openings & { lookup?: Lookup }): Outboun
   let opened: ReturnType<typeof open> | undefined
   return {
     async call(call) {
-      const started = performance.now()
+      let started = performance.now()
       const took = () => Math.round(performance.now() - started)
       const refusal = refusedUrl(call.url, options)
       if (refusal) return { error: refusal, kind: 'address', duration_ms: 0 }
       const ended = new AbortController()
       const end = () => ended.abort()
-      const deadline = setTimeout(end, call.timeout_ms)
+      let deadline: NodeJS.Timeout | undefined
       call.signal?.addEventListener('abort', end, { once: true })
       if (call.signal?.aborted) end()
       try {
         opened ??= open()
         const { request, agents } = await opened
+        // The merchant's time begins when he can be called.
+        started = performance.now()
+        deadline = setTimeout(end, call.timeout_ms)
         const answer = await send(call, request, agents[call.insecure_ssl ? 1 : 0]!, ended.signal)
         return { ...answer, duration_ms: took() }
       } catch (error) {
