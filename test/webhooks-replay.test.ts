@@ -92,6 +92,32 @@ test('deliveries: listed newest first, shown in full, replayed one by one, by ra
   await other.close()
 })
 
+for (const [from, to, path] of [
+  ['2016-12-31T23:59:60Z', '2026-01-01T00:00:00Z', '/from'],
+  ['2016-01-01T00:00:00Z', '2016-12-31T23:59:60Z', '/to'],
+]) {
+  test(`replay: 400 from ${from} to ${to}, with the path of the leap second, in the account and in a subscription`, async () => {
+    const hook = await subscribe('https://shop.example/hook')
+    for (const place of [`${base}/notifications`, hook]) {
+      const { status, body } = await account.call('POST', `${place}/replay`, { from, to })
+      assert.equal(status, 400)
+      assert.equal(body.error.errors[0].path, path)
+    }
+  })
+}
+
+for (const [from, to] of [
+  ['0000-01-01T00:00:00Z', '0000-12-31T00:00:00Z'],
+  ['9999-12-31T23:59:59-12:00', '9999-12-31T23:59:59-12:00'],
+  ['1969-12-31T23:59:59Z', '1970-01-01T00:00:00+14:00'],
+]) {
+  test(`replay: nothing from ${from} to ${to}`, async () => {
+    const { status, body } = await account.call('POST', `${base}/notifications/replay`, { from, to })
+    assert.equal(status, 200)
+    assert.equal(body.replayed, 0)
+  })
+}
+
 test('events: a cursor over what happened, with bodies when asked', async () => {
   await tell(11, 12)
   const waiting = async (): Promise<{ position: number }[]> => {

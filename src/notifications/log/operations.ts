@@ -1,6 +1,6 @@
 import type { Config } from '../../lib/config.ts'
 import type { Sql } from '../../lib/db.ts'
-import { ApiError } from '../../lib/errors.ts'
+import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import { openingsOf, refusedUrl } from '../outbound.ts'
@@ -10,6 +10,7 @@ import {
   type DeliveryDetail,
   type DeliveryRow,
   type ReplayRangeIn,
+  replayable,
   replayDelivery,
   showDelivery,
   showDeliveryDetail,
@@ -48,10 +49,15 @@ export async function replay(parts: Parts, of: Of, id: string, url: string | und
   return delivery(parts, of, replay_id)
 }
 
-/** Sends what was created in a time range again, in the old order. Errors: `replay_too_large`, `subscription_url_invalid`. */
-export async function replayRange(parts: Parts, of: Of, range: ReplayRangeIn): Promise<{ replay_id: string; replayed: number }> {
+/**
+ * Sends what was created in a time range again, in the old order. Errors: `invalid_request` for an end that is no time,
+ * `replay_too_large`, `subscription_url_invalid`.
+ */
+export async function replayRange(parts: Parts, of: Of, wanted: ReplayRangeIn): Promise<{ replay_id: string; replayed: number }> {
   const { sql, clock, ids } = parts
-  assertUrl(parts, range.url)
+  assertUrl(parts, wanted.url)
+  const { range, refusals } = replayable(wanted)
+  throwRefusal(refusals)
   const rows = await store.listReplayable(sql, of.account_id, of.subscription_id, range)
   if (rows.length > limits.replay_max) {
     const message = `More than ${limits.replay_max} deliveries match. Replay a shorter time.`
