@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
+import { until } from './client.ts'
 import { authorized, call, failed, has, startTransactions, succeeded, type TransactionsServer, unknown } from './payments.ts'
 
 let server: TransactionsServer
@@ -89,4 +91,89 @@ test('resolver: a slow answer and the resolver at the same moment settle once', 
   assert.equal((await answer).status, 200)
   const [row] = await server.sql`select captured, pending_capture from checkout.transactions where id = ${id}`
   assert.deepEqual({ ...row }, { captured: 700, pending_capture: 0 })
+})
+
+/** A transaction of another account, with a capture that is due. */
+async function dueCapture(account: string, gateway: string): Promise<string> {
+  const { sql, ids, clock } = server
+  const id = await authorized(server)
+  const theirs = sql.json({ account_id: account })
+  await sql`
+    insert into checkout.transactions
+    select (jsonb_populate_record(null::checkout.transactions, to_jsonb(t) || ${theirs}::jsonb)).*
+    from checkout.transactions t where id = ${id}`
+  await sql`
+    insert into checkout.transaction_events
+    select (jsonb_populate_record(null::checkout.transaction_events, to_jsonb(e) || ${theirs}::jsonb)).*
+    from checkout.transaction_events e where transaction_id = ${id}`
+  const operation_id = ids.uuid()
+  const now = clock.now()
+  await sql`
+    insert into checkout.operations (account_id, id, kind, session_id, transaction_id, gateway, payment_product_type, amount, currency,
+      state, next_attempt_at, request, created_at, updated_at)
+    values (${account}, ${operation_id}, 'capture', 's', ${id}, ${gateway}, 'dintero_psp.creditcard', 500, 'NOK', 'pending',
+      ${now}, '{}', ${now}, ${now})`
+  await sql`update checkout.transactions set pending_capture = 500 where account_id = ${account} and id = ${id}`
+  return operation_id
+}
+
+for (const [what, slow, other] of [
+  ['an account', ['T11111111', 'fake'], ['T22222222', 'fake']],
+  ['a provider', [undefined, 'hanging'], ['T22222222', 'fake']],
+] as const) {
+  test(`resolver: ${what} that does not answer leaves room for others, which come and go meanwhile`, async () => {
+    const release: (() => void)[] = []
+    const hanging = new Set<string>()
+    for (let count = 0; count < limits.resolve_concurrency; count += 1) {
+      hanging.add(await dueCapture(slow[0] ?? `T3333${String(1_000 + count)}`, slow[1]))
+    }
+    const asked = () => new Set(server.gateway.calls.map(({ call }) => String(call.idempotency_key)))
+    const answered = async (id: string) =>
+      (await server.sql`select from checkout.operations where id = ${id} and state = 'succeeded'`).length
+    server.gateway.capture = (call) => {
+      server.gateway.calls.push({ method: 'capture', call: call as never })
+      if (!hanging.has(call.idempotency_key)) return Promise.resolve(succeeded)
+      return new Promise((resolve) => release.push(() => resolve(succeeded)))
+    }
+    const running = run()
+    await until(async () => release.length >= limits.resolve_account_concurrency)
+    for (let times = 0; times < 3; times += 1) {
+      const quick = await dueCapture(...other)
+      await until(async () => (await answered(quick)) === 1)
+    }
+    assert.ok(release.length < limits.resolve_concurrency / 2, `${release.length} at once`)
+    // They go on as they are answered, and each is asked about once.
+    for (const id of hanging) hanging.delete(id)
+    for (const answer of release) answer()
+    assert.equal(await running, limits.resolve_concurrency + 3)
+    assert.equal(server.gateway.calls.length, asked().size)
+  })
+}
+
+test('resolver: told to stop, it claims nothing more and waits for what is under way', async () => {
+  const first = await dueCapture('T44444444', 'fake')
+  const stop = new AbortController()
+  let release = () => {}
+  server.gateway.capture = (call) => {
+    server.gateway.calls.push({ method: 'capture', call: call as never })
+    return new Promise((resolve) => {
+      release = () => resolve(succeeded)
+    })
+  }
+  const running = resolveOperations(server).run(stop.signal)
+  await until(async () => server.gateway.calls.length === 1)
+  stop.abort()
+  const later = await dueCapture('T44444444', 'fake')
+  release()
+  assert.equal(await running, 1)
+  const rows = await server.sql<
+    { id: string; state: string }[]
+  >`select id, state from checkout.operations where account_id = 'T44444444'`
+  assert.deepEqual(
+    new Map(rows.map(({ id, state }) => [id, state])),
+    new Map([
+      [first, 'succeeded'],
+      [later, 'pending'],
+    ]),
+  )
 })

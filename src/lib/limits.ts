@@ -55,6 +55,10 @@ export const limits = {
   profiles_remembered: 10_000,
 
   gateway_timeout_ms: 10_000,
+  /** Operations that one process asks about at once; of one provider; of one account. The others go on while one does not answer. */
+  resolve_concurrency: 64,
+  resolve_gateway_concurrency: 24,
+  resolve_account_concurrency: 16,
   callback_timeout_ms: 10_000,
   express_callback_timeout_ms: 60_000,
   webhook_timeout_ms: 60_000,

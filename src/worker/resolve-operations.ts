@@ -1,5 +1,5 @@
 import { nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
-import { claimOperations, postponeOperation } from '../checkout/operations-log/store.ts'
+import { postponeOperation } from '../checkout/operations-log/store.ts'
 import { type Overdue, resolveOrCallOff } from '../checkout/payments/overdue/operations.ts'
 import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
@@ -7,8 +7,10 @@ import { failpoint } from '../lib/failpoints.ts'
 import { limits } from '../lib/limits.ts'
 import type { Work } from './loop.ts'
 
-/** How many operations one round asks about at once; each may take up to the gateway time-out. */
-const batch = 20
+const interval_ms = 500
+
+/** How many operations are claimed at a time: an account or a provider exceeds its share by less than that. */
+const batch = 4
 
 /**
  * Asks again about operations whose outcome nobody knows: unanswered, pending at the provider, or left behind by a process that died.
@@ -16,23 +18,76 @@ const batch = 20
  * One that nobody finished is called off in the end.
  */
 export function resolveOperations(payments: Overdue): Work {
-  return {
-    name: 'resolve-operations',
-    interval_ms: 500,
-    async run() {
-      const now = payments.clock.now()
-      const lease = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
-      const due = await claimOperations(payments.sql, now, lease, batch)
+  return { name: 'resolve-operations', interval_ms, run: (signal) => resolveDue(payments, signal) }
+}
+
+/** Works until nothing is due and nothing under way: each that ends makes room. Told to stop, it waits for what is under way. */
+async function resolveDue(payments: Overdue, signal: AbortSignal): Promise<number> {
+  const underway = new Map<Promise<void>, OperationRow>()
+  let total = 0
+  try {
+    while (!signal.aborted) {
+      const room = Math.min(limits.resolve_concurrency - underway.size, batch)
+      const due = room === 0 ? [] : await claim(payments, room, [...underway.values()])
       if (due.length > 0) await failpoint('resolver.claimed')
-      const results = await Promise.allSettled(due.map((operation) => resolve(payments, operation)))
-      for (const [index, result] of results.entries()) {
-        if (result.status === 'rejected') {
-          payments.log.error({ err: result.reason, operation_id: due[index]!.id }, 'operation could not be resolved')
-        }
+      for (const operation of due) {
+        const asked = resolve(payments, operation)
+          .catch((error) => payments.log.error({ err: error, operation_id: operation.id }, 'operation could not be resolved'))
+          .finally(() => underway.delete(asked))
+        underway.set(asked, operation)
       }
-      return due.length
-    },
+      total += due.length
+      if (underway.size === 0) break
+      if (due.length < batch) await next(underway.keys())
+    }
+  } finally {
+    await Promise.all(underway.keys())
   }
+  return total
+}
+
+/**
+ * Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. None of an account or a
+ * provider that has its share under way: one that does not answer leaves room for the others.
+ */
+async function claim({ sql, clock }: Overdue, count: number, underway: readonly OperationRow[]): Promise<OperationRow[]> {
+  const now = clock.now()
+  const lease_until = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
+  const accounts = atLeast(
+    underway.map(({ account_id }) => account_id),
+    limits.resolve_account_concurrency,
+  )
+  const gateways = atLeast(
+    underway.map(({ gateway }) => gateway),
+    limits.resolve_gateway_concurrency,
+  )
+  return sql<OperationRow[]>`
+    update checkout.operations o
+    set next_attempt_at = ${lease_until}, attempts = o.attempts + 1, updated_at = ${now}
+    from (
+      select account_id, id from checkout.operations
+      where next_attempt_at <= ${now} and account_id <> all(${accounts}) and gateway <> all(${gateways})
+      order by next_attempt_at
+      limit ${count}
+      for update skip locked
+    ) due
+    where o.account_id = due.account_id and o.id = due.id
+    returning o.*`
+}
+
+/** What occurs so often. */
+function atLeast(names: readonly string[], often: number): string[] {
+  return [...new Set(names)].filter((name) => names.filter((other) => other === name).length >= often)
+}
+
+/** Waits until one has ended, or something new may be due. */
+async function next(underway: Iterable<Promise<void>>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const rest = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, interval_ms)
+  })
+  await Promise.race([rest, ...underway])
+  clearTimeout(timer)
 }
 
 async function resolve(payments: Overdue, operation: OperationRow): Promise<void> {
