@@ -1,5 +1,5 @@
 import { nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
-import { postponeOperation } from '../checkout/operations-log/store.ts'
+import { claimOperations, postponeOperation } from '../checkout/operations-log/store.ts'
 import { type Overdue, resolveOrCallOff } from '../checkout/payments/overdue/operations.ts'
 import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
@@ -46,33 +46,18 @@ async function resolveDue(payments: Overdue, signal: AbortSignal): Promise<numbe
   return total
 }
 
-/**
- * Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. None of an account or a
- * provider that has its share under way: one that does not answer leaves room for the others.
- */
-async function claim({ sql, clock }: Overdue, count: number, underway: readonly OperationRow[]): Promise<OperationRow[]> {
+/** Takes what is due, but of no account or provider that has its share under way: one that does not answer leaves room for others. */
+function claim({ sql, clock }: Overdue, count: number, underway: readonly OperationRow[]): Promise<OperationRow[]> {
   const now = clock.now()
   const lease_until = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
-  const accounts = atLeast(
-    underway.map(({ account_id }) => account_id),
-    limits.resolve_account_concurrency,
-  )
-  const gateways = atLeast(
-    underway.map(({ gateway }) => gateway),
-    limits.resolve_gateway_concurrency,
-  )
-  return sql<OperationRow[]>`
-    update checkout.operations o
-    set next_attempt_at = ${lease_until}, attempts = o.attempts + 1, updated_at = ${now}
-    from (
-      select account_id, id from checkout.operations
-      where next_attempt_at <= ${now} and account_id <> all(${accounts}) and gateway <> all(${gateways})
-      order by next_attempt_at
-      limit ${count}
-      for update skip locked
-    ) due
-    where o.account_id = due.account_id and o.id = due.id
-    returning o.*`
+  const named = (name: 'account_id' | 'gateway', often: number) =>
+    atLeast(
+      underway.map((operation) => operation[name]),
+      often,
+    )
+  const accounts = named('account_id', limits.resolve_account_concurrency)
+  const gateways = named('gateway', limits.resolve_gateway_concurrency)
+  return claimOperations(sql, { now, lease_until, count, accounts, gateways })
 }
 
 /** What occurs so often. */

@@ -48,14 +48,26 @@ export async function hastenOperation(db: Db, { account_id, id, state }: Operati
     where account_id = ${account_id} and id = ${id} and state = ${state} and next_attempt_at > ${now}`
 }
 
-/** Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. */
-export async function claimOperations(db: Db, now: Date, lease_until: Date, count: number): Promise<OperationRow[]> {
+/**
+ * Takes operations whose time has come, across accounts, and leases them; another process skips what is taken. None of these accounts and
+ * gateways, which have their share under way.
+ */
+export async function claimOperations(
+  db: Db,
+  {
+    now,
+    lease_until,
+    count,
+    accounts,
+    gateways,
+  }: { now: Date; lease_until: Date; count: number; accounts: string[]; gateways: string[] },
+): Promise<OperationRow[]> {
   return db<OperationRow[]>`
     update checkout.operations o
     set next_attempt_at = ${lease_until}, attempts = o.attempts + 1, updated_at = ${now}
     from (
       select account_id, id from checkout.operations
-      where next_attempt_at <= ${now}
+      where next_attempt_at <= ${now} and account_id <> all(${accounts}) and gateway <> all(${gateways})
       order by next_attempt_at
       limit ${count}
       for update skip locked
