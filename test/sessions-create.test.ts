@@ -198,7 +198,7 @@ const unbounded: [body: object, path: string][] = [
     '/order/items/0/splits/0/payout_destination_id',
   ],
   [{ metadata: { [`${'k'.repeat(129)}`]: 1 } }, `/metadata/${'k'.repeat(128)}`],
-  [{ metadata: { a: 'x'.repeat(1_001) } }, '/metadata/a'],
+  [{ metadata: { a: 'x'.repeat(10_001) } }, '/metadata/a'],
   [{ metadata: { payout_correlation_id: long } }, '/metadata/payout_correlation_id'],
   [{ metadata: { payout_correlation_id: { a: long } } }, '/metadata/payout_correlation_id'],
 ]

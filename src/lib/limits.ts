@@ -8,6 +8,12 @@ export const limits = {
   items_per_order_max: 1_000,
   text_length_max: 10_000,
   reference_length_max: 255,
+  /** Longer ones are cut by browsers, proxies and logs. */
+  url_length_max: 2_000,
+  /** Of a session's metadata. */
+  metadata_key_length_max: 128,
+  /** Bodies of the customer's side of a session: two addresses are a few hundred bytes, and every event is kept. */
+  customer_body_bytes: 20_480,
   /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */
   amount_max: 999_999_999_999,
 

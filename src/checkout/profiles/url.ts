@@ -1,22 +1,22 @@
 import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import { HttpUrl } from '../../lib/schema.ts'
 
-/** Longer ones are cut by browsers, proxies and logs. */
-export const url_length_max = 2_000
-/** As long as a name may be in the domain name system. */
-const host_length_max = 253
-
 /** A URL that our server calls, or that the page shows an image or a link of. Whether it is one, {@link urlsRefusal} says. */
-export const WebUrl = { ...HttpUrl, maxLength: url_length_max } as typeof HttpUrl
+export const WebUrl = { ...HttpUrl, maxLength: limits.url_length_max } as typeof HttpUrl
 
 /** Which of these is a URL in name only: nobody could open it, and its owner would not hear of that. Apps have schemes of their own. */
 export function urlsRefusal(urls: readonly [path: string, url: string | undefined][]): Refusal | undefined {
   const wrong = urls.find(([, url]) => url !== undefined && /^https?:/i.test(url) && !hasHost(url))
   if (!wrong) return undefined
   const [path] = wrong
-  return { code: 'invalid_request', path, message: `${path} must be a URL with a host of at most ${host_length_max} characters.` }
+  return {
+    code: 'invalid_request',
+    path,
+    message: `${path} must be a URL with a host of at most ${limits.host_length_max} characters.`,
+  }
 }
 
 function hasHost(url: string): boolean {
-  return URL.canParse(url) && new URL(url).hostname.length <= host_length_max
+  return URL.canParse(url) && new URL(url).hostname.length <= limits.host_length_max
 }

@@ -13,7 +13,7 @@ import {
   withoutEmpties,
 } from '../profiles/configuration.ts'
 import type { ProfileData } from '../profiles/profile.ts'
-import { url_length_max, urlsRefusal, WebUrl } from '../profiles/url.ts'
+import { urlsRefusal, WebUrl } from '../profiles/url.ts'
 import {
   amountRefusal,
   amountToPay,
@@ -34,7 +34,7 @@ const Urls = Type.Object(
     return_url: TextLike(
       '^(?!(?:[jJ][aA][vV][aA]|[vV][bB])[sS][cC][rR][iI][pP][tT]:|[dD][aA][tT][aA]:)[a-zA-Z][a-zA-Z0-9+.-]*:.+',
       'a URL with its scheme, https: or that of an app; javascript:, vbscript: and data: are refused',
-      { maxLength: url_length_max },
+      { maxLength: limits.url_length_max },
     ),
     callback_url: Type.Optional(WebUrl),
     merchant_terms_url: Type.Optional(WebUrl),
@@ -85,7 +85,7 @@ const Checkbox = Type.Object(
 
 /** Who sells, as the page shows it (checkout-api §3.2). Members that we don't know are kept. */
 const Merchant = Type.Object(
-  { name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ maxLength: url_length_max })) },
+  { name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String({ maxLength: limits.url_length_max })) },
   { title: 'SessionMerchant', additionalProperties: true },
 )
 
@@ -213,25 +213,31 @@ export function newTokenSessionData(
   return { data }
 }
 
-/** Key and text of one entry of `metadata`, in characters. The contract limits those of captures (checkout-api §2.9), not these. */
-const metadata_max = { key: 128, value: 1_000 }
-
-/** What of it has no end, or is no URL. One entry of the metadata is in an index: it has to be text or a number, and short. */
-function boundsRefusal(
-  { url, metadata = {}, express, merchant, checkboxes = [] }: Pick<SessionRequest, Bounded>,
+/** What of it has no end, or is no URL. The contract limits the metadata of captures (checkout-api §2.9), not this. One entry of the metadata is in an index: it has to be text or a number, and short. */
+export function boundsRefusal(
+  {
+    url,
+    metadata = {},
+    express,
+    merchant,
+    checkboxes = [],
+  }: Omit<Pick<SessionRequest, Bounded>, 'url'> & {
+    url: Partial<SessionRequest['url']>
+  },
   at = '',
 ): Refusal | undefined {
   for (const [key, value] of Object.entries(metadata)) {
-    const path = `${at}/metadata/${key.slice(0, metadata_max.key)}`
+    const path = `${at}/metadata/${key.slice(0, limits.metadata_key_length_max)}`
     const refuse = (what: string, allowed: number): Refusal => ({
       ...{ code: 'invalid_request', path, message: `${path}: ${what} at most ${allowed} characters.`, allowed },
     })
-    if (key.length > metadata_max.key) return refuse('its key may have', metadata_max.key)
+    if (key.length > limits.metadata_key_length_max) return refuse('its key may have', limits.metadata_key_length_max)
     if (key === 'payout_correlation_id') {
       const { length = Number.POSITIVE_INFINITY } = asText(value) ?? {}
       if (length > limits.reference_length_max) return refuse('must be text of', limits.reference_length_max)
     }
-    if (typeof value === 'string' && value.length > metadata_max.value) return refuse('must be text of', metadata_max.value)
+    if (typeof value === 'string' && value.length > limits.text_length_max)
+      return refuse('must be text of', limits.text_length_max)
   }
   return urlsRefusal([
     [`${at}/url/return_url`, url.return_url],

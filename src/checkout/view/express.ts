@@ -12,9 +12,6 @@ import {
   type ViewOptions,
 } from '../sessions/session.ts'
 
-/** A larger body from the customer's side is refused with 413: two addresses are a few hundred bytes, and every event is kept. */
-export const customer_body_bytes = 20_480
-
 /** What the customer agrees to (checkout-api §2.7). What else is sent is not kept. */
 const MyDintero = Type.Object({
   actions: Type.Array(Type.Enum(['create_user', 'skip']), { maxItems: 2 }),

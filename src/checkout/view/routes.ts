@@ -3,14 +3,15 @@ import type { FastifyError, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
 import { SessionView as View } from '../sessions/schemas.ts'
-import { AddressesIn, CodesIn, customer_body_bytes, OptionIn } from './express.ts'
+import { AddressesIn, CodesIn, OptionIn } from './express.ts'
 import * as operations from './operations.ts'
 
 const tags = ['customer side']
-const open = { config: { access: 'public' }, bodyLimit: customer_body_bytes } as const
+const open = { config: { access: 'public' }, bodyLimit: limits.customer_body_bytes } as const
 const Sid = Type.Object({ sid: Type.String() })
 const PayLock = Type.Object(
   { pay_lock: Type.Object({ pay_lock_id: Type.String() }) },
@@ -62,7 +63,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   // The limit that is named is the one of these routes.
   app.setErrorHandler((error: FastifyError) => {
     if (error.statusCode !== 413) throw error
-    throw new ApiError('body_too_large', `The body is larger than ${customer_body_bytes} bytes.`)
+    throw new ApiError('body_too_large', `The body is larger than ${limits.customer_body_bytes} bytes.`)
   })
 
   app.get(

@@ -63,21 +63,36 @@ test('window: both ends, as times that a database can hold', () => {
 })
 
 const none = {
-  ...{ status: undefined, payment_status: undefined, currency: undefined, order_id: undefined, customer_id: undefined },
+  ...{
+    status: undefined,
+    payment_status: undefined,
+    currency: undefined,
+    order_id: undefined,
+    store_id: undefined,
+    customer_id: undefined,
+  },
   ...{ created_at_gte: undefined, created_at_lte: undefined, search: {} },
 }
 test('list of orders: the query as conditions', () => {
   assert.deepEqual(listFilter({}), { filter: none, after: undefined, size: 10, kinds: undefined, refusals: [] })
   const { starting_after } = pageOf([row(1), row(2)], 1, key)
   const query = {
-    ...{ status: ['open' as const], payment_status: ['paid'], currency: 'NOK', order_id: 'O', customer_id: 'c', limit: 5 },
+    ...{
+      status: ['open' as const],
+      payment_status: ['paid'],
+      currency: 'NOK',
+      order_id: 'O',
+      store_id: 's',
+      customer_id: 'c',
+      limit: 5,
+    },
     ...{ 'created_at.gte': '2026-01-01T00:00:00Z', itinerary_travel_mode: 'car', itinerary_arrival_address: 'a' },
     ...{ itinerary_departure_address: 'd', items_discount_lines_discount_type: 'manual', external_id: 'x' },
     ...{ merchant_reference: 'R', include_events: ['api-event'], ...(starting_after ? { starting_after } : {}) },
   }
   assert.deepEqual(listFilter(query), {
     filter: {
-      ...{ ...none, status: ['open'], payment_status: ['paid'], currency: 'NOK', order_id: 'O', customer_id: 'c' },
+      ...{ ...none, status: ['open'], payment_status: ['paid'], currency: 'NOK', order_id: 'O', store_id: 's', customer_id: 'c' },
       created_at_gte: '2026-01-01T00:00:00.000Z',
       search: {
         ...{ travel_modes: ['car'], arrivals: ['a'], departures: ['d'], discount_types: ['manual'], external_ids: ['x'] },

@@ -1,9 +1,10 @@
 import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../../gateways/gateway.ts'
 import type { Refusal } from '../../../lib/errors.ts'
-import { FreeObject, HttpUrl } from '../../../lib/schema.ts'
+import { FreeObject } from '../../../lib/schema.ts'
 import { configurationRefusal } from '../../profiles/configuration.ts'
-import { Customer } from '../../sessions/create.ts'
+import { WebUrl } from '../../profiles/url.ts'
+import { boundsRefusal, Customer } from '../../sessions/create.ts'
 import { Order, orderRefusal, storedOrder } from '../../sessions/order.ts'
 import type { SessionData } from '../../sessions/session.ts'
 
@@ -11,7 +12,7 @@ import type { SessionData } from '../../sessions/session.ts'
 export const MerchantPayment = Type.Object(
   {
     session: Type.Object({
-      url: Type.Optional(Type.Object({ callback_url: Type.Optional(HttpUrl) })),
+      url: Type.Optional(Type.Object({ callback_url: Type.Optional(WebUrl) })),
       customer: Type.Optional(Customer),
       order: Order,
       expires_at: Type.Optional(Type.String()),
@@ -75,7 +76,9 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
     const path = '/session/order/amount'
     return { code: 'invalid_request', path, message: `${path} must be above zero.`, allowed: 1 }
   }
-  const wrong = configurationRefusal(session.configuration ?? {}, '/session/configuration')
+  const { url = {}, metadata = {} } = session
+  const wrong =
+    boundsRefusal({ url, metadata }, '/session') ?? configurationRefusal(session.configuration ?? {}, '/session/configuration')
   if (wrong) return wrong
   const unfit = orderRefusal(
     order,
