@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page, Route } from 'playwright-core'
 import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
 import { send } from './client.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
@@ -104,7 +104,12 @@ test('payment page: a delivery is chosen though a card was refused in another ta
   const saves = () => tab.waitForResponse((response) => response.url().includes('shipping_option') && response.ok())
   await Promise.all([saves(), tab.getByTestId('shipping-point').check()])
   assert.equal(await chosen(), 'point')
-  assert.equal((await send(checkout.url, 'POST', `${view}/lock`)).status, 200)
+  // The shop locks when the customer has chosen, and before the server hears of it.
+  const lock = async (route: Route) => {
+    assert.equal((await send(checkout.url, 'POST', `${view}/lock`)).status, 200)
+    await route.continue()
+  }
+  await tab.route('**/order/shipping_option', lock, { times: 1 })
   await tab.getByTestId('shipping-home').click()
   await tab.getByTestId('message').getByText('The shop is updating your order').waitFor()
   const released = checkout.account.call('PUT', `/v1/sessions/${id}`, { remove_lock: true })
