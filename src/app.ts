@@ -96,8 +96,9 @@ export async function buildApp(environment: Environment) {
     outbound,
     callMerchant: callMerchant({ sql, clock, outbound }),
   }
+  const authenticate = createAuthenticate(environment)
   const app = createServer({
-    authenticate: createAuthenticate(environment),
+    authenticate,
     logger: log,
     trusted_proxies: environment.config.trusted_proxies,
   })
@@ -119,7 +120,7 @@ export async function buildApp(environment: Environment) {
   await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })
   await app.register(openApiRoutes)
   await app.register(accountRoutes, parts)
-  await app.register(notificationRoutes, { ...parts, sources: payloadSources(parts) })
+  await app.register(notificationRoutes, { ...parts, sources: payloadSources(parts), authenticate })
   if (role === 'all' || role === 'orders') {
     await app.register(orderRoutes, { ...parts, createCheckoutSession: createCheckoutSessions(parts) })
   }

@@ -48,6 +48,13 @@ async function until<T>(read: () => Promise<T>, done: (value: T) => boolean): Pr
   }
 }
 
+test('view: a customer can not choose the address that the merchant sees, unless a proxy that is trusted says it', async () => {
+  const sid = await open()
+  const answer = await send(server.url, 'GET', `/v1/view/${sid}/session`, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+  assert.equal(answer.status, 200)
+  assert.equal((await merchant.call('GET', `/v1/sessions/${sid}`)).body.customer_ip, '127.0.0.1')
+})
+
 test('pay: what is paid in the store costs nothing here: only dintero.zero completes it, and the page asks for nothing', async () => {
   const option = { id: 'store', line_id: 'store', amount: 0, title: 'Store', pay_in_store: { type: 'full' } }
   const create = (shipping_option: object, configuration?: object) =>

@@ -45,7 +45,7 @@ export type Shop = Awaited<ReturnType<typeof startShop>>
 export async function startShop(options: { scopes?: readonly string[]; work?: boolean } = {}) {
   const time = { ahead_ms: 0 }
   const clock: Clock = { now: () => new Date(Date.now() + time.ahead_ms) }
-  const server = await startServer({ work: options.work ?? false, clock })
+  const server = await startServer({ work: options.work ?? false, clock, env: { KVITT_TRUSTED_PROXIES: 'loopback' } })
   const account = await createTestAccount(server, options)
   await ensureDefaultProfile(partsOf(server), account.account_id)
   const { call } = account

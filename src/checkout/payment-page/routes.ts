@@ -90,6 +90,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
       method: 'POST',
       url: `/v1/sessions/${encodeURIComponent(sid)}/pay?language=${chooseLanguage(request.query.language, undefined)}`,
       headers: passedOn(request),
+      remoteAddress: request.ip,
       payload: formMembers(request.body ?? {}),
     })
     const body = answer.json<{ redirect_url?: string; error?: unknown; success?: boolean; poll_url?: string }>()
@@ -114,7 +115,10 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
         'session' in view ? view.session : undefined,
       )
       const url = path && `/v1/view/${encodeURIComponent(sid)}/session/order/${path}`
-      const done = url && (await app.inject({ method: 'PUT', url, headers: passedOn(request), payload: body! })).statusCode < 400
+      const done =
+        url &&
+        (await app.inject({ method: 'PUT', url, headers: passedOn(request), remoteAddress: request.ip, payload: body! }))
+          .statusCode < 400
       return reply.redirect(backToPage(request, done ? {} : { notice: refused }), 303)
     })
   }
@@ -122,7 +126,12 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   app.post<{ Querystring: Query }>('/page/cancel', open, async (request, reply) => {
     assertOwnPage(request)
     const sid = encodeURIComponent(request.query.sid ?? '')
-    await app.inject({ method: 'POST', url: `/v1/view/${sid}/session/abandon`, headers: passedOn(request) })
+    await app.inject({
+      method: 'POST',
+      url: `/v1/view/${sid}/session/abandon`,
+      headers: passedOn(request),
+      remoteAddress: request.ip,
+    })
     return reply.redirect(backToPage(request, {}), 303)
   })
 }
@@ -148,11 +157,10 @@ async function sendPage(parts: Parts, request: FastifyRequest<{ Querystring: Que
 }
 
 /** The headers of the customer's browser that the endpoints record. */
-function passedOn({ headers, ip }: FastifyRequest): Record<string, string> {
+function passedOn({ headers }: FastifyRequest): Record<string, string> {
   const language = headers['accept-language']
   return {
     'user-agent': headers['user-agent'] ?? '',
-    'x-forwarded-for': ip,
     ...(language ? { 'accept-language': language } : {}),
   }
 }

@@ -213,7 +213,10 @@ export function newTokenSessionData(
   return { data }
 }
 
-/** What of it has no end, or is no URL. The contract limits the metadata of captures (checkout-api §2.9), not this. One entry of the metadata is in an index: it has to be text or a number, and short. */
+/**
+ * What of it has no end, or is no URL. The contract limits the metadata of captures (checkout-api §2.9), not this. One entry of
+ * the metadata is in an index: it has to be text or a number, and short.
+ */
 export function boundsRefusal(
   {
     url,

@@ -41,13 +41,9 @@ const AskedInPage = Type.Object({
 /** The customer behind a request. The page's own server passes on the address and browser that it was called from. */
 function customerOf(request: FastifyRequest<{ Params: { sid: string } }>): operations.Customer {
   const { headers, ip, id: request_id, params } = request
-  const local = ip === '127.0.0.1' || ip === '::1' || ip === '::ffff:127.0.0.1'
-  const forwarded = String(headers['x-forwarded-for'] ?? '')
-    .split(',')[0]
-    ?.trim()
   return {
     sid: params.sid,
-    ip: (local && forwarded?.slice(0, 100)) || ip,
+    ip,
     user_agent: headers['user-agent']?.slice(0, 1000),
     request_id,
     unmodified_since: headers['if-unmodified-since'],
