@@ -112,6 +112,13 @@ const refusals: [title: string, refused: unknown, refusal: object][] = [
     { code: 'invalid_request', path: '/session/order/amount', message: '/session/order/amount must be above zero.', allowed: 1 },
   ],
   [
+    'what is paid in the store',
+    pay('local', both, {
+      order: { ...order, shipping_option: { id: 's', line_id: 's', amount: 0, pay_in_store: { type: 'full' } } },
+    }),
+    { code: 'invalid_request', path: '/session/order/amount', message: '/session/order/amount must be above zero.', allowed: 1 },
+  ],
+  [
     'auto_capture that is no boolean',
     pay('local', both, { configuration: { auto_capture: 'true' } }),
     at('/session/configuration/auto_capture', 'must be true or false.'),

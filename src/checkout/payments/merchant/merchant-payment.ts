@@ -5,7 +5,7 @@ import { FreeObject } from '../../../lib/schema.ts'
 import { configurationRefusal } from '../../profiles/configuration.ts'
 import { WebUrl } from '../../profiles/url.ts'
 import { boundsRefusal, Customer } from '../../sessions/create.ts'
-import { Order, orderRefusal, storedOrder } from '../../sessions/order.ts'
+import { amountToPay, Order, orderRefusal, storedOrder } from '../../sessions/order.ts'
 import type { SessionData } from '../../sessions/session.ts'
 
 /** The body of `POST /v1/sessions/pay` (checkout-api §3.9). */
@@ -60,11 +60,7 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
   const token = tokenOf(session.customer, type, payment.operation)
   const path = `/session/customer/tokens/${type}`
   if (!token) {
-    const kind = type.startsWith('payex.')
-      ? payment.operation === 'recurring_purchase'
-        ? 'recurrence_token'
-        : 'payment_token'
-      : 'token'
+    const kind = onlyToken(type, payment.operation) ?? 'token'
     return { code: 'invalid_request', path, message: `${path} must hold the ${kind} of an earlier payment.` }
   }
   const order = storedOrder(session.order)
@@ -72,7 +68,7 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
     const message = `${type} does not take ${order.currency}.`
     return { code: 'payment_product_not_payable', path: '/session/order/currency', message, allowed: product.currencies }
   }
-  if (order.amount <= 0) {
+  if (amountToPay(order) <= 0) {
     const path = '/session/order/amount'
     return { code: 'invalid_request', path, message: `${path} must be above zero.`, allowed: 1 }
   }
@@ -96,14 +92,18 @@ export function prepareMerchantPayment(body: MerchantPayment, products: readonly
   return { data, token }
 }
 
+/** PayEx has a token of its own for each kind of purchase, and takes no other (checkout-api §3.9). */
+function onlyToken(type: string, operation: string): 'payment_token' | 'recurrence_token' | undefined {
+  if (!type.startsWith('payex.')) return undefined
+  return operation === 'recurring_purchase' ? 'recurrence_token' : 'payment_token'
+}
+
 /** PayEx has a recurrence token for recurring purchases; the others use the payment token for both (checkout-api §3.9). */
 function tokenOf(customer: Record<string, unknown> | undefined, type: string, operation: string): Token | undefined {
   const tokens = (customer?.tokens as Record<string, Record<string, unknown>> | undefined)?.[type]
   const { payment_token, recurrence_token } = tokens ?? {}
-  if (type.startsWith('payex.')) {
-    const token = operation === 'recurring_purchase' ? { recurrence_token } : { payment_token }
-    return typeof Object.values(token)[0] === 'string' ? (token as Token) : undefined
-  }
+  const only = onlyToken(type, operation)
+  if (only) return typeof tokens?.[only] === 'string' ? ({ [only]: tokens[only] } as Token) : undefined
   const recurring = operation === 'recurring_purchase' && typeof recurrence_token === 'string'
   if (recurring) return { recurrence_token }
   if (typeof payment_token === 'string') return { payment_token }
