@@ -126,7 +126,7 @@ export const limits = {
   batch_writes_max: 32,
   /** Such batches that are sent and not answered yet; and how long others wait for one before they do without. */
   batches_under_way: 2,
-  batch_wait_ms: 50,
+  batch_wait_ms: 500,
   /** How long a write that shares its commit waits for a lock that somebody else has, before it waits by itself. */
   batch_lock_wait_ms: 50,
   /** Orders, drafts, sessions and transactions (of each) that a process remembers from its own last write, and characters of them. */
