@@ -130,6 +130,7 @@ describe('token', () => {
       `${code({ ...header, alg: 'none' })}.${payload}.`,
       `${code({ ...header, kid: otherKid })}.${payload}.${signature}`,
       `${code(header)}.${code({ ...claims, scope: 'admin:everything' })}.${signature}`,
+      ...[`${T1}.\0`, { toString: 1 }, [`${T1}.none`], 5].map((kid) => `${code({ ...header, kid })}.${payload}.${signature}`),
       'not.a.token',
       'x',
     ]
