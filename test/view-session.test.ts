@@ -121,6 +121,15 @@ test('abandon: 302 to return_url with error=cancelled, the session is over, the 
   assert.deepEqual([...webhook], [{ event: 'checkout_authorization' }])
 })
 
+test('abandon: 302 also when return_url has letters that no header can hold', async () => {
+  const id = await shop.create({ ...walk, url: { return_url: 'https://sklep.example/płatność' } })
+  const { status, headers } = await shop.view('POST', `${id}/session/abandon`)
+  assert.equal(status, 302)
+  const expected = 'https://sklep.example/p%C5%82atno%C5%9B%C4%87?error=cancelled&merchant_reference=order_id'
+  assert.equal(headers.get('location'), expected)
+  assert.equal((await shop.read(id)).url.return_url, 'https://sklep.example/płatność')
+})
+
 test('abandon: of twenty at once one ends the session', async () => {
   const id = await shop.create(reporting)
   const answers = await Promise.all(Array.from({ length: 20 }, () => shop.view('POST', `${id}/session/abandon`)))

@@ -20,3 +20,9 @@ export function urlsRefusal(urls: readonly [path: string, url: string | undefine
 function hasHost(url: string): boolean {
   return URL.canParse(url) && new URL(url).hostname.length <= limits.host_length_max
 }
+
+/** The URL as a header can hold it: what is not ASCII is written as browsers write it, and line ends are gone. Any other stays as it is. */
+export function asciiUrl(url: string): string {
+  if (/^[\x21-\x7e]*$/.test(url)) return url
+  return URL.canParse(url) ? new URL(url).href : url.replace(/[^\x21-\x7e]+/g, encodeURIComponent)
+}

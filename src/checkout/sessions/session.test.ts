@@ -248,6 +248,14 @@ const returns: [url: string, result: Parameters<typeof returnUrl>[1], expected: 
   ],
   ['myapp://?a=1&', {}, 'myapp://?a=1&merchant_reference=R+1'],
   ['https://shop.example/#/done', { error: 'cancelled' }, 'https://shop.example/?error=cancelled&merchant_reference=R+1#/done'],
+  [
+    'https://sklep.example/płatność?a=ł#ż',
+    {},
+    'https://sklep.example/p%C5%82atno%C5%9B%C4%87?a=%C5%82&merchant_reference=R+1#%C5%BC',
+  ],
+  ['https://øl.example/ \r\nx: y', {}, 'https://xn--l-4ga.example/%20x:%20y?merchant_reference=R+1'],
+  ['myapp://tilbake/🪑', {}, 'myapp://tilbake/%F0%9F%AA%91?merchant_reference=R+1'],
+  ['myapp://a b/ø', {}, 'myapp://a%20b/%C3%B8?merchant_reference=R+1'],
 ]
 for (const [return_url, result, expected] of returns) {
   test(`return url: ${return_url}`, () =>

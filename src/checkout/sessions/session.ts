@@ -19,6 +19,7 @@ import {
   type Tree,
   withPayability,
 } from '../profiles/configuration.ts'
+import { asciiUrl } from '../profiles/url.ts'
 import { amountToPay, type StoredOption, type StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
@@ -276,7 +277,7 @@ export function featureToggles(header: unknown): ReadonlySet<string> {
 }
 
 /**
- * Where the customer goes when the flow ends (checkout-api §6.1): `return_url` with its own query kept and ours appended.
+ * Where the customer goes when the flow ends (checkout-api §6.1): `return_url` with its own query kept and ours appended, fit for a header.
  * `undefined` when the session has no `return_url` (merchant-initiated).
  */
 export function returnUrl(
@@ -291,7 +292,7 @@ export function returnUrl(
   added.set('merchant_reference', order.merchant_reference)
   if (configuration.channel === 'in_app') added.set('session_id', session.id)
   if (result.payment_return_url) added.set('payment_return_url', result.payment_return_url)
-  const [base, fragment] = url.return_url.split(/#(.*)/s) as [string, string?]
+  const [base, fragment] = asciiUrl(url.return_url).split(/#(.*)/) as [string, string?]
   const glue = !base.includes('?') ? '?' : /[?&]$/.test(base) ? '' : '&'
   return `${base}${glue}${added}${fragment === undefined ? '' : `#${fragment}`}`
 }

@@ -194,7 +194,7 @@ const returns: [return_url: string, expected: string][] = [
   ['https://r?a&b', `https://r?a&b&${reference}`],
   ['https://r#a#b', `https://r?${reference}#a#b`],
   ['https://r#', `https://r?${reference}#`],
-  ['https://r#a\nb', `https://r?${reference}#a\nb`],
+  ['https://r#a\nb', `https://r/?${reference}#ab`],
 ]
 for (const [return_url, expected] of returns) {
   test(`return url: ${JSON.stringify(return_url)}`, () => {
