@@ -6,13 +6,15 @@ import { gzipSync } from 'node:zlib'
 import Type from 'typebox'
 import { ApiError } from '../src/lib/errors.ts'
 import { createServer, type Server } from '../src/lib/http.ts'
+import { limits } from '../src/lib/limits.ts'
 import { AmountIn, PositiveAmountIn } from '../src/lib/schema.ts'
 
 let app: Server
 before(() => {
   app = createServer({
     logger: undefined,
-    authenticate: async () => {
+    authenticate: async ({ url }) => {
+      if (url === '/v1/known') return { account_id: 'T12345678', subject: 'c', scopes: [] }
       throw new ApiError('unauthorized', 'No.')
     },
   })
@@ -28,6 +30,7 @@ before(() => {
   }))
   app.post('/v1/accounts/:aid/shopping/echo', { config: { access: 'public' }, schema: { body } }, async ({ body }) => body)
   app.post('/v1/empty', { config: { access: 'public' } }, async ({ body }) => ({ body: body ?? 'nothing' }))
+  app.post('/v1/known', { config: { scopes: ['read:known'] } }, async () => ({}))
   app.post('/v1/keep', { config: { access: 'public', nulls: 'keep' } }, async ({ body }) => body)
   app.get('/v1/fault', { config: { access: 'public' } }, async () => {
     throw new Error('secret detail')
@@ -86,8 +89,16 @@ test('body: "", null, [] and {"id":1} are all read as sent, whatever the content
   assert.deepEqual((await app.inject({ method: 'POST', url: '/v1/empty' })).json(), { body: 'nothing' })
   assert.deepEqual((await post('/v1/keep', '{"a":null}')).json(), { a: null })
 })
-test('body: over the limit is 413', async () => {
-  assert.equal((await post('/v1/echo', `{"x":"${'a'.repeat(1_100_000)}"}`)).statusCode, 413)
+test('body: over the limit is 413, which is lower where nobody says who he is', async () => {
+  for (const [url, limit] of [
+    ['/v1/known', limits.body_bytes],
+    ['/v1/echo', limits.public_body_bytes],
+  ] as const) {
+    const body = (bytes: number) => `{"x":"${'a'.repeat(bytes - 8)}"}`
+    assert.equal((await post(url, body(limit))).statusCode, 200, url)
+    const answer = await post(url, body(limit + 1))
+    assert.deepEqual([answer.statusCode, answer.json().message], [413, `The body is larger than ${limit} bytes.`])
+  }
 })
 test('body: __proto__ is 400, also spelt with an escape', async () => {
   for (const name of ['__proto__', '\\u005f_proto__'])
@@ -190,9 +201,10 @@ for (const [code, status, ours] of [
   })
 }
 test('error: an unknown endpoint is 404 in the envelope', async () => {
-  const response = await app.inject('/v1/nothing')
-  assert.equal(response.statusCode, 404)
-  assert.equal(response.json().error.code, 'NOT FOUND')
+  for (const response of [await app.inject('/v1/nothing'), await post('/v1/nothing', '{')]) {
+    assert.equal(response.statusCode, 404)
+    assert.equal(response.json().error.code, 'NOT FOUND')
+  }
 })
 test('client address: X-Forwarded-For counts only when a trusted proxy sends it', async () => {
   for (const [trusted_proxies, expected] of [

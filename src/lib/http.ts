@@ -85,13 +85,17 @@ export function createServer(options: {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, parseLeniently as never)
 
   app.decorateRequest('auth', null as never)
-  app.addHook('onRoute', ({ config, url, method }) => {
+  app.addHook('onRoute', (route) => {
+    const { config, url, method } = route
+    if (config?.access) route.bodyLimit = limits.public_body_bytes
     if (config?.scopes || config?.access || method === 'OPTIONS' || (Array.isArray(method) && method.includes('OPTIONS'))) return
     throw new Error(`Route ${String(method)} ${url} says neither which scopes it needs nor that it is public.`)
   })
   app.addHook('onRequest', async (request, reply) => {
     // Also of what is refused right here: a page of another origin could not read why.
     reply.header('request-id', request.id).header('access-control-allow-origin', '*')
+    // Before its body is read, and may be found wrong.
+    if (request.is404) throw new ApiError('not_found', `There is no endpoint ${request.method} ${request.url.split('?')[0]}.`)
     if (/%00/.test(request.url)) throw new ApiError('invalid_request', 'The URL holds %00, which is not text.')
     // `?starting_after=` is how many clients ask for the first page.
     const query = request.query as Record<string, unknown>
@@ -104,9 +108,6 @@ export function createServer(options: {
     assertOwnAccount(request)
   })
   app.setErrorHandler(sendError)
-  app.setNotFoundHandler((request, reply) => {
-    sendError(new ApiError('not_found', `There is no endpoint ${request.method} ${request.url.split('?')[0]}.`), request, reply)
-  })
   return app
 }
 
@@ -199,7 +200,7 @@ function refused(path: string, what: string): ApiError {
 }
 
 function sendError(error: FastifyError | ApiError | Error, request: FastifyRequest, reply: FastifyReply): void {
-  const known = asApiError(error)
+  const known = asApiError(error, request.routeOptions.bodyLimit)
   if (known.status >= 500) request.log.error({ err: error, request_id: request.id }, 'request failed')
   reply.headers(known.headers).code(known.status).header('content-type', 'application/json; charset=utf-8')
   reply.serializer(JSON.stringify).send(errorEnvelope(known, request.url))
@@ -228,13 +229,11 @@ function errorEnvelope(error: ApiError, url: string): { error: Record<string, un
   }
 }
 
-function asApiError(error: FastifyError | ApiError | Error): ApiError {
+function asApiError(error: FastifyError | ApiError | Error, body_bytes: number | undefined): ApiError {
   if (error instanceof ApiError) return error
   const { statusCode = 500, validation, validationContext, code, syscall } = error as FastifyError & { syscall?: string }
   if (validation) return new ApiError('invalid_request', ...validationMessage(validation[0], validationContext ?? 'body'))
-  if (statusCode === 413) {
-    return new ApiError('body_too_large', `The body is larger than ${limits.body_bytes} bytes.`)
-  }
+  if (statusCode === 413) return new ApiError('body_too_large', `The body is larger than ${body_bytes} bytes.`)
   if (statusCode === 415) return new ApiError('unsupported_media_type', 'Send the body as application/json.')
   if (statusCode === 429) return new ApiError('too_many_requests', 'Too many requests. Try again when Retry-After has passed.')
   if (statusCode < 500) return new ApiError('invalid_request', error.message)

@@ -2,6 +2,11 @@
 export const limits = {
   /** A request body larger than this is refused with 413. */
   body_bytes: 1_048_576,
+  /**
+   * The same where no token is asked for. Two addresses are a few hundred bytes, and every event of a session is kept; a megabyte of the
+   * worst JSON, or form, keeps the process busy for seconds.
+   */
+  public_body_bytes: 20_480,
   /** Objects and arrays within each other, in a request body. */
   nesting_max: 32,
   /** Members of one object, elements of one array, in any request body. */
@@ -12,8 +17,6 @@ export const limits = {
   url_length_max: 2_000,
   /** Of a session's metadata. */
   metadata_key_length_max: 128,
-  /** Bodies of the customer's side of a session: two addresses are a few hundred bytes, and every event is kept. */
-  customer_body_bytes: 20_480,
   /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */
   amount_max: 999_999_999_999,
 

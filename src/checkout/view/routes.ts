@@ -1,9 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyError, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
-import { ApiError } from '../../lib/errors.ts'
-import { limits } from '../../lib/limits.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
 import { SessionView as View } from '../sessions/schemas.ts'
@@ -11,7 +9,7 @@ import { AddressesIn, CodesIn, OptionIn } from './express.ts'
 import * as operations from './operations.ts'
 
 const tags = ['customer side']
-const open = { config: { access: 'public' }, bodyLimit: limits.customer_body_bytes } as const
+const open = { config: { access: 'public' } } as const
 const Sid = Type.Object({ sid: Type.String() })
 const PayLock = Type.Object(
   { pay_lock: Type.Object({ pay_lock_id: Type.String() }) },
@@ -55,11 +53,6 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
   // Sessions change while the customer looks at them, and hold addresses.
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
-  })
-  // The limit that is named is the one of these routes.
-  app.setErrorHandler((error: FastifyError) => {
-    if (error.statusCode !== 413) throw error
-    throw new ApiError('body_too_large', `The body is larger than ${limits.customer_body_bytes} bytes.`)
   })
 
   app.get(
