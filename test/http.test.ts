@@ -100,6 +100,9 @@ test('body: over the limit is 413, which is lower where nobody says who he is', 
     assert.deepEqual([answer.statusCode, answer.json().message], [413, `The body is larger than ${limit} bytes.`])
   }
 })
+test('a request that never arrives whole is not waited for without end', () => {
+  assert.equal(app.server.requestTimeout, limits.request_arrival_ms)
+})
 test('body: __proto__ is 400, also spelt with an escape', async () => {
   for (const name of ['__proto__', '\\u005f_proto__'])
     assert.equal((await post('/v1/echo', `{"${name}":{"x":1}}`)).statusCode, 400)

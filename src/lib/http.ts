@@ -54,6 +54,7 @@ export function createServer(options: {
     ...(options.logger ? { loggerInstance: options.logger } : { logger: false as const }),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.body_bytes,
+    requestTimeout: limits.request_arrival_ms,
     genReqId: () => randomUUID(),
     // A logger for each request would be made, and used by few: what is logged names the request itself.
     childLoggerFactory: (logger) => logger,

@@ -7,6 +7,8 @@ export const limits = {
    * worst JSON, or form, keeps the process busy for seconds.
    */
   public_body_bytes: 20_480,
+  /** A request that has not arrived whole within this time is refused with 408. */
+  request_arrival_ms: 60_000,
   /** Objects and arrays within each other, in a request body. */
   nesting_max: 32,
   /** Members of one object, elements of one array, in any request body. */
