@@ -219,3 +219,36 @@ test('address callback: the shop is asked before the address is saved, and can r
   assert.equal(asked.session.order.shipping_address.postal_code, '0155')
   await context.close()
 })
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`express: the boxes that were ticked are told, whatever they are called, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, {
+    skip: skipBrowser,
+  }, async () => {
+    const shipping_address = { first_name: 'Kari', last_name: 'Nordmann', country: 'NO' }
+    const checkboxes = ['shop.terms', 'shop.news', 'other'].map((id) => ({ id, label: id, checked: id === 'shop.news' }))
+    const { id, url } = await checkout.createSession({
+      order: { ...goods, shipping_address },
+      express: { shipping_options: [], shipping_mode: 'shipping_not_required' },
+      checkboxes,
+      url: { return_url: `${shop.url}/accept` },
+    })
+    const context = await browser.newContext({ locale: 'en-GB', javaScriptEnabled })
+    const page = await context.newPage()
+    await page.goto(`${url}?product=dintero_psp.creditcard`)
+    await page.getByTestId('checkbox-shop.terms').check()
+    await page.getByTestId('checkbox-shop.news').uncheck()
+    for (const [name, value] of [
+      ['number', '4000000000000002'],
+      ['expiry', '12/30'],
+      ['cvc', '123'],
+    ]) {
+      await page.getByTestId(`card-${name}`).fill(value!)
+    }
+    await page.getByTestId('pay').click()
+    await page.waitForURL(`${shop.url}/accept**`)
+    const { transaction_id } = await checkout.readSession(id)
+    const told = (await checkout.readTransaction(transaction_id)).checkboxes.map(({ checked }: { checked: boolean }) => checked)
+    assert.deepEqual(told, [true, false, false])
+    await context.close()
+  })
+}

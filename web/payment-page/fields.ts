@@ -112,13 +112,11 @@ export function formBody(form: HTMLElement): Record<string, unknown> {
     if (input instanceof HTMLInputElement && (input.type === 'checkbox' || input.type === 'radio') && !input.checked) continue
     const value = input instanceof HTMLInputElement && input.type === 'checkbox' ? true : input.value.trim()
     if (value === '') continue
-    const path = input.name.split('.')
-    let node = body
-    for (const member of path.slice(0, -1)) {
-      node[member] ??= {}
-      node = node[member] as Record<string, unknown>
-    }
-    node[path.at(-1)!] = clean(input.dataset.check, value)
+    // At the first dot only: what a merchant calls his boxes may have more.
+    const [member = '', field] = input.name.split(/\.(.*)/s)
+    const said = clean(input.dataset.check, value)
+    if (field === undefined) body[member] = said
+    else body[member] = { ...(body[member] as object | undefined), [field]: said }
   }
   return body
 }

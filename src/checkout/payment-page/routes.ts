@@ -86,12 +86,13 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   app.post<{ Querystring: Query; Body: Record<string, string> }>('/page/pay', open, async (request, reply) => {
     assertOwnPage(request)
     const { sid = '' } = request.query
+    const { checkbox, ...payment } = formMembers(request.body ?? {})
     const answer = await app.inject({
       method: 'POST',
       url: `/v1/sessions/${encodeURIComponent(sid)}/pay?language=${chooseLanguage(request.query.language, undefined)}`,
       headers: passedOn(request),
       remoteAddress: request.ip,
-      payload: formMembers(request.body ?? {}),
+      payload: { ...payment, ...tickedBoxes(checkbox) },
     })
     const body = answer.json<{ redirect_url?: string; error?: unknown; success?: boolean; poll_url?: string }>()
     const next = safeHref(body.redirect_url)
@@ -179,23 +180,32 @@ function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Re
   return `../?${new URLSearchParams(pairs)}`
 }
 
-/** `card.number=…` becomes `{card: {number}}`; empty fields are not sent. Without prototypes: the names are anybody's. */
+/**
+ * `card.number=…` becomes `{card: {number}}`, at the first dot: what a merchant calls his boxes may have more. Empty fields are not sent.
+ * Without prototypes: the names are anybody's.
+ */
 function formMembers(form: Readonly<Record<string, string>>): Members {
   const body: Members = Object.create(null)
   for (const [name, value] of Object.entries(form)) {
-    const path = name.split('.')
-    if (typeof value !== 'string' || value.trim() === '' || path.some((member) => member === '__proto__')) continue
-    let node = body
-    for (const member of path.slice(0, -1)) {
-      const known = node[member]
+    const [member = '', field] = name.split(/\.(.*)/s)
+    if (typeof value !== 'string' || value.trim() === '' || member === '__proto__' || field === '__proto__') continue
+    const digits = name === 'card.number' || (field ?? member) === 'phone_number'
+    const said = digits ? value.replace(/[\s()-]/g, '') : value.trim()
+    if (field === undefined) body[member] = said
+    else {
+      const known = body[member]
       const inner: Members = typeof known === 'object' ? known : Object.create(null)
-      node[member] = inner
-      node = inner
+      inner[field] = said
+      body[member] = inner
     }
-    const digits = name === 'card.number' || path.at(-1) === 'phone_number'
-    node[path.at(-1)!] = digits ? value.replace(/[\s()-]/g, '') : value.trim()
   }
   return body
+}
+
+/** The boxes that are ticked, as the script names them; nothing where the page has none. */
+function tickedBoxes(checkbox: Members[string] | undefined) {
+  if (checkbox === undefined) return {}
+  return { checkboxes: Object.keys(typeof checkbox === 'object' ? checkbox : {}).map((id) => ({ id, checked: true })) }
 }
 
 /** Sends a page with its policy: our own script and styles, nothing from anybody else but the merchant's logo; any site may frame it. */

@@ -160,11 +160,14 @@ ${t.apply}</button></div>`
 }</form></section>`
 }
 
-/** The merchant's own boxes to tick, such as a newsletter (checkout-api §3.2). */
-export function checkboxes(list: readonly CheckboxView[] | undefined): Html[] {
-  return (list ?? []).map(({ id, label, checked, required, link }) => {
-    const field = `box-${id.replace(/[^\w-]/g, '_')}`
-    return html`<div class="field"><label class="choice"><input type="checkbox" name="checkbox.${id}" id="${field}" value="true"
+/** The merchant's own boxes to tick, such as a newsletter (checkout-api §3.2). A form says nothing of those that are not ticked. */
+export function checkboxes(list: readonly CheckboxView[] = []): Html | false {
+  return list.length > 0 && html`<input type="hidden" name="checkbox" value="shown">${list.map(checkboxField)}`
+}
+
+function checkboxField({ id, label, checked, required, link }: CheckboxView): Html {
+  const field = `box-${id.replace(/[^\w-]/g, '_')}`
+  return html`<div class="field"><label class="choice"><input type="checkbox" name="checkbox.${id}" id="${field}" value="true"
  data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${
    required
      ? html` data-required="true"
@@ -173,5 +176,4 @@ export function checkboxes(list: readonly CheckboxView[] | undefined): Html[] {
  }${checked ? html` checked` : ''}><span>${label}${
    link && safeHref(link.url) ? html` <a href="${link.url}" target="_blank" rel="noopener noreferrer">${link.text}</a>` : ''
  }</span></label><p class="error" id="${field}-error"></p></div>`
-  })
 }
