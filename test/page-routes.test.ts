@@ -48,6 +48,21 @@ test('payment page: 200 and a page in the language asked for when the session is
   }
 })
 
+test('payment page: a parameter that is there twice counts once', async () => {
+  for (const twice of [
+    'sid=T00000000.x&sid=T00000000.y',
+    'sid[]=T00000000.x',
+    'sid=T00000000.x&language=sv&language=no&ui=a&ui=b',
+  ]) {
+    for (const path of ['/', '/page/state', '/embedResult/', '/page-gallery/open']) {
+      assert.equal((await get(`${path}?${twice}`)).status, 200, `${path}?${twice}`)
+    }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    assert.equal((await get(`/page/pay?${twice}`, { method: 'POST', headers, body: 'a=1&a=2' })).status, 303)
+  }
+  assert.match(await (await get('/?sid=T00000000.x&language=sv&language=no')).text(), /<html lang="sv">/)
+})
+
 test('payment page: any site may frame it, nothing but our own script runs', async () => {
   const { headers } = await get('/?sid=T00000000.nothing')
   const policy = headers.get('content-security-policy') ?? ''

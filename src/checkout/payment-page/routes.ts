@@ -23,6 +23,11 @@ type Query = PageQuery & Record<string, string | undefined>
  */
 export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
   await app.register(formbody)
+  // A parameter that is there twice counts once: the first, as the script reads it.
+  app.addHook('onRequest', async ({ query }) => {
+    const parameters = query as Record<string, unknown>
+    for (const [name, value] of Object.entries(parameters)) if (Array.isArray(value)) parameters[name] = value[0]
+  })
 
   app.get<{ Querystring: Query }>('/', open, async (request, reply) => {
     const { sid } = request.query
