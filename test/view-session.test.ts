@@ -32,6 +32,24 @@ test('view: the session with what can be paid, without where the merchant is cal
   assert.deepEqual(await shop.names(id), ['INITIATED', 'VISITED', 'VISITED'])
 })
 
+test('view: nor where the shop is asked what it ships, or what a code is worth', async () => {
+  const discount_codes = { max_count: 1, callback_url: 'https://shop.example/codes?key=secret' }
+  const asked = { shipping_address_callback_url: 'https://u:secret@shop.example/ship', discount_codes }
+  const id = await shop.create({ ...express, express: { ...express.express, ...asked } })
+  const { body } = await shop.view('GET', `${id}/session`)
+  assert.deepEqual(Object.keys(body.express).sort(), [...Object.keys(express.express), 'discount_codes'].sort())
+  assert.deepEqual(body.express.discount_codes, { max_count: 1 })
+  const page = await (await fetch(`${shop.server.url}/?sid=${id}`)).text()
+  assert.doesNotMatch(`${JSON.stringify(body)} ${page}`, /secret/)
+  assert.equal((await shop.read(id)).express.shipping_address_callback_url, asked.shipping_address_callback_url)
+  // The page knows all the same that nothing is shipped to this address.
+  const order = { ...walk.order, shipping_address: { country: 'NO' } }
+  const nowhere = await shop.create({ ...walk, order, express: { shipping_options: [], ...asked } })
+  const told = await (await fetch(`${shop.server.url}/?sid=${nowhere}`)).text()
+  assert.match(told, /data-testid="no-shipping"/)
+  assert.match(told, /data-missing="shipping_option"/)
+})
+
 test('view: 404 without a cause when there is no such session', async () => {
   for (const sid of ['x', `${shop.account_id}.nothing`, 'T00000000.5cyWnV68vzJ1kYjZPrKWWm', '9ea1610a357d']) {
     const { status, body } = await shop.view('GET', `${sid}/session`)

@@ -20,7 +20,8 @@ export async function readView(parts: SessionParts, customer: Customer): Promise
   const cause = causeOf(session, parts.clock.now())
   if (cause === undefined) {
     const shown = (await showOpen(parts, customer, session)) as SessionView
-    return { session: shown, saved_cards: await savedCards(parts, session.account_id, shown) }
+    const asks_shop = session.data.express?.shipping_address_callback_url !== undefined
+    return { session: shown, saved_cards: await savedCards(parts, session.account_id, shown), asks_shop }
   }
   const merchant = session.data.merchant as MerchantView | undefined
   const common = {

@@ -81,6 +81,7 @@ export function renderPage(input: {
     query,
     session,
     saved_cards: ('session' in view && view.saved_cards) || {},
+    asks_shop: 'session' in view && view.asks_shop === true,
   })
   const theme = readTheme(session?.configuration?.theme)
   const state: PageState = {

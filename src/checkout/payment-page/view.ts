@@ -56,7 +56,6 @@ export type ShippingView = {
 export type ExpressView = {
   shipping_options?: ShippingView[]
   shipping_mode?: string
-  shipping_address_callback_url?: string
   discount_codes?: { max_count?: number }
   customer_types?: string[]
 }
@@ -81,8 +80,8 @@ export type Ended = {
 }
 /** By payment product type: the brand and the last digits, or nothing when only the provider knows them. */
 export type SavedCards = Readonly<Record<string, string>>
-/** A session that can be paid, or what has become of it. */
-export type View = { session: SessionView; saved_cards?: SavedCards } | Ended
+/** A session that can be paid, or what has become of it. `asks_shop`: the shop is asked what it ships to an address. */
+export type View = { session: SessionView; saved_cards?: SavedCards; asks_shop?: boolean } | Ended
 
 /** What the page shows for this session. */
 export function stageOf(view: View): Stage {

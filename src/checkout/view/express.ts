@@ -114,7 +114,7 @@ export function payOperations(types: readonly string[], pay_url: string, prefix:
 /** The session as the customer sees it: where the merchant is called back is not his business. */
 export function customerView(session: SessionRow, options: ViewOptions & { operations: Operation[] }): Record<string, unknown> {
   const { callback_url: _callback, ...url } = session.data.url
-  const { discount_codes, ...express } = session.data.express ?? ({} as Express)
+  const { discount_codes, shipping_address_callback_url: _asked, ...express } = session.data.express ?? ({} as Express)
   const codes = discount_codes && { max_count: discount_codes.max_count }
   const data = {
     ...session.data,

@@ -28,11 +28,14 @@ export type Context = {
   query: PageQuery
   session: SessionView
   saved_cards: SavedCards
+  asks_shop: boolean
   test: boolean
 }
 
 export function createContext(
-  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards'> & { session: SessionView | undefined },
+  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards' | 'asks_shop'> & {
+    session: SessionView | undefined
+  },
 ): Context {
   const { sid, language } = input
   return { ...input, t: languages[language].texts, session: input.session ?? { id: sid }, test: sid.startsWith('T') }

@@ -6,12 +6,12 @@ import { amountText, type Context, pageQuery } from './context.ts'
 import { addressFields } from './fields.ts'
 
 /** What an express session still lacks before it can be paid (checkout-api §3.2.3). */
-export function expressMissing({ session }: Context): 'address' | 'shipping_option' | undefined {
+export function expressMissing({ session, asks_shop }: Context): 'address' | 'shipping_option' | undefined {
   const { express, order } = session
   if (!express) return undefined
   if (!order?.shipping_address) return 'address'
   if (express.shipping_mode === 'shipping_not_required') return undefined
-  const offered = (express.shipping_options ?? []).length > 0 || Boolean(express.shipping_address_callback_url)
+  const offered = (express.shipping_options ?? []).length > 0 || asks_shop
   return offered && !order.shipping_option ? 'shipping_option' : undefined
 }
 
@@ -71,7 +71,7 @@ function shipping(context: Context): Html | false {
   if (session.express?.shipping_mode === 'shipping_not_required' || !session.order?.shipping_address) return false
   if (options.length === 0) {
     return (
-      Boolean(session.express?.shipping_address_callback_url) &&
+      context.asks_shop &&
       html`<section class="card" id="express-shipping"><p class="message" data-kind="error" data-testid="no-shipping">
 ${t.no_shipping}</p></section>`
     )
