@@ -170,6 +170,14 @@ for (const [title, bytes, status] of [
 test('url: %00 is refused', async () => {
   assert.equal((await app.inject('/v1/own/%00')).statusCode, 400)
 })
+test('url: what can not be decoded is 400 in the envelope', async () => {
+  for (const url of ['/v1/own/%ff', '/%c0%af', '/v1/accounts/%/shopping/echo']) {
+    const { statusCode, headers, ...answer } = await app.inject(url)
+    assert.deepEqual([statusCode, headers['access-control-allow-origin']], [400, '*'], url)
+    assert.ok(headers['request-id'])
+    assert.match(answer.json().error.message, /not a valid url/)
+  }
+})
 test('error: orders name our code, with the path and what is allowed', async () => {
   const { error } = (await post('/v1/accounts/T12345678/shopping/echo', '{"kind":"c"}')).json()
   assert.equal(error.code, 'invalid_request')

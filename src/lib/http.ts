@@ -61,6 +61,8 @@ export function createServer(options: {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     clientErrorHandler: answerUnreadable,
+    // A path that can't be decoded, such as /%ff: no hook runs for it.
+    frameworkErrors: (error, request, reply) => sendError(error, request, identified(request, reply)),
     return503OnClosing: false,
   })
   app.setValidatorCompiler(validatorCompiler)
@@ -94,7 +96,7 @@ export function createServer(options: {
   })
   app.addHook('onRequest', async (request, reply) => {
     // Also of what is refused right here: a page of another origin could not read why.
-    reply.header('request-id', request.id).header('access-control-allow-origin', '*')
+    identified(request, reply)
     // Before its body is read, and may be found wrong.
     if (request.is404) throw new ApiError('not_found', `There is no endpoint ${request.method} ${request.url.split('?')[0]}.`)
     if (/%00/.test(request.url)) throw new ApiError('invalid_request', 'The URL holds %00, which is not text.')
@@ -110,6 +112,10 @@ export function createServer(options: {
   })
   app.setErrorHandler(sendError)
   return app
+}
+
+function identified(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.header('request-id', request.id).header('access-control-allow-origin', '*')
 }
 
 /** `status[]=a&status[]=b` and `status[0]=a`, as PHP writes lists, are `status=a&status=b`. */
