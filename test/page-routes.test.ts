@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { createTestAccount } from './client.ts'
 import { startServer, type TestServer } from './server.ts'
 
 let server: TestServer
@@ -72,6 +73,31 @@ test('payment page: any site may frame it, nothing but our own script runs', asy
   assert.equal(headers.get('x-frame-options'), null)
   assert.equal(headers.get('cross-origin-opener-policy'), null)
   assert.equal(headers.get('cache-control'), 'no-store')
+})
+
+test('payment page: the policy names where the logo is, and nothing else that its address says', async () => {
+  const { call } = await createTestAccount(server)
+  for (const [logo_url, sources] of [
+    ['https://shop.example:8443/logo.png', "'self' data: https://shop.example:8443"],
+    ['https://a;frame-ancestors/logo.png', "'self' data:"],
+    ["https://a,'none'/logo.png", "'self' data:"],
+    ['data:image/png;base64,AA', "'self' data:"],
+  ]) {
+    const { body } = await call('POST', '/v1/sessions-profile', {
+      profile_id: 'default',
+      url: { return_url: 'https://shop.example/' },
+      order: {
+        amount: 100,
+        currency: 'NOK',
+        merchant_reference: 'logo',
+        items: [{ id: '1', line_id: '1', quantity: 1, amount: 100 }],
+      },
+      merchant: { name: 'Shop', logo_url },
+    })
+    const policy = (await get(`/?sid=${body.id}`)).headers.get('content-security-policy') ?? ''
+    assert.equal(/img-src ([^;]*);/.exec(policy)?.[1], sources)
+    assert.deepEqual(policy.match(/frame-ancestors[^;]*/g), ['frame-ancestors * capacitor: ionic: file:'])
+  }
 })
 
 test('payment page: script and styles are kept for a year, and the script is at most 35 kB compressed', async () => {

@@ -218,7 +218,9 @@ function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string
   const style = createHash('sha256')
     .update(options.theme_css ?? themeCss(readTheme(undefined)))
     .digest('base64')
-  const logo = options.logo_url && URL.canParse(options.logo_url) ? ` ${new URL(options.logo_url).origin}` : ''
+  const origin = options.logo_url && URL.canParse(options.logo_url) ? new URL(options.logo_url).origin : ''
+  // The name of a host may hold a semicolon, which would begin another directive.
+  const logo = /^https?:[^;,']+$/.test(origin) ? ` ${origin}` : ''
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
