@@ -141,6 +141,21 @@ test('authorization: of many changes at once one is asked for', async () => {
   assert.equal(server.gateway.calls.length, 1)
 })
 
+test('authorization: one change at a time also where the transaction does not say that one is under way', async () => {
+  const id = await authorized(server, klarna)
+  const path = `/v1/transactions/${id}`
+  server.gateway.script = [unknown]
+  assert.equal((await call(server, 'POST', `${path}/authorization`, {})).status, 202)
+  await server.sql`update checkout.transactions set data = data - 'updating', version = version + 1 where id = ${id}`
+  const refused = await call(server, 'POST', `${path}/authorization`, { amount: 50_000, items: items(50_000) })
+  assert.equal(refused.status, 409, JSON.stringify(refused.body))
+  has((refused.body.error as { errors: object[] }).errors[0]!, {
+    code: 'operation_pending',
+    message: 'A void or a change of the authorization is not settled yet.',
+  })
+  assert.equal(server.gateway.calls.length, 1)
+})
+
 test('authorization: 400 and an event when the provider refuses', async () => {
   const path = `/v1/transactions/${await authorized(server, klarna)}`
   server.gateway.script = [failed]

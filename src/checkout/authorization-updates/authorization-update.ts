@@ -4,6 +4,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { AmountIn, Reference } from '../../lib/schema.ts'
 import { CaptureBody } from '../transactions/schemas.ts'
 import {
+  change_pending,
   type Item,
   type Reservation,
   refuseStatus,
@@ -113,9 +114,7 @@ function changeAmount(row: TransactionRow, { items }: AuthorizationRequest, amou
 const open: readonly TransactionRow['status'][] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
 
 function refusedStatus(row: TransactionRow): Refusal | undefined {
-  if (row.pending_void > 0 || updatePending(row)) {
-    return { code: 'operation_pending', message: 'A void or a change of the authorization is not settled yet.' }
-  }
+  if (row.pending_void > 0 || updatePending(row)) return change_pending
   if (open.includes(row.status)) return undefined
   return refuseStatus(`The authorization of a transaction that is ${row.status} can't be changed.`, open)
 }

@@ -38,6 +38,8 @@ export type OperationRequest = {
   /** The new total, of a change of amount. */
   new_amount?: number
   new_items?: Item[]
+  /** Of a change of the authorization from before there was one at a time: another one was open. */
+  beside_another?: true
   reference?: string
   description?: string
   /** Of an authorization: nobody is there to be redirected (checkout-api §3.9). */

@@ -18,6 +18,7 @@ import { type Ended, findTransaction, lockTransaction, type Transaction, updateR
 import { delayedCallback, notificationsOf } from './tell.ts'
 import {
   type CaptureRequest,
+  change_pending,
   isRefusal,
   mayCapture,
   mayRefund,
@@ -201,6 +202,7 @@ async function writeIntent(
     return written && { transaction: { ...next, ...written, events: row.events }, operation, repeated: false }
   } catch (error) {
     if (violates(error, 'operations_pkey')) throw keyReused()
+    if (violates(error, 'one_authorization_update')) throwRefusal(change_pending)
     throw error
   }
 }

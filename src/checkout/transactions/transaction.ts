@@ -296,6 +296,12 @@ export function updatePending({ data }: TransactionRow): Refusal | undefined {
   return data.updating ? pending('change') : undefined
 }
 
+/** Of another change, or a void. */
+export const change_pending: Refusal = {
+  code: 'operation_pending',
+  message: 'A void or a change of the authorization is not settled yet.',
+}
+
 function capturePending(row: TransactionRow): Refusal | undefined {
   return row.pending_capture > 0 ? pending('capture') : undefined
 }
