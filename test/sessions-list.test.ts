@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { createTestAccount } from './client.ts'
 import { type Shop, startShop, walk, withOrder } from './sessions-shop.ts'
@@ -50,6 +51,9 @@ test('session list: every filter', async () => {
     ['?search=ORD-11', [ids[0]!]],
     ['?search=B-10', [ids[1]!]],
     ['?search=Kari%20Nordmann%203', [ids[8]!]],
+    ['?search=ord-11', [ids[0]!]],
+    ['?search=b-10', [ids[1]!]],
+    ['?search=KARI%20nordmann%203', [ids[8]!]],
     ['?transaction_id=T1.t', [ids[2]!]],
     ['?store_id=0&limit=2', [ids[1]!, ids[3]!]],
     [`?created_at.gte=${created[1]}`, ids.slice(0, 2)],
@@ -164,4 +168,15 @@ test('qr: a PNG of the page; 400 for a size out of bounds', async () => {
   assert.equal(Buffer.from(body.qr, 'base64').subarray(1, 4).toString(), 'PNG')
   assert.equal((await shop.call('POST', `/v1/sessions/${ids[0]}/qr`, { format: 'png', size: 10 })).status, 400)
   assert.equal((await shop.call('POST', `/v1/sessions/${shop.account_id}.x/qr`, { size: 300 })).status, 404)
+})
+
+test('session list: the longest names and references are taken, and found', async () => {
+  const long = () => String.fromCodePoint(...Array.from({ length: 255 }, () => 0x10400 + randomInt(40)))
+  const billing_address = { first_name: long(), last_name: long() }
+  const order = { merchant_reference: long(), merchant_reference_2: long(), store: { id: long() }, billing_address }
+  const id = await shop.create(withOrder(order))
+  const name = `${billing_address.first_name} ${billing_address.last_name}`
+  for (const text of [order.merchant_reference, order.merchant_reference_2, name, name.toLowerCase()]) {
+    assert.deepEqual(await list(`?search=${encodeURIComponent(text)}`), [id])
+  }
 })

@@ -203,7 +203,9 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max })),
           starting_after: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })),
           id: List,
-          search: Type.Optional(Type.String({ description: 'A merchant reference, or "first name last name".' })),
+          search: Type.Optional(
+            Type.String({ description: 'A merchant reference, or "first name last name". Case does not matter.' }),
+          ),
           transaction_id: List,
           store_id: List,
           'created_at.gte': Type.Optional(Type.String()),

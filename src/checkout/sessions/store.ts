@@ -107,7 +107,7 @@ export async function listSessions(db: Db, account_id: string, filter: SessionFi
     return walkSessions(db, account_id, filter, window)
   }
   const terms = store_id.map((store) => `${account_id}|store_id:${store}`)
-  return newestFirst(limit, newest, () => findSessions(db, account_id, filter, hasTerm(terms)))
+  return newestFirst(limit, newest, () => findSessions(db, account_id, filter, hasTerm(part`${terms}::text[]`)))
 }
 
 type Fragment = postgres.PendingQuery<never[]>
@@ -165,8 +165,8 @@ function page(account_id: string, { starting_after, created_at_gte, created_at_l
 }
 
 /** True of a session `s` that has one of these terms, by the index `sessions_by_term`. */
-function hasTerm(terms: string[]): Fragment {
-  return part`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}::text[]`
+function hasTerm(terms: Fragment): Fragment {
+  return part`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}`
 }
 
 /** The most telling condition, written so that its index is used; a fixed handful of statements. */
@@ -178,7 +178,9 @@ function narrow(account_id: string, { id, transaction_id, search }: SessionFilte
       select t.session_id from checkout.transactions t where t.account_id = ${account_id} and t.id = any(${transaction_id}))`
   }
   if (search === null) return undefined
-  return part`(s.merchant_reference = ${search} or ${hasTerm([`${account_id}/${search}`])})`
+  // As the indexes have them: PostgreSQL and we may differ on what a small letter is.
+  const text = part`lower(left(${search}::text, 255))`
+  return part`(lower(left(s.merchant_reference, 255)) = ${text} or ${hasTerm(part`array[${account_id}::text || '/' || ${text}]`)})`
 }
 
 /** After the last session of the page before; from the newest when there is none. */
