@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { draftAt } from '../src/orders/drafts/operations.ts'
 import { orderAt } from '../src/orders/orders/operations.ts'
 import { createTestAccount, type TestAccount } from './client.ts'
@@ -567,5 +568,42 @@ describe('lists', () => {
       lines.map(({ gross_amount }) => gross_amount),
       [104, 103, 102, 101],
     )
+  })
+})
+
+describe('size of the events', () => {
+  const { events_size_max: most } = limits
+  test('order: 400 past the limit, for payments past twice as much; what is not read with it counts too', async () => {
+    const { id } = await createOrder()
+    const sized = (size: number) =>
+      server.sql`update orders.orders set events_size = ${size} where id = ${id} returning events_size`
+    const report = { service: 's', service_status: 'x', state: 'success', extra: 'e'.repeat(5_000) }
+    await ok('POST', `/orders/${id}/events`, report)
+    const [counted] = await server.sql`select events_size from orders.orders where id = ${id}`
+    assert.ok(counted!.events_size > 10_000, 'the event and its request')
+    // As if by another process: this one would take what it remembers.
+    const forget = () => ok('POST', `/orders/${id}/events`, { ...report, extra: 'e'.repeat(9_900), more: 'e'.repeat(30_000) })
+    await forget()
+    await sized(most)
+    await refused('POST', `/orders/${id}/events`, report, 400, 'events_full')
+    await refused('PUT', `/orders/${id}`, { metadata: { a: 1 } }, 400, 'events_full')
+    await record(id, 'authorizations', { 1: 500 })
+    await sized(2 * most)
+    const capture = { items: [{ line_id: 1, amount: 500 }], success: true }
+    await refused('POST', `/orders/${id}/captures`, capture, 400, 'events_full')
+    await ok('GET', `/orders/${id}?include_events=true`)
+  })
+
+  test('draft: 400 past the limit; it can be completed', async () => {
+    const { id } = await ok('POST', '/draft_orders', {
+      order: { currency: 'NOK', items: [line(1, 500, { description: 'd'.repeat(9_900) })] },
+    })
+    for (const line_id of [2, 3])
+      await ok('POST', `/draft_orders/${id}/items`, line(line_id, 1, { description: 'd'.repeat(9_900) }))
+    await server.sql`
+      update orders.draft_events set request = jsonb_build_object('path', '/', 'method', 'POST', 'body', repeat('x', ${most}))
+      where draft_id = ${id} and version = 1`
+    await refused('POST', `/draft_orders/${id}/items`, line(4, 1), 400, 'events_full')
+    await ok('PUT', `/draft_orders/${id}/complete`)
   })
 })

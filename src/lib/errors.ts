@@ -83,6 +83,10 @@ export const errors = {
   line_id_exists: [409, 'The order already has a line with this `line_id`.'],
   replace_not_allowed: [409, 'The order has payment operations, so its content can not be replaced.'],
   reversal_exceeds_line: [409, 'The reversals of a line would take back more than the line; `allowed` is the largest amount.'],
+  events_full: [
+    400,
+    'The events of the order or draft take all the room they may, so it can no longer be changed; make another one.',
+  ],
   operation_id_exists: [409, 'The order already has an operation with this `id`.'],
   already_authorized: [409, 'The line is authorized and the order was made without `multiple_authorizations`.'],
   amount_exceeds_authorizable: [409, 'More than is left to authorize on the line; `allowed` is the largest amount.'],

@@ -19,6 +19,12 @@ export const limits = {
   url_length_max: 2_000,
   /** Of a session's metadata. */
   metadata_key_length_max: 128,
+  /**
+   * Characters of all events of one order, draft or session, and of the requests that made them: whoever reads it reads them. Past it
+   * nothing is changed any more, but payments of an order are recorded, and it is closed or cancelled, until twice as much. Customers
+   * fill half.
+   */
+  events_size_max: 8_388_608,
   /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */
   amount_max: 999_999_999_999,
 

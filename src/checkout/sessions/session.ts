@@ -209,8 +209,8 @@ function needsShippingOption({ shipping_mode, shipping_options = [], shipping_ad
 }
 
 /** May the merchant change the order? It must be locked first, unless the call says `update_without_lock` (checkout-api §3.6). */
-export function mayUpdate(session: SessionRow, request: { update_without_lock: boolean; now: Date }): Refusal | undefined {
-  const over = overRefusal(session, request.now)
+export function mayUpdate(session: WithEvents, request: { update_without_lock: boolean; now: Date }): Refusal | undefined {
+  const over = overRefusal(session, request.now) ?? fullRefusal(session, limits.events_size_max)
   if (over) return over
   if (request.update_without_lock || isLocked(session, request.now)) return undefined
   const message = 'The session is not locked. Lock it in the page first, or send update_without_lock=true.'
@@ -218,14 +218,23 @@ export function mayUpdate(session: SessionRow, request: { update_without_lock: b
 }
 
 /** May the pay lock be taken? Again by the same merchant it may, and gives a fresh id. */
-export function mayLock(session: SessionRow, now: Date): Refusal | undefined {
+export function mayLock(session: WithEvents, now: Date): Refusal | undefined {
   const cause = causeOf(session, now)
   if (cause) return { code: 'session_lock_refused', message: `The session can't be locked: ${ended[cause]}.` }
-  if (session.event_count < limits.session_events_max) return undefined
-  return {
-    code: 'session_lock_refused',
-    message: `The session has more than ${limits.session_events_max} events; start a new one.`,
-  }
+  const full = refuseFull(session)
+  return full && { ...full, code: 'session_lock_refused' }
+}
+
+type WithEvents = SessionRow & { events?: readonly SessionEvent[] }
+
+/** No more events of the customer's side: whoever reads the session reads them all. Room is left for the shop's changes. */
+export function refuseFull(session: WithEvents): Refusal | undefined {
+  return fullRefusal(session, limits.events_size_max / 2, limits.session_events_max)
+}
+
+function fullRefusal({ event_count, events }: WithEvents, size: number, count = Number.POSITIVE_INFINITY): Refusal | undefined {
+  if (event_count < count && JSON.stringify(events ?? []).length < size) return undefined
+  return { code: 'session_finished', message: 'The session has too many events, or too large ones; start a new one.' }
 }
 
 /** May the customer's side change the session, or end it? Not while the shop holds the lock. */

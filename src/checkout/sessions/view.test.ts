@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { before, later, now, sessionRow } from '../../../test/rows.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
+import { limits } from '../../lib/limits.ts'
 import type { StoredOption } from './order.ts'
 import {
   cancelledNotifications,
@@ -100,12 +101,21 @@ test('session: the lock of the merchant keeps the customer out, while it lasts',
     message: 'The session is not locked. Lock it in the page first, or send update_without_lock=true.',
   })
 })
-test('session: with very many events it can not be locked any more', () => {
+test('session: with very many or large events it can not be locked any more, and of large ones not updated', () => {
+  const full = 'The session has too many events, or too large ones; start a new one.'
+  const update = { update_without_lock: true, now }
+  const many = session({}, { event_count: 1_000 })
+  const of = (characters: number) => {
+    const details = { text: 'x'.repeat(characters) }
+    return { ...session({}), events: [{ id: '1', name: 'UPDATE_SESSION', created_at: '', request_id: '', details } as const] }
+  }
   assert.equal(mayLock(session({}, { event_count: 999 }), now), undefined)
-  assert.deepEqual(mayLock(session({}, { event_count: 1_000 }), now), {
-    code: 'session_lock_refused',
-    message: 'The session has more than 1000 events; start a new one.',
-  })
+  assert.deepEqual(mayLock(many, now), { code: 'session_lock_refused', message: full })
+  assert.equal(mayUpdate(many, update), undefined)
+  assert.equal(mayLock(of(limits.events_size_max / 2 - 200), now), undefined)
+  assert.deepEqual(mayLock(of(limits.events_size_max / 2), now), { code: 'session_lock_refused', message: full })
+  assert.equal(mayUpdate(of(limits.events_size_max / 2), update), undefined)
+  assert.deepEqual(mayUpdate(of(limits.events_size_max), update), { code: 'session_finished', message: full })
 })
 
 const option: StoredOption = { id: 'o', line_id: 'o', amount: 1 }

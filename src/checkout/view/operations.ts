@@ -1,5 +1,4 @@
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
-import { limits } from '../../lib/limits.ts'
 import { payableProducts } from '../profiles/configuration.ts'
 import {
   type Caller,
@@ -19,6 +18,7 @@ import {
   mayChange,
   nextUpdate,
   payableOrder,
+  refuseFull,
   returnUrl,
   type SessionData,
   type SessionEventName,
@@ -65,7 +65,7 @@ export async function showOpen(parts: SessionParts, customer: Customer, session:
 async function recordVisit(parts: SessionParts, customer: Customer, session: FoundSession): Promise<FoundSession | undefined> {
   const { ip, user_agent = null } = customer
   if (session.customer_ip === ip && session.user_agent === user_agent) return undefined
-  if (session.event_count >= limits.session_events_max) return undefined
+  if (refuseFull(session)) return undefined
   const event = newEvent(parts, callerOf(customer), 'VISITED', parts.clock.now())
   // When another write was first, this visit goes unrecorded: nobody waits for it.
   return updateSession(parts.sql, session, { customer_ip: ip, user_agent }, [event])
@@ -128,9 +128,7 @@ function assertMayEdit(parts: SessionParts, { unmodified_since }: Customer, sess
       `The session was changed: If-Unmodified-Since is not ${session.updated_at.toISOString()}.`,
     )
   }
-  if (session.event_count >= limits.session_events_max) {
-    throw new ApiError('session_finished', `The session has more than ${limits.session_events_max} events; start a new one.`)
-  }
+  throwRefusal(refuseFull(session))
 }
 
 async function read(parts: SessionParts, { sid }: Customer): Promise<FoundSession> {

@@ -7,7 +7,7 @@ import { completeItems, type ItemIn, parseLineId } from '../items/item.ts'
 import { orderNotification, unknownOrder } from '../orders/notice.ts'
 import { applyEvent, foldOrder, type Order, type OrderChange } from '../orders/order.ts'
 import { appendOrderEvent, findOrder, insertOrders, lockOrder } from '../orders/store.ts'
-import { assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
+import { assertRoom, assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
 import { type After, pageOf, pageSize, parseCursor, windowOf } from '../shared/page.ts'
 import { expiresAt, groupItems, intoOrder, mayComplete, newOrders } from './complete.ts'
 import * as core from './draft.ts'
@@ -157,6 +157,7 @@ async function changeDraft(
     assertVersion(found.draft.version, caller)
     throwRefusal(core.mayChange(found.draft))
     const event = { ...nextEvent(service, caller, found.draft.version), ...(await decide(found.draft, db)) }
+    assertRoom(found.size, event)
     const draft = core.applyDraftEvent(found.draft, event)
     const written = await store.appendDraftEvent(db, writeOf(caller, { before: found, draft, event }))
     return written && db === sql ? remember(service, caller, written) : written
@@ -305,6 +306,7 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   if ('refusals' in decision) throwRefusal(decision.refusals)
   const { change } = decision as { change: OrderChange }
   const event = { ...nextEvent(service, caller, before.version), draft_id: id, ...change }
+  assertRoom(target.size, event)
   const after = applyEvent(before, event)
   const completed: core.DraftEvent = {
     ...nextEvent(service, caller, draft.version),

@@ -4,7 +4,7 @@ import { limits } from '../../lib/limits.ts'
 import type { DraftIn } from '../drafts/draft.ts'
 import { createAndComplete } from '../drafts/operations.ts'
 import { type EventKinds, eventViews } from '../events/event.ts'
-import { assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
+import { assertRoom, assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
 import { pageOf } from '../shared/page.ts'
 import { type ListQuery, listFilter, type Source } from './list.ts'
 import { orderNotification, unknownOrder } from './notice.ts'
@@ -56,6 +56,7 @@ export async function changeOrder(
       ...('event_id' in decision && decision.event_id ? { id: decision.event_id } : {}),
       ...decision.change,
     }
+    assertRoom(found.size, event)
     const after = applyEvent(before, event)
     const notification = orderNotification(after, event)
     const written = await appendOrderEvent(db, { account_id, before: found, after, event, request: caller.request, notification })

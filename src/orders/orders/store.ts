@@ -13,16 +13,17 @@ import { orderSummary } from './summary.ts'
 export type StoredEvent = OrderEvent & { request?: RequestRecord }
 /**
  * An order, its events, and the hash of the last of them. `request` and service events are there only when asked for. `size`: characters
- * of the events.
+ * of all events and their requests, whether they are there or not.
  */
 export type FoundOrder = { order: Order; events: StoredEvent[]; hash: Uint8Array; expires_at: Date | null; size: number }
-type Row = { version: number; updated_at: Date; hash: Uint8Array; expires_at: Date | null; events: string }
+type Row = { version: number; updated_at: Date; hash: Uint8Array; expires_at: Date | null; events_size: number; events: string }
 
 /** Folds a row of a query that selects the columns of `Row`. */
-function foundOrder({ version, updated_at, hash, expires_at, events: text }: Row): FoundOrder {
+function foundOrder({ version, updated_at, hash, expires_at, events_size, events: text }: Row): FoundOrder {
   const events = JSON.parse(text) as StoredEvent[]
   const order = foldOrder(events)!
-  return { order: { ...order, version, updated_at: updated_at.toISOString() }, events, hash, expires_at, size: text.length }
+  const size = Math.max(events_size, text.length)
+  return { order: { ...order, version, updated_at: updated_at.toISOString() }, events, hash, expires_at, size }
 }
 
 const keptForm = rowForm<Omit<FoundOrder, 'order'> & Pick<Order, 'version' | 'updated_at'>>(['expires_at'])
@@ -53,7 +54,7 @@ export async function findOrder(
   { account_id, name, now, with_events = false }: { account_id: string; name: string; now: string; with_events?: boolean },
 ): Promise<FoundOrder | undefined> {
   const [row] = await byKey(db)<Row[]>`
-    select o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}
+    select o.version, o.updated_at, o.hash, o.expires_at, o.events_size, ${eventsOf(with_events)}
     from orders.names n
     join orders.orders o on o.account_id = n.account_id and o.id = n.order_uuid
     where n.account_id = ${account_id} and n.name = ${name} and (o.expires_at is null or o.expires_at > ${now})`
@@ -130,7 +131,7 @@ async function rowsOf(
     and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
     ${Object.keys(filter.search).length === 0 ? part`` : part`and coalesce(o.search, '{}') @> ${json(filter.search)}`}
     ${of_customer} ${of_store}`
-  const selected = part`o.version, o.updated_at, o.hash, o.expires_at, ${eventsOf(with_events)}`
+  const selected = part`o.version, o.updated_at, o.hash, o.expires_at, o.events_size, ${eventsOf(with_events)}`
   if ('store_id' in source) {
     const rows = await db<Row[]>`
       select ${selected}
@@ -302,6 +303,7 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
   const summary = orderSummary(after)
   const body = jsonbText(event)
   const hash = chainHash(found.hash, body)
+  const size = found.size + body.length + JSON.stringify(request ?? '').length
   const lines = summary.lines.filter(({ line_id }) => after.sums.get(line_id) !== before.sums.get(line_id))
   const same_content = after.content === before.content && after.items === before.items
   const rows = await together(db)`
@@ -309,7 +311,7 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
       update orders.orders o
       set version = ${after.version}, hash = ${hash}, status = ${after.status}, payment_status = ${summary.payment_status},
           authorized = ${summary.authorized}, cancelled = ${summary.cancelled}, captured = ${summary.captured},
-          refunded = ${summary.refunded}, updated_at = ${after.updated_at}
+          refunded = ${summary.refunded}, updated_at = ${after.updated_at}, events_size = ${size}
           ${same_content ? part`` : contentColumns(summary)}
           ${expires_at === undefined ? part`` : part`, expires_at = ${expires_at}`}
       where o.account_id = ${account_id} and o.id = ${after.id} and o.version = ${before.version} and o.hash = ${found.hash}
@@ -327,7 +329,7 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
   if (rows.length === 0) return undefined
   const stored = request ? { ...event, request } : event
   const events = [...found.events, stored]
-  return { order: after, events, hash, expires_at: dateOf(expires_at) ?? found.expires_at, size: found.size + body.length }
+  return { order: after, events, hash, expires_at: dateOf(expires_at) ?? found.expires_at, size }
 }
 
 /** What of an order's row follows from its content and lines. */

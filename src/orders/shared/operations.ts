@@ -27,6 +27,20 @@ export function assertVersion(version: number, { if_match }: Caller): void {
   throw new ApiError('precondition_failed', `The resource is at version ${version}, not at ${if_match}.`)
 }
 
+const growing: ReadonlySet<string> = new Set([
+  ...['lines_added', 'replaced', 'updated', 'comment_added', 'session', 'service'],
+  ...['item_added', 'item_replaced'],
+])
+
+/** 400 when an order, or draft, with events of this `size` gets no more of this kind: soon nobody could read it. */
+export function assertRoom(size: number, { type }: { type: string }): void {
+  if (size < limits.events_size_max * (growing.has(type) ? 1 : 2)) return
+  throw new ApiError(
+    'events_full',
+    'The order or draft has had so many or such large changes that it takes no more. Make another one.',
+  )
+}
+
 /** The members that every event has; `version` is the one after the given. */
 export function nextEvent({ clock, ids }: Service, caller: Caller, version: number): EventBase {
   return { id: ids.uuid(), version: version + 1, created_at: clock.now().toISOString(), created_by: caller.subject }
