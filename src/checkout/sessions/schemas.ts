@@ -17,6 +17,7 @@ const SessionEvent = Type.Object(
 
 const members = {
   id: Type.String(),
+  account_id: Type.String(),
   profile_id: Type.Optional(Type.String()),
   payment_operation: Type.Enum(['unscheduled_purchase', 'recurring_purchase', 'generate_payment_token']),
   url: Type.Object({
@@ -48,12 +49,14 @@ const members = {
 
 const answered = {
   id: 'T12345678.5cyWnV68vzJ1kYjZPrKWWm',
+  account_id: 'T12345678',
   ...example,
   configuration: {
     dintero_psp: {
       type: 'payment_type',
       creditcard: { type: 'payment_product_type', enabled: true, payability: 'payable' },
     },
+    merchant: { id: 'T12345678' },
   },
   metadata: { 'session:profile_id': 'default' },
   profile_id: 'default',

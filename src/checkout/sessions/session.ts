@@ -357,11 +357,12 @@ export function sessionView(session: SessionRow, { products, events, includes = 
   const initiating = includes.includes('initiating_system_request_headers') ? events?.[0]?.request_headers : undefined
   return {
     id: session.id,
+    account_id: session.account_id,
     ...given,
     ...(customer ? { customer: withoutTokens(customer) } : {}),
     configuration: {
       ...withPayability(configuration, payableOrder(session), products),
-      ...(data.merchant ? { merchant: { id: session.account_id, ...pick(data.merchant, ['logo_url', 'name', 'country']) } } : {}),
+      merchant: { id: session.account_id, ...pick(data.merchant ?? {}, ['logo_url', 'name', 'country']) },
     },
     ...(profile_id === null ? {} : { profile_id }),
     payment_operation: session.payment_operation,

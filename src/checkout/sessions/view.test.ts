@@ -234,7 +234,8 @@ for (const [callback_url, called] of urls) {
 
 const payable = { dintero_psp: { type: 'payment_type', creditcard: { enabled: true, payability: 'payable' } } }
 const shown = {
-  ...{ id: 'T12345678.s', url: {}, order, configuration: payable, payment_operation: 'unscheduled_purchase' },
+  ...{ id: 'T12345678.s', account_id: 'T12345678', url: {}, order, payment_operation: 'unscheduled_purchase' },
+  configuration: { ...payable, merchant: { id: 'T12345678' } },
   ...{ expires_at: later(1_000).toISOString(), created_at: before.toISOString(), updated_at: before.toISOString() },
 }
 test('session: shown with no more than it has', () => {
