@@ -33,6 +33,10 @@ async function tellAs(account: string, ...notifications: Notification[]) {
   await engine.sql`with changed as (select 1), told as (${insertNotifications(account, notifications)}) select from changed`
 }
 const untold = () => engine.sql`select from notifications.outbox where position is null`
+const failures = async (what: 'round' | 'event') => {
+  const { values } = await engine.delivering.metrics!.untold.get()
+  return values.find(({ labels }) => labels.what === what)!.value
+}
 const of = async (account: string) => (await engine.deliveries()).filter((row) => row.account_id === account)
 
 test('callback: a host name that no index takes is a dead delivery with its reason, and holds up neither its account nor others', async () => {
@@ -82,6 +86,7 @@ test('deliveries: the event that the database refuses is dead, and those around 
     [13],
   )
   assert.match(dead[0]!.response.error, /unwanted/)
+  assert.equal(await failures('event'), 1)
   const positions = await engine.sql`select position from notifications.outbox order by sequence`
   assert.deepEqual(
     positions.map(({ position }) => position),
@@ -110,6 +115,7 @@ test('deliveries: an account for which nothing works does not keep others from b
     ['/last'],
   )
   assert.equal((await untold()).length, 1)
+  assert.equal(await failures('round'), 1)
   await engine.sql`alter table notifications.deliveries drop constraint unwanted`
   await engine.run()
   assert.equal((await untold()).length, 0)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Sql } from '../src/lib/db.ts'
 import { systemIds } from '../src/lib/ids.ts'
 import { createLog } from '../src/lib/log.ts'
+import { createMetrics } from '../src/lib/metrics.ts'
 import { insertNotifications, type Notification } from '../src/lib/outbox.ts'
 import { type RetryRules, retryRules } from '../src/notifications/deliveries/delivery.ts'
 import type { CallbackSent, Delivering } from '../src/notifications/deliveries/operations.ts'
@@ -27,6 +28,7 @@ export async function startDelivering(options: { timeout_ms?: number; rules?: Re
     clock,
     ids: systemIds(clock),
     log: createLog('silent'),
+    metrics: createMetrics(),
     outbound,
     rules: { callback: { ...callback, timeout_ms }, webhook: { ...webhook, timeout_ms } },
     sources: {

@@ -56,6 +56,7 @@ test('start: the first one makes an account and a client that works, and stops w
     /kvitt_http_request_duration_seconds_count\{method="POST",route="[^"]*\/auth\/token",status="200"\} 1/,
   )
   assert.match(metrics.body, /process_resident_memory_bytes/)
+  assert.match(metrics.body, /kvitt_fan_out_failures_total\{what="round"\} 0/)
   assert.equal(server.output().match(/^kvitt ready /gm)?.length, 1)
   assert.equal(await stop(server), 0)
   assert.ok(isPostgresGone())

@@ -1,10 +1,12 @@
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 
 /** What `/metrics` shows. Each server has its own registry; further metrics are registered on it by whoever measures them. */
 export type Metrics = {
   registry: Registry
   /** Seconds from the request's arrival to the end of its answer, by method, route and status. */
   requests: Histogram<'method' | 'route' | 'status'>
+  /** Rounds in which the events of an account did not become deliveries, and were left for later; and events that the database refused. */
+  untold: Counter<'what'>
 }
 
 export function createMetrics(): Metrics {
@@ -16,7 +18,15 @@ export function createMetrics(): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
-  return { registry, requests }
+  const untold = new Counter({
+    name: 'kvitt_fan_out_failures_total',
+    help: 'Rounds in which the events of an account did not become deliveries (tried again), and events that the database refused.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  })
+  // An alarm on what has never happened needs the 0.
+  for (const what of ['round', 'event'] as const) untold.inc({ what }, 0)
+  return { registry, requests, untold }
 }
 
 /** Memory, CPU, event loop and garbage collection of the process. They cost a little, so they begin with the first reader. */

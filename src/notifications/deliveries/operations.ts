@@ -3,6 +3,7 @@ import { inTransaction, type Sql } from '../../lib/db.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
+import type { Metrics } from '../../lib/metrics.ts'
 import type { Outbound, OutboundCall } from '../outbound.ts'
 import { dinteroSignature, eventSignature, kvittSignature } from '../signature/signature.ts'
 import { masked } from '../subscriptions/mask.ts'
@@ -25,13 +26,14 @@ export type Delivering = {
   clock: Clock
   ids: Ids
   log: FastifyBaseLogger
+  metrics?: Pick<Metrics, 'untold'>
   outbound: Outbound
   rules: RetryRules
   sources: PayloadSources
   recordCallbackSent?: (account_id: string, sent: CallbackSent) => Promise<void>
 }
 
-type FanOut = Pick<Delivering, 'sql' | 'clock' | 'ids' | 'log'>
+type FanOut = Pick<Delivering, 'sql' | 'clock' | 'ids' | 'log' | 'metrics'>
 
 /** The accounts whose rows this process could not turn into deliveries: how often in a row, and when it tries again. */
 export type Resting = Map<string, { failures: number; until_ms: number }>
@@ -42,7 +44,7 @@ export type Resting = Map<string, { failures: number; until_ms: number }>
  * @returns how many rows
  */
 export async function fanOut(parts: FanOut, resting: Resting = new Map()): Promise<number> {
-  const { sql, log } = parts
+  const { sql, log, metrics } = parts
   let done = 0
   for (const account_id of await store.listWaitingAccounts(sql)) {
     const { failures, until_ms } = resting.get(account_id) ?? { failures: 0, until_ms: 0 }
@@ -53,6 +55,7 @@ export async function fanOut(parts: FanOut, resting: Resting = new Map()): Promi
     } catch (error) {
       const rest_ms = Math.min(100 * 2 ** failures, limits.fan_out_rest_max_ms)
       resting.set(account_id, { failures: failures + 1, until_ms: performance.now() + rest_ms })
+      metrics?.untold.inc({ what: 'round' })
       log.error({ err: error, account_id, failures: failures + 1 }, 'the events of an account did not become deliveries')
       // A database that is away is nobody's in particular: that ends the round.
       await sql`select 1`
@@ -66,7 +69,7 @@ export async function fanOut(parts: FanOut, resting: Resting = new Map()): Promi
  * deliveries are dead, with the reason, and hold up nothing.
  */
 async function fanOutAccount(parts: FanOut, account_id: string): Promise<number> {
-  const { sql, clock, ids, log } = parts
+  const { sql, clock, ids, log, metrics } = parts
   await store.insertFeed(sql, account_id)
   const refused = new Map<number, string>()
   for (let count: number = limits.fan_out_batch; ; ) {
@@ -97,6 +100,7 @@ async function fanOutAccount(parts: FanOut, account_id: string): Promise<number>
       count = Math.ceil(rows.length / 2)
       if (rows.length > 1) continue
       refused.set(first.id, `It could not be kept as a delivery: ${error.message}.`)
+      metrics?.untold.inc({ what: 'event' })
       const { event, aggregate_id, sequence } = first
       log.error({ err: error, account_id, event, aggregate_id, sequence }, 'an event can not become a delivery')
     }
