@@ -1,7 +1,8 @@
 import Type from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
-import { AmountIn, Reference } from '../../lib/schema.ts'
+import { limits } from '../../lib/limits.ts'
+import { AmountIn, LineIdIn, Reference } from '../../lib/schema.ts'
 import { CaptureBody } from '../transactions/schemas.ts'
 import {
   change_pending,
@@ -13,6 +14,13 @@ import {
   updatePending,
 } from '../transactions/transaction.ts'
 
+/** An item as sessions have it: of neither member the contract says that it must be there. */
+const ItemIn = Type.Object({
+  line_id: Type.Optional(LineIdIn),
+  amount: Type.Optional(AmountIn),
+  quantity: Type.Optional(Type.Number()),
+})
+
 /** The body of `POST /v1/transactions/{id}/authorization` (checkout-api §4.5.5). Every member is optional. */
 export const AuthorizationBody = Type.Unsafe<AuthorizationRequest>({
   ...CaptureBody,
@@ -20,7 +28,7 @@ export const AuthorizationBody = Type.Unsafe<AuthorizationRequest>({
   properties: {
     amount: AmountIn,
     final_authorization: { type: 'boolean' },
-    items: (CaptureBody as unknown as { properties: Record<string, unknown> }).properties.items,
+    items: Type.Optional(Type.Array(ItemIn, { maxItems: limits.items_per_order_max })),
     reason: { type: 'string', maxLength: 1000 },
     reference: Reference,
     description: { type: 'string', maxLength: 1000 },

@@ -6,12 +6,8 @@ import type { Item } from './transaction.ts'
 /** `includes` and other lists: repeated, or one text with commas (checkout-api §1.9). */
 export const TextList = Type.Array(Type.String())
 
-/** An item of a capture or refund, with whatever else the client sends (checkout-api §13 no. 5). */
-const ItemIn = Type.Object({
-  line_id: Type.Optional(LineIdIn),
-  amount: Type.Optional(AmountIn),
-  quantity: Type.Optional(Type.Number()),
-})
+/** Of a capture or refund: which line, how much (checkout-api §2.4, §4.5.4), and whatever else the client sends (§13 no. 5). */
+const ItemIn = Type.Object({ line_id: LineIdIn, amount: AmountIn, quantity: Type.Optional(Type.Number()) })
 
 const movement = {
   amount: Type.Optional(AmountIn),
