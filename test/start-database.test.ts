@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import postgres from 'postgres'
+import { schemas } from '../src/lib/migrate.ts'
 import { fetchToken, send } from './client.ts'
 import { dataFolder, kvitt, runKvitt, stopAll, until } from './process.ts'
 
@@ -186,6 +187,42 @@ test('command line: what the database says of it is one line too', async () => {
     assert.deepEqual([args, code], [args, 1])
     assert.match(output, /^kvitt: Migration accounts\/.* was changed after it was applied\. .*\n$/)
   }
+})
+
+test('start: a user that may not create anything serves a database that is up to date, and is told who may migrate another', async () => {
+  const { env, sql } = await emptyDatabase()
+  const role = new URL(env.DATABASE_URL).pathname.slice(1)
+  await sql.unsafe(`create role ${role} login password 'x'`)
+  cleanUps.push(() => admin.unsafe(`drop role ${role}`))
+  const url = new URL(env.DATABASE_URL)
+  Object.assign(url, { username: role, password: 'x' })
+  const limited = { ...env, DATABASE_URL: url.href }
+  const { code, output } = await kvitt(['start'], limited)
+  assert.equal(code, 1)
+  assert.match(output, /^kvitt: permission denied for schema public\. Who brings the database up to date must own it, .*\n$/)
+  assert.equal((await kvitt(['migrate'], env)).code, 0)
+  for (const schema of [...schemas, 'public']) {
+    await sql.unsafe(`grant usage on schema ${schema} to ${role}; grant all on all tables in schema ${schema} to ${role};
+      grant all on all sequences in schema ${schema} to ${role}`)
+  }
+  cleanUps.push(() => sql.unsafe(`drop owned by ${role}`))
+  const server = runKvitt(['start'], limited)
+  assert.equal((await send((await server.ready).url, 'GET', '/readyz')).status, 200)
+  assert.equal(await stop(server), 0)
+})
+
+test('start: says so when a newer release has migrated the database', async () => {
+  const { env, sql } = await emptyDatabase()
+  assert.equal((await kvitt(['migrate'], env)).code, 0)
+  await sql`insert into public.kvitt_migrations (schema, name, checksum) values ('checkout', '9999_later.sql', '')`
+  const server = runKvitt(['start'], env)
+  await server.ready
+  assert.match(server.output(), /^kvitt: A newer release was here before: checkout\/9999_later\.sql is unknown to this one/m)
+  assert.equal(await stop(server), 0)
+  const orders = runKvitt(['start', 'orders'], env)
+  await orders.ready
+  assert.ok(!orders.output().includes('newer release'))
+  assert.equal(await stop(orders), 0)
 })
 
 test('command line: --help of a word that several commands begin with lists them', async () => {

@@ -68,9 +68,14 @@ export async function migrateDatabase(...args: Parameters<typeof migrate>): Prom
   try {
     return await migrate(...args)
   } catch (error) {
-    throw new Failure((error as Error).message, { cause: error })
+    const { message, code, cause } = error as { message: string; code?: string; cause?: { code?: string } }
+    const hint = (code ?? cause?.code) === insufficient_privilege ? `. ${owning}` : ''
+    throw new Failure(message + hint, { cause: error })
   }
 }
+
+const insufficient_privilege = '42501'
+const owning = 'Who brings the database up to date must own it, as after `create database … owner …` (docs/operations.md).'
 
 /** The schemas that are there; none on an empty database. */
 export async function schemasInUse(sql: Sql): Promise<readonly Schema[]> {
@@ -97,9 +102,9 @@ const pooled =
 
 async function check(sql: Sql, url: string): Promise<void> {
   try {
-    const [row] = await sql<{ version: number }[]>`select current_setting('server_version_num')::int as version`
-    if (row && row.version < 150_000)
-      throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.version / 10_000}.`)
+    const [row] = await sql<{ version: number; called: string }[]>`
+      select current_setting('server_version_num')::int as version, current_setting('server_version') as called`
+    if (row && row.version < 150_000) throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.called}.`)
   } catch (error) {
     await sql.end({ timeout: 1 })
     if (error instanceof Failure) throw error

@@ -8,6 +8,7 @@ import { armFailpoints } from '../lib/failpoints.ts'
 import { systemClock, systemIds } from '../lib/ids.ts'
 import { limits } from '../lib/limits.ts'
 import { createLog } from '../lib/log.ts'
+import { findUnknownMigration } from '../lib/migrate.ts'
 import { startWork } from '../worker/loop.ts'
 import { type Command, Failure, type Invocation, UsageError } from './command.ts'
 import { ensureFirst, type First } from './first-account.ts'
@@ -76,7 +77,7 @@ async function run(
   try {
     const database = await openDatabase(config, print, { max: connections, create: true })
     opened.push(() => database.close())
-    const { environment, first } = await prepare(config, role, database)
+    const { environment, first } = await prepare(config, role, database, print)
     armFailpoints(config.failpoints)
     const { app, parts, work } = await buildApp(environment)
     if (role === 'all' || role === 'checkout') await ensureDefaultProfile(parts, first.account_id)
@@ -139,7 +140,7 @@ async function runWorkers({ config, positionals, print, through_npm }: Invocatio
   const stopped = stopSignal(print, through_npm)
   const database = await openDatabase(config, print, { create: true })
   try {
-    const { first } = await prepare(config, role, database)
+    const { first } = await prepare(config, role, database, print)
     const workers = startWorkers(count, print)
     try {
       const { public_url, port } = await workers.ready
@@ -183,10 +184,13 @@ function stopSignal(print: (line: string) => void, through_npm: boolean): Promis
   })
 }
 
-async function prepare(config: Config, role: Role, { sql }: Database): Promise<{ environment: Environment; first: First }> {
+async function prepare(config: Config, role: Role, { sql }: Database, print: Invocation['print']) {
   await migrateDatabase(sql, schemasOf[role])
+  const unknown = await findUnknownMigration(sql, schemasOf[role])
+  if (unknown)
+    print(`kvitt: A newer release was here before: ${unknown} is unknown to this one, which may do wrong (docs/operations.md).`)
   const clock = systemClock
-  const environment = { sql, config, clock, ids: systemIds(clock), role, log: createLog(config.log_level) }
+  const environment: Environment = { sql, config, clock, ids: systemIds(clock), role, log: createLog(config.log_level) }
   return { environment, first: await ensureFirst(environment) }
 }
 

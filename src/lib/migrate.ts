@@ -24,9 +24,12 @@ export async function migrate(sql: Sql, wanted: readonly Schema[] = schemas, onA
     await connection`set lock_timeout = 0`
     await connection`set statement_timeout = 0`
     await connection`select pg_advisory_lock(${advisory_lock})`
-    await connection`create table if not exists public.kvitt_migrations (
-      schema text not null, name text not null, checksum text not null, applied_at timestamptz not null default now(),
-      primary key (schema, name))`
+    // PostgreSQL asks of `create … if not exists` the right to create, also where nothing is; who only serves may lack it.
+    const [table] = await connection<{ missing: boolean }[]>`select to_regclass('public.kvitt_migrations') is null as missing`
+    if (table!.missing)
+      await connection`create table public.kvitt_migrations (
+        schema text not null, name text not null, checksum text not null, applied_at timestamptz not null default now(),
+        primary key (schema, name))`
     const done = new Map<string, string>()
     for (const row of await connection<{ schema: string; name: string; checksum: string }[]>`
       select schema, name, checksum from public.kvitt_migrations`) {
@@ -76,4 +79,12 @@ export async function findPendingMigration(sql: Sql, wanted: readonly Schema[]):
   const applied = new Set(rows.map(({ schema, name }) => `${schema}/${name}`))
   const pending = migrationFiles(wanted).find(({ schema, name }) => !applied.has(`${schema}/${name}`))
   return pending && `${pending.schema}/${pending.name}`
+}
+
+/** The last migration of these schemas that the database has and this release does not know: a newer one was here. */
+export async function findUnknownMigration(sql: Sql, wanted: readonly Schema[]): Promise<string | undefined> {
+  const known = new Set(migrationFiles(wanted).map(({ schema, name }) => `${schema}/${name}`))
+  const rows = await sql<{ migration: string }[]>`
+    select schema || '/' || name as migration from public.kvitt_migrations where schema = any (${[...wanted]}) order by applied_at desc`
+  return rows.find(({ migration }) => !known.has(migration))?.migration
 }
