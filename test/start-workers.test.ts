@@ -32,6 +32,28 @@ test('start --workers: several processes serve one port; one that is killed is s
   await drop()
 })
 
+test('start --workers: a connection that was handed to a worker which then dies is closed, not left waiting', async () => {
+  const { url: DATABASE_URL, drop } = await cloneDatabase()
+  const server = runKvitt(['start', '--workers', '2'], { DATABASE_URL })
+  const { url } = await server.ready
+  const [first] = served(server.output())
+  process.kill(first!, 'SIGSTOP')
+  const calls = Array.from({ length: 4 }, () => fetch(`${url}/healthz`, { signal: AbortSignal.timeout(20_000) }))
+  const ended = Promise.allSettled(calls)
+  let answered = 0
+  for (const call of calls) call.then(() => (answered += 1)).catch(() => {})
+  await until(() => answered === calls.length - 1)
+  process.kill(first!, 'SIGKILL')
+  const refused = (await ended).filter((call) => call.status === 'rejected')
+  assert.deepEqual(
+    refused.map(({ reason }) => reason.name),
+    ['TypeError'],
+  )
+  server.child.kill('SIGTERM')
+  assert.equal(await server.exit, 0)
+  await drop()
+})
+
 test('start --workers: refused when it is no number of processes', async () => {
   const { code, output } = await kvitt(['start', '--workers', 'many'], {})
   assert.deepEqual([code, output.includes('--workers must be 1 to 32, not many.')], [2, true])

@@ -28,6 +28,26 @@ export function connectionsOf(count: number): number {
   return Math.max(2, Math.min(limits.database_connections, Math.floor(connections_max / count) - 2))
 }
 
+type Handed = { act?: string; seq?: number; ack?: number }
+
+/**
+ * A connection that was handed to a worker which ended before it took it would stay open in the primary, where nobody reads it: its client
+ * waits for ever. Node.js does not see to that, and tells of connections only in messages of its own.
+ */
+function closeWhatItNeverTook(worker: Worker): void {
+  const handed = new Map<number, { close(): void }>()
+  const child = worker.process
+  const send = child.send as (message: Handed, ...rest: unknown[]) => boolean
+  child.send = (message: Handed, ...rest: unknown[]) => {
+    if (message.act === 'newconn') handed.set(message.seq!, rest[0] as { close(): void })
+    return send.call(child, message, ...rest)
+  }
+  child.on('internalMessage', ({ ack }: Handed) => ack !== undefined && handed.delete(ack))
+  worker.once('exit', () => {
+    for (const connection of handed.values()) connection.close()
+  })
+}
+
 /** In a worker that serves: says so to the primary. */
 export function tellPrimary({ public_url, port }: Config): void {
   process.send!({ public_url, port } satisfies Listening)
@@ -47,6 +67,7 @@ export function startWorkers(count: number, print: (line: string) => void): { re
       if (stopping) return
       const worker = cluster.fork()
       living.add(worker)
+      closeWhatItNeverTook(worker)
       worker.once('message', (listening: Listening) => {
         serving += 1
         print(`kvitt: worker ${worker.process.pid} serves`)
