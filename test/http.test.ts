@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
@@ -229,6 +230,25 @@ test('client address: X-Forwarded-For counts only when a trusted proxy sends it'
     await server.close()
   }
 })
+test('stopping: a request on a connection that was idle is answered, and then it is closed', async () => {
+  const stopping = createServer({ logger: undefined, authenticate: async () => Promise.reject(new Error()) })
+  stopping.get('/', { config: { access: 'public' } }, async () => ({}))
+  const { port } = new URL(await stopping.listen({ port: 0, host: '127.0.0.1' }))
+  const socket = connect(Number(port), '127.0.0.1')
+  let answers = ''
+  const first = once(socket, 'data')
+  socket.on('data', (data) => {
+    answers += data
+  })
+  const ended = once(socket, 'close')
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await first
+  const closed = stopping.close()
+  setTimeout(() => socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 50)
+  await Promise.all([closed, ended])
+  assert.match(answers, /^HTTP\/1.1 200 OK.*HTTP\/1.1 200 OK.*connection: close/is)
+})
+
 test('route: one that says neither scopes nor public is not registered', () => {
   const fresh = createServer({ logger: undefined, authenticate: () => Promise.reject(new Error('unused')) })
   assert.throws(() => fresh.get('/v1/forgotten', async () => ({})), /neither which scopes it needs nor that it is public/)

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
+import type { Server as HttpServer } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
@@ -41,6 +42,15 @@ export type Authenticate = (request: FastifyRequest) => Promise<Auth>
 export type Server = Awaited<ReturnType<typeof createServer>>
 
 /**
+ * When a server stops, the next request may be under way on a connection that looks idle: it is answered, with `connection: close`, and
+ * only who stays silent is cut off. Node.js would cut off all of them at once, and a busy client lose a request on each.
+ */
+function closeIdleLater(server: HttpServer): void {
+  const close = server.closeIdleConnections.bind(server)
+  server.closeIdleConnections = () => void setTimeout(close, limits.idle_close_ms).unref()
+}
+
+/**
  * A Fastify server with what every route shares: lenient JSON, strict types, scopes, the error envelope, `request-id`.
  * It does not listen.
  */
@@ -65,6 +75,7 @@ export function createServer(options: {
     frameworkErrors: (error, request, reply) => sendError(error, request, identified(request, reply)),
     return503OnClosing: false,
   })
+  closeIdleLater(app.server)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
 

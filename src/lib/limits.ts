@@ -151,4 +151,6 @@ export const limits = {
   /** How often a statement or transaction is tried again that PostgreSQL took back because of another one. */
   taken_back_attempts: 100,
   shutdown_ms: 15_000,
+  /** How long a server that stops still answers requests on the connections that it has. */
+  idle_close_ms: 500,
 } as const
