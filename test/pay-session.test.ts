@@ -366,6 +366,49 @@ for (const [title, session, body, status] of refusals) {
   })
 }
 
+for (const late of ['unknown', 'absent'] as const) {
+  test(`pay: a resolver that hears "${late}" after somebody else has ended that attempt leaves the next one alone`, async () => {
+    const sid = await openSession(server)
+    let answerFirst = () => {}
+    const first = new Promise<void>((done) => {
+      answerFirst = done
+    })
+    let answerSecond = () => {}
+    const second = new Promise<void>((done) => {
+      answerSecond = done
+    })
+    let next: ReturnType<typeof pay> | undefined
+    const pay = () => call(server, 'POST', `/v1/sessions/${sid}/pay`, card)
+    const calls = (count: number) =>
+      (async () => {
+        while (server.gateway.calls.length < count) await new Promise((wake) => setImmediate(wake))
+      })()
+    // The process that asked first is slow, its lease runs out; while a resolver asks, its answer comes, and the customer pays again.
+    const find = async () => {
+      answerFirst()
+      assert.equal((await attempt).body.success, false)
+      next = pay()
+      await calls(3)
+      return { outcome: late } as never
+    }
+    server.gateway.script = [
+      () => first.then(() => ({ ...failed, reason: 'rejected' }) as never),
+      find,
+      () => second.then(() => succeeded),
+    ]
+    const attempt = pay()
+    await calls(1)
+    server.pass(20)
+    await resolve()
+    answerSecond()
+    assert.equal((await next!).body.success, true)
+    const { session, names, transaction } = await read(sid)
+    assert.equal(transaction?.status, 'AUTHORIZED')
+    assert.equal(session.operation_id, null)
+    assert.equal(names.filter((name) => name === 'PAY_FAILED').length, 1)
+  })
+}
+
 test('redirect, status: 404 when the payment is not known, whatever its id looks like', async () => {
   const sid = await openSession(server)
   for (const id of ['nope', server.ids.uuid(), '%00', "'; drop"]) {

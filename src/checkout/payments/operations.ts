@@ -226,7 +226,9 @@ type Known = PaymentState & { transaction: Transaction | undefined; too_late?: b
  * published already, session and transaction are locked and read again.
  */
 export async function recordPayment(payments: Payments, known: Known, outcome: FoundOutcome) {
-  const written = known.transaction ? undefined : await write(payments, payments.sql, known, outcome)
+  // Somebody else ended this attempt meanwhile, and the session may have been taken by the next one.
+  const held = known.session.operation_id === known.operation.id
+  const written = known.transaction || !held ? undefined : await write(payments, payments.sql, known, outcome)
   if (written) return written
   const { account_id, id, session_id, transaction_id } = known.operation
   return inTransaction(payments.sql, async (tx): Promise<Paid> => {
