@@ -93,6 +93,33 @@ test('resolver: a slow answer and the resolver at the same moment settle once', 
   assert.deepEqual({ ...row }, { captured: 700, pending_capture: 0 })
 })
 
+for (const late of [unknown, succeeded]) {
+  test(`resolver: an answer that is ${late.outcome}, and comes when somebody else has settled the operation, changes nothing`, async (context) => {
+    const id = await authorized(server)
+    const errors = context.mock.method(server.log, 'error')
+    let release = () => {}
+    const slow = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const second = async () => {
+      release()
+      assert.equal((await answer).status, 200)
+      return late
+    }
+    server.gateway.script = [() => slow.then(() => succeeded), second]
+    const answer = call(server, 'POST', `/v1/transactions/${id}/capture`, { amount: 700 })
+    while (server.gateway.calls.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    server.pass(20)
+    assert.equal(await run(), 1)
+    const { body } = await call(server, 'GET', `/v1/transactions/${id}`)
+    assert.deepEqual(
+      body.events.map(({ event }) => event),
+      ['INITIALIZE', 'AUTHORIZE', 'CAPTURE'],
+    )
+    assert.equal(errors.mock.callCount(), 0)
+  })
+}
+
 /** A transaction of another account, with a capture that is due. */
 async function dueCapture(account: string, gateway: string): Promise<string> {
   const { sql, ids, clock } = server

@@ -1,5 +1,5 @@
-import { nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
-import { claimOperations, postponeOperation } from '../checkout/operations-log/store.ts'
+import { isSettled, nextAttempt, type OperationRow } from '../checkout/operations-log/operation.ts'
+import { claimOperations, findOperation, postponeOperation } from '../checkout/operations-log/store.ts'
 import { type Overdue, resolveOrCallOff } from '../checkout/payments/overdue/operations.ts'
 import { ask, settleOperation } from '../checkout/transactions/operations.ts'
 import { findTransaction } from '../checkout/transactions/store.ts'
@@ -81,6 +81,8 @@ async function resolve(payments: Overdue, operation: OperationRow): Promise<void
   if (!gateway) return postponeOperation(payments.sql, operation, nextAttempt(payments.clock.now(), operation.attempts))
   const outcome = await ask(payments, gateway, operation)
   const transaction = await findTransaction(payments.sql, operation.account_id, operation.transaction_id)
-  if (!transaction) throw new Error(`Operation ${operation.id} has lost its transaction.`)
-  await settleOperation(payments, { transaction, operation }, outcome)
+  // Read last: when somebody settles it after that, the transaction that was read is no longer the newest.
+  const now = await findOperation(payments.sql, operation.account_id, operation.id)
+  if (!transaction || !now) throw new Error(`Operation ${operation.id} has lost its transaction.`)
+  if (!isSettled(now)) await settleOperation(payments, { transaction, operation: now }, outcome)
 }
