@@ -363,3 +363,17 @@ test('test report: 201 for what is not settled, which then is; 200 when nothing 
   const production = await createTestAccount(server, { account_id: 'P00000042', scopes: ['admin:reports'] })
   assert.equal((await production.call('POST', at.replace(shop.account_id, 'P00000042'))).status, 403)
 })
+
+test('test report: of several at once each has told its transactions when it is answered', async () => {
+  const at = `${path}/reports/generate-test-report`
+  const ids = await Promise.all(Array.from({ length: 8 }, () => server.pay({ amount: 1_000 })))
+  await Promise.all(ids.map((id) => server.move(id, 'capture', 1_000)))
+  const statuses = ids.map(async (id) => {
+    assert.equal((await shop.call('POST', at, { transaction_ids: [id] })).status, 201)
+    return (await server.transaction(id)).settlement_status
+  })
+  assert.deepEqual(
+    await Promise.all(statuses),
+    ids.map(() => 'SETTLED'),
+  )
+})

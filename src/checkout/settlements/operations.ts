@@ -65,11 +65,15 @@ async function insertSettlements(
 /**
  * Appends SETTLEMENT events to a batch of transactions of the oldest settlement that is not told yet. A transaction that changes in
  * the same moment is taken again with the next batch. What a worker that died has left behind, the next one finds.
- * @returns how many transactions were told; undefined when there are none, or another worker is at it
+ * @returns how many transactions were told; undefined when there are none, or, unless `wait`, another worker is at it
  */
-export function tellSettlement({ sql, clock, ids }: Settling, account_id: string): Promise<number | undefined> {
+export function tellSettlement(
+  { sql, clock, ids }: Settling,
+  account_id: string,
+  { wait = false } = {},
+): Promise<number | undefined> {
   return inTransaction(sql, async (tx) => {
-    if (!(await store.lockAccount(tx, account_id))) return undefined
+    if (!(await store.lockAccount(tx, account_id, wait))) return undefined
     const settlement = await store.findUntoldSettlement(tx, account_id)
     if (!settlement) return undefined
     const untold = await store.listUntold(tx, settlement, tell_batch)
@@ -126,7 +130,7 @@ export async function settleForTest(settling: Settling, report: TestReport): Pro
     return insertSettlements({ sql: tx, ids: settling.ids }, scope, period)
   })
   if (made.length > 0) {
-    while ((await tellSettlement(settling, account_id)) !== undefined) {}
+    while ((await tellSettlement(settling, account_id, { wait: true })) !== undefined) {}
   }
   return made.length
 }
