@@ -89,9 +89,17 @@ test('sessions/pay: the same Idempotency-Key pays once', async () => {
   const headers = { 'idempotency-key': 'renewal-1' }
   const answers = await Promise.all([pay(body('K'), headers), pay(body('K'), headers)])
   assert.ok(answers.every(({ status }) => status === 200 || status === 409))
-  has((await pay(body('K'), headers)).body, { status: 'AUTHORIZED', success: true })
+  const [first] = answers.filter(({ status }) => status === 200)
+  assert.equal((await call(server, 'POST', `/v1/transactions/${first!.body.id}/capture`, {})).body.status, 'CAPTURED')
+  const again = await pay(body('K'), headers)
+  has(again.body, { status: 'AUTHORIZED', success: true, version: 2 })
+  assert.deepEqual(
+    [again.body.actions, again.body.events],
+    [first!.body.actions, first!.body.events],
+    'whatever has happened since',
+  )
   assert.equal((await pay(body('L'), headers)).status, 422)
-  assert.equal(server.gateway.calls.length, 1)
+  assert.equal(server.gateway.calls.filter(({ method }) => method === 'authorize').length, 1)
 })
 
 const refusals: [title: string, request: object][] = [

@@ -222,7 +222,7 @@ export function answer(reply: FastifyReply, { transaction, operation, repeated }
 }
 
 /** The number of the last event that the operation wrote; the rest voided with a final capture comes right after it. */
-function lastEventOf({ events }: Transaction, { id, request }: Moved['operation']): number {
+export function lastEventOf({ events }: Transaction, { id, request }: Moved['operation']): number {
   const index = events.findLastIndex((event) => event.operation_id === id)
   const also = request.final_capture && events[index + 1]?.event === 'VOID' && !events[index + 1]?.operation_id
   return events[also ? index + 1 : index]?.sequence ?? events.length
