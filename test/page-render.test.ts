@@ -141,6 +141,11 @@ test('money: in the currency’s own units and the language’s own form', () =>
     ['de', 50, 'EUR', '0,50 €'],
     ['en', 500, 'JPY', 'JP¥500'],
     ['fi', -100, 'EUR', '-1,00 €'],
+    // Without decimals in cash, with two in amounts.
+    ['en', 44700, 'HUF', 'HUF 447.00'],
+    ['no', 1234567, 'IDR', '12 345,67 IDR'],
+    ['en', 44700, 'KWD', 'KWD 44.700'],
+    ['no', 500, 'ISK', '500 ISK'],
     ['en', 100, 'nonsense', '1.00 nonsense'],
   ] as const) {
     assert.equal(plain(money(language, amount, currency)), expected)

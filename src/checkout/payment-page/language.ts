@@ -1,3 +1,4 @@
+import { formatMoney } from '../../lib/currency.ts'
 import { da } from './texts/da.ts'
 import { de } from './texts/de.ts'
 import { en, type Texts } from './texts/en.ts'
@@ -37,8 +38,7 @@ export function fill(text: string, values: Readonly<Record<string, string>>): st
 /** An amount in minor units as the customer reads it, such as `398,00 kr`. */
 export function money(language: Language, amount: number, currency: string): string {
   try {
-    const format = new Intl.NumberFormat(languages[language].locale, { style: 'currency', currency })
-    return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
+    return formatMoney(languages[language].locale, amount, currency)
   } catch {
     return `${(amount / 100).toFixed(2)} ${currency}`
   }

@@ -153,6 +153,7 @@ for (const [amount, currency, text] of [
   [-5, 'JPY', '-5'],
   [99, 'NOK', '0.99'],
   [1_000, 'JPY', '1 000'],
+  [100_000, 'HUF', '1 000.00'],
 ] as const) {
   test(`decimal: ${amount} ${currency} is ${text}`, () => assert.equal(decimal(amount, currency), text))
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { formatMoney } from '../../lib/currency.ts'
 import { escapeHtml } from '../../lib/html.ts'
 import type { Decision, Movement, Payment } from './payment.ts'
 import { findProduct } from './products.ts'
@@ -44,12 +45,13 @@ export function paymentPage(payment: Payment, movement: Movement): string {
     ['Payment method', type],
     ...(payment.masked_pan ? ([['Card', payment.masked_pan]] as [string, string][]) : []),
   ]
+  const amount = formatMoney('en', payment.amount, payment.currency, 'code')
   const buttons = choices.map(
     (decision) => `<button name="decision" value="${decision}" data-testid="${decision}">${labels[decision]}</button>`,
   )
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(name)}</title><style>${style}</style></head><body><main><h1>${escapeHtml(name)}</h1>
-<p class="note">This is a test. No real money moves.</p><p class="amount" data-testid="amount">${escapeHtml(amountText(payment))}</p>
+<p class="note">This is a test. No real money moves.</p><p class="amount" data-testid="amount">${escapeHtml(amount)}</p>
 <dl>${rows.map(([term, value]) => `<dt>${term}</dt><dd>${escapeHtml(value)}</dd>`).join('')}</dl>
 ${open ? `${held ? '<p>The payment is held for review.</p>' : ''}<form method="post">${buttons.join('')}</form>` : outcome(movement)}
 </main></body></html>`
@@ -60,9 +62,4 @@ function outcome(movement: Movement): string {
   const back = movement.detail.return_url
   const link = back && /^https?:/.test(back) ? `<p><a href="${escapeHtml(back)}">Back to the shop</a></p>` : ''
   return `<p data-testid="outcome">${text}</p>${link}`
-}
-
-function amountText({ amount, currency }: Payment): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'code' })
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2))
 }

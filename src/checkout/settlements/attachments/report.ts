@@ -3,6 +3,7 @@
  *
  * - report: a settlement and its items as a file for people and their bookkeeping: CSV or PDF
  */
+import { decimalsOf } from '../../../lib/currency.ts'
 import type { SettlementRow } from '../settlement.ts'
 import type { ItemRow } from '../store.ts'
 
@@ -61,15 +62,10 @@ export function csvCell(value: string | number): string {
 
 /** An amount as people read it, without the currency: `-1 234.50`. */
 export function decimal(amount: number, currency: string): string {
-  const digits = digitsOf(currency)
+  const digits = decimalsOf(currency)
   const text = String(Math.abs(amount)).padStart(digits + 1, '0')
   const whole = text.slice(0, text.length - digits).replace(/\B(?=(\d{3})+$)/g, ' ')
   return `${amount < 0 ? '-' : ''}${whole}${digits > 0 ? `.${text.slice(-digits)}` : ''}`
-}
-
-/** How many of an amount's digits are decimals (ISO 4217). */
-function digitsOf(currency: string): number {
-  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
 }
 
 /** The lines above the table of the PDF. */
