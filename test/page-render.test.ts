@@ -152,6 +152,23 @@ test('money: in the currency’s own units and the language’s own form', () =>
   }
 })
 
+test('summary: a quantity in the language’s own form; names in a direction of their own', () => {
+  const order = {
+    amount: 12550,
+    currency: 'NOK',
+    items: [
+      { description: 'תפוזים', quantity: 1.255, amount: 12550, discount_lines: [{ amount: 100, description: 'הנחה' }] },
+      { description: 'Epler', quantity: 1, amount: 0 },
+    ],
+    shipping_option: { id: 'home', line_id: 'home', title: 'משלוח', amount: 0 },
+  }
+  const page = render({ session: { id: 'x', order } }, { language: 'no' }).fragment.markup
+  assert.ok(page.includes('<span class="hint">1,255 × </span><bdi>תפוזים</bdi>'))
+  assert.match(page, /<bdi>הנחה<\/bdi>: −1,00\skr/)
+  assert.ok(page.includes('Frakt: <bdi>משלוח</bdi>'))
+  assert.ok(page.includes('<span><bdi>Epler</bdi></span>'))
+})
+
 test('times of delivery: by the clock of where it is delivered, or the one that the text itself names; one day is said once', () => {
   const plain = (text: string) => text.replace(/[\u00a0\u2009\u202f]/g, ' ')
   for (const [starts_at, ends_at, zone, expected] of [

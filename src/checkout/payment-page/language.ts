@@ -44,6 +44,11 @@ export function money(language: Language, amount: number, currency: string): str
   }
 }
 
+/** A number as the customer reads it: `1.255` kilos are `1,255` in most of our languages. */
+export function number(language: Language, value: number): string {
+  return new Intl.NumberFormat(languages[language].locale, { maximumFractionDigits: 6 }).format(value)
+}
+
 /** A span of time as the customer reads it, such as `1. des. 2026, 18:00–20:00`. A text with an offset of its own means that clock. */
 export function timeSpan(language: Language, starts_at: string, ends_at: string | undefined, timeZone: string): string {
   const offset = /([+-])(\d\d):?(\d\d)$/.exec(starts_at)

@@ -1,8 +1,10 @@
 import { type Html, html } from '../../../lib/html.ts'
+import { number } from '../language.ts'
 import type { DiscountView, ItemView } from '../view.ts'
 import { amountText, type Context } from './context.ts'
 
-const discountText = ({ t }: Context, { description }: DiscountView) => description || t.discount
+/** In a direction of its own: beside an Arabic or Hebrew name, the amount would change places and its minus sides. */
+const discountText = ({ t }: Context, { description }: DiscountView) => html`<bdi>${description || t.discount}</bdi>`
 
 function discountRow(context: Context, discount: DiscountView): Html | '' {
   if (!discount.amount) return ''
@@ -17,8 +19,9 @@ function discountNote(context: Context, discount: DiscountView): Html | '' {
 }
 
 function itemRow(context: Context, item: ItemView): Html {
-  const quantity = item.quantity !== undefined && item.quantity !== 1 ? html`<span class="hint">${item.quantity} × </span>` : ''
-  return html`<li data-testid="item"><span>${quantity}${item.description || item.id || item.line_id}${(
+  const { quantity = 1 } = item
+  const times = quantity !== 1 && html`<span class="hint">${number(context.language, quantity)} × </span>`
+  return html`<li data-testid="item"><span>${times}<bdi>${item.description || item.id || item.line_id}</bdi>${(
     item.discount_lines ?? []
   ).map((discount) => discountNote(context, discount))}</span>
 <span>${item.amount === undefined ? '' : amountText(context, item.amount)}</span></li>`
@@ -37,7 +40,7 @@ export function summary(context: Context): Html {
 ${(order.discount_lines ?? []).map((discount) => discountRow(context, discount))}
 ${
   shipping &&
-  html`<li data-testid="shipping"><span>${t.shipping}: ${shipping.title}</span><span>
+  html`<li data-testid="shipping"><span>${t.shipping}: <bdi>${shipping.title}</bdi></span><span>
 ${shipping.amount ? amountText(context, shipping.amount) : t.free}</span></li>`
 }
 ${(order.gift_cards ?? []).map(
