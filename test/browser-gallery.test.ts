@@ -46,3 +46,33 @@ for (const colorScheme of ['light', 'dark'] as const) {
     )
   })
 }
+
+const sizes = `[...document.querySelectorAll('#page :is(span, p, h1, h2, h3, dt, dd, label, button, select, [type=text], [type=tel])')]
+  .map((element) => parseFloat(getComputedStyle(element).fontSize))`
+
+test('payment page: all of its text is as large as the browser’s, and still nothing is wider than 320 px', {
+  skip: skipBrowser,
+}, async () => {
+  const context = await browser.newContext({ viewport: { width: 320, height: 700 }, bypassCSP: true })
+  const page = await context.newPage()
+  const faults: string[] = []
+  for (const name of ['open', 'express-ready', 'declined', 'no-products', 'processing', 'held', 'kravia.invoice_b2b']) {
+    await page.goto(`${server.url}/page-gallery/${name}?language=fi`)
+    await page.addStyleTag({ content: 'html { font-size: 200% }' })
+    const width = await page.evaluate('document.documentElement.scrollWidth')
+    if (width !== 320) faults.push(`${name}: ${width} px wide`)
+    for (const size of await page.evaluate<number[]>(sizes)) if (size < 28) faults.push(`${name}: text of ${size} px`)
+  }
+  await context.close()
+  assert.deepEqual(faults, [])
+})
+
+test('payment page: a choice of one still looks like one where the customer has colours of his own', {
+  skip: skipBrowser,
+}, async () => {
+  const context = await browser.newContext({ forcedColors: 'active' })
+  const page = await context.newPage()
+  await page.goto(`${server.url}/page-gallery/open`)
+  assert.equal(await page.evaluate(`getComputedStyle(document.querySelector('#language')).appearance`), 'auto')
+  await context.close()
+})

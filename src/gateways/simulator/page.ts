@@ -4,7 +4,7 @@ import { escapeHtml } from '../../lib/html.ts'
 import type { Decision, Movement, Payment } from './payment.ts'
 import { findProduct } from './products.ts'
 
-const style = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
+const style = `:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}
 body{margin:0;display:grid;place-items:center;min-height:100vh}main{max-width:26rem;padding:1.5rem;width:100%;box-sizing:border-box}
 h1{font-size:1.25rem}dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem}dd{margin:0;text-align:right;overflow-wrap:anywhere}
 .amount{font-size:2rem;font-weight:600}.note{opacity:.85}
