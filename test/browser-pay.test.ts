@@ -340,6 +340,15 @@ test('payment page: a card is saved when the customer ticks the box, and pays th
   const { transaction_id } = await checkout.readSession(id)
   assert.equal((await checkout.readTransaction(transaction_id)).status, 'AUTHORIZED')
   await page.context().close()
+  // Deleted while the customer looks at it. What the API says of that is for shops, and in English.
+  const late = await session({ configuration, customer: { tokens: { 'dintero_psp.creditcard': { payment_token } } } })
+  const other = await open(`${late.url}?language=no`)
+  const { tokens } = (await checkout.readSession(late.id)).customer
+  const { payment_token_id } = tokens['dintero_psp.creditcard']
+  assert.equal((await checkout.account.call('DELETE', `/v1/card-tokens/${payment_token_id}`)).status, 200)
+  await other.getByTestId('pay').click()
+  await other.getByTestId('message').getByText('Betalingen ble ikke godkjent.').waitFor({ timeout: 10_000 })
+  await other.context().close()
 })
 
 test('payment page: an outcome that nobody knows yet is waited for, not called a failure', { skip: skipBrowser }, async () => {

@@ -104,14 +104,14 @@ async function payNow(body: Record<string, unknown>, seen: string): Promise<void
   if (state.stage === 'open' && (error || error_details || !success)) say(text('declined'), 'error', true)
 }
 
-async function refused({ status, body }: { status: number; body: Record<string, unknown> }, seen: string): Promise<void> {
+async function refused({ status }: { status: number }, seen: string): Promise<void> {
   await reload()
   if (state.stage === 'processing') return say(text('in_progress'), 'info')
   // A lock that does not end says so itself.
   if (state.stage !== 'open') return
-  const error = body.error as { message?: string } | undefined
   if (status === 412) return say(text(agreed() === seen ? 'try_again' : 'updated'), 'error', true)
-  say(status >= 500 ? text('offline') : status === 400 && error?.message ? error.message : text('declined'), 'error', true)
+  // Why is said to shops, in English and with names of theirs.
+  say(text(status >= 500 ? 'offline' : 'declined'), 'error', true)
 }
 
 /** The customer approves on a phone; we ask the server, less and less often. */
