@@ -240,6 +240,7 @@ test('embed: the language is the one asked for, and the merchant is told when it
   await frame.getByTestId('card-number').fill('4000')
   await frame.getByTestId('language').selectOption('no')
   await frame.getByText('Din bestilling').waitFor()
+  assert.equal(await frame.locator('title').textContent(), 'Betaling')
   await page.waitForFunction("window.checkout.language === 'no'")
   assert.equal(await frame.getByTestId('card-number').inputValue(), '4000', 'what was typed stays')
   await page.context().close()

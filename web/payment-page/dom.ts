@@ -99,6 +99,7 @@ export function show(next: PageState, markup: string): void {
   page.replaceChildren(...parsed.body.childNodes)
   state = next
   document.documentElement.lang = next.language === 'no' ? 'nb' : next.language
+  document.title = next.title
   if (type) selectProduct(type)
   for (const field of findAll<HTMLInputElement | HTMLSelectElement>('#page input[id], #page select[id]')) {
     const before = kept.get(field.id)

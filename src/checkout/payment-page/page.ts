@@ -84,10 +84,12 @@ export function renderPage(input: {
     asks_shop: 'session' in view && view.asks_shop === true,
   })
   const theme = readTheme(session?.configuration?.theme)
+  const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
   const state: PageState = {
     sid,
     stage,
     language,
+    title,
     ...(session ? { session } : {}),
     ...(final ? { final } : {}),
     ...(ended?.poll_path ? { poll_path: ended.poll_path } : {}),
@@ -96,7 +98,6 @@ export function renderPage(input: {
     button: { background: theme.primary, color: theme.on_primary, radius: theme.button },
   }
   const fragment = body(context, { merchant, ended })
-  const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
   const onwards = final ? `1;url=${final.href}` : stage === 'processing' ? '3' : undefined
   const refresh = onwards && !input.still && html`<noscript><meta http-equiv="refresh" content="${onwards}"></noscript>`
   return {

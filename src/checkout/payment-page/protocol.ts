@@ -70,6 +70,8 @@ export type PageState = {
   sid: string
   stage: Stage
   language: string
+  /** The title of the document. */
+  title: string
   /** The session as the customer may see it; the payload of SessionLoaded and SessionUpdated. */
   session?: PageSession
   final?: FinalEvent
