@@ -171,12 +171,12 @@ for (const [title, bytes, status] of [
 test('url: %00 is refused', async () => {
   assert.equal((await app.inject('/v1/own/%00')).statusCode, 400)
 })
-test('url: what can not be decoded is 400 in the envelope', async () => {
-  for (const url of ['/v1/own/%ff', '/%c0%af', '/v1/accounts/%/shopping/echo']) {
+test('url: what can not be decoded, and an id that is too long, are refused in the envelope', async () => {
+  for (const url of ['/v1/own/%ff', '/%c0%af', '/v1/accounts/%/shopping/echo', `/v1/own/${'x'.repeat(301)}`]) {
     const { statusCode, headers, ...answer } = await app.inject(url)
     assert.deepEqual([statusCode, headers['access-control-allow-origin']], [400, '*'], url)
     assert.ok(headers['request-id'])
-    assert.match(answer.json().error.message, /not a valid url/)
+    assert.match(answer.json().error.message, /^The URL (is not encoded|names something)/)
   }
 })
 test('error: orders name our code, with the path and what is allowed', async () => {

@@ -71,8 +71,8 @@ export function createServer(options: {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     clientErrorHandler: answerUnreadable,
-    // A path that can't be decoded, such as /%ff: no hook runs for it.
-    frameworkErrors: (error, request, reply) => sendError(error, request, identified(request, reply)),
+    // Of a path that finds no route: no hook runs for it.
+    frameworkErrors: (error, request, reply) => sendError(urlFault(error), request, identified(request, reply)),
     return503OnClosing: false,
   })
   closeIdleLater(app.server)
@@ -147,6 +147,13 @@ function unreadableBody(encoding: string | undefined, bytes: Buffer): ApiError |
 function notJson(content_type = 'application/json'): ApiError {
   const hint = content_type.includes('json') ? '' : `; its content type is ${content_type.slice(0, 100)}`
   return new ApiError('invalid_json', `The body is not valid JSON${hint}.`)
+}
+
+/** A path that finds no route because of how it is written: an id longer than any that exists, or `%` before what is no UTF-8. */
+function urlFault({ code }: FastifyError): ApiError {
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH')
+    return new ApiError('not_found', 'The URL names something by more than 300 characters.')
+  return new ApiError('invalid_request', 'The URL is not encoded as UTF-8 with % before each byte.')
 }
 
 /** What is no HTTP, or has too large a header, never reaches a route; it gets the same envelope. */
