@@ -35,6 +35,7 @@ const everywhere: Record<number, string> = {
   401: 'below: no token',
   403: 'below: a token without the scope',
   413: 'below: a body over the limit',
+  415: 'below: a content type that is none',
   422: 'test/idempotency-routes.test.ts: each POST and PUT with a key that named another body',
   500: 'test/http.test.ts',
   503: 'test/http.test.ts',
@@ -112,6 +113,8 @@ describe('checkout: every operation with every status it documents', () => {
       assert.equal((await ask(method, spoiled, open)).status, 400)
       if (responses[413]) {
         assert.equal((await ask(method, { path: target, body: ' '.repeat(limits.body_bytes + 1) }, open)).status, 413)
+        const none = { 'content-type': 'none' }
+        assert.equal((await ask(method, { path: target, body: '{}', headers: none }, open)).status, 415)
       }
       if (open) return
       assert.ok(responses[401] && responses[403], `${name} does not document 401 and 403`)

@@ -44,7 +44,7 @@ export const describeRoute: SwaggerTransform = ({ schema = {}, url, route }) => 
     ...(shared.length > 0 ? { headers: shared.reduce<unknown>(merged, said.headers) } : {}),
     ...(config.scopes && route.method !== 'GET' && route.method !== 'HEAD' ? { querystring: merged(querystring, DryRun) } : {}),
     response: {
-      ...responses({}, 400, ...(schema.body ? [413] : []), ...(keyed ? [409, 422] : []), 500, 503),
+      ...responses({}, 400, ...(schema.body ? [413, 415] : []), ...(keyed ? [409, 422] : []), 500, 503),
       ...response,
     },
     ...(config.scopes ? { security: [{ token: [] }, ...(config.api_key ? [{ api_key: [] }] : [])] } : {}),
@@ -76,6 +76,7 @@ export const statusMeanings: Readonly<Record<string, string>> = {
   409: 'Something else is under way on the same thing; try again.',
   412: 'The session has changed since it was shown, or can not be locked now.',
   413: 'The body is too large.',
+  415: 'The `content-type` is none; JSON is read under any name.',
   422: 'The `Idempotency-Key` was used for another request.',
   429: 'Too many requests; `Retry-After` says when to try again.',
   500: 'A fault of the server.',

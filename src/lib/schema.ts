@@ -49,7 +49,7 @@ export const FreeObject = Type.Record(Type.String(), Type.Unknown())
 export const LineIdIn = Type.Unsafe<number | string>({ type: ['integer', 'string'], maxLength: limits.reference_length_max })
 
 /** The envelope of every answer that is not 2xx (orders-api §1.2, checkout-api §1.8). */
-const ErrorEnvelope = Type.Object(
+export const ErrorEnvelope = Type.Object(
   {
     error: Type.Object({
       code: Type.Optional(Type.String()),
@@ -59,6 +59,11 @@ const ErrorEnvelope = Type.Object(
           Type.Object({
             path: Type.Optional(Type.String({ description: 'JSON pointer into the body, `?name` for a query parameter.' })),
             message: Type.String(),
+            description: Type.Optional(
+              Type.String({
+                description: 'The same as `message`, for a plugin that reads it; not in answers of the Orders API.',
+              }),
+            ),
             code: Type.Optional(Type.String()),
             allowed: Type.Optional(Type.Unknown()),
           }),

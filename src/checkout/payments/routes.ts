@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
+import { SessionGone } from '../sessions/schemas.ts'
 import { switchesToMerchant, systemHeaders } from '../sessions/session.ts'
 import { customerUrl, type Paid, pageUrl, pay, readPayment } from './operations.ts'
 
@@ -79,7 +80,7 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         tags,
         summary: 'The customer pays',
         body: PayBody,
-        response: responses({ 200: PayAnswer, 202: PayAnswer }, 400, 404, 409, 412),
+        response: responses({ 200: PayAnswer, 202: PayAnswer, 404: SessionGone }, 400, 409, 412),
       },
     },
     async (request, reply) => {

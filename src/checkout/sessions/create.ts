@@ -128,6 +128,13 @@ export const SessionIn = Type.Object(
 /** Either of them. */
 export type SessionRequest = Omit<Static<typeof SessionProfileIn>, 'profile_id'> & { profile_id?: string }
 
+/** With what a token session makes which tokens. */
+export const TokenProvider = Type.Object({
+  payment_product_type: Type.String(),
+  token_types: Type.Array(Type.Enum(['payment_token', 'recurrence_token']), { minItems: 1 }),
+  token_supported_auth_methods: Type.Optional(Type.Array(Type.Enum(['3DS', 'PASSKEY']))),
+})
+
 /** The body of `POST /sessions/payment-token` (checkout-api §3.8). */
 export const TokenSessionIn = Type.Object(
   {
@@ -145,11 +152,7 @@ export const TokenSessionIn = Type.Object(
       configuration: Type.Optional(FreeObject),
       metadata: Type.Optional(FreeObject),
     }),
-    token_provider: Type.Object({
-      payment_product_type: Type.String(),
-      token_types: Type.Array(Type.Enum(['payment_token', 'recurrence_token']), { minItems: 1 }),
-      token_supported_auth_methods: Type.Optional(Type.Array(Type.Enum(['3DS', 'PASSKEY']))),
-    }),
+    token_provider: TokenProvider,
   },
   {
     title: 'PaymentTokenSession',

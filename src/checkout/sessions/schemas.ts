@@ -1,6 +1,6 @@
 import Type from 'typebox'
-import { DateTime, FreeObject } from '../../lib/schema.ts'
-import { example } from './create.ts'
+import { DateTime, ErrorEnvelope, FreeObject } from '../../lib/schema.ts'
+import { example, TokenProvider } from './create.ts'
 import { Order } from './order.ts'
 
 const SessionEvent = Type.Object(
@@ -13,6 +13,29 @@ const SessionEvent = Type.Object(
     details: Type.Optional(FreeObject),
   },
   { title: 'SessionEvent' },
+)
+
+const causes = ['CANCELLED', 'FAILED', 'AUTHORIZED', 'ON_HOLD', 'PAYMENT_INITIATED', 'EXPIRED', 'DECLINED']
+/** What the customer is told of a session that is over, or that never was (checkout-api §3.10.2). */
+export const SessionGone = Type.Object(
+  {
+    ...ErrorEnvelope.properties,
+    error: Type.Object({
+      ...ErrorEnvelope.properties.error.properties,
+      cause: Type.Optional(
+        Type.Enum(causes, { description: 'Why it can no longer be paid; absent when there is no such session.' }),
+      ),
+      session_details: Type.Optional(
+        Type.Object({
+          merchant_reference: Type.String(),
+          transaction_id: Type.Optional(Type.String()),
+          return_url: Type.Optional(Type.String()),
+          merchant: Type.Optional(Type.Object({ name: Type.Optional(Type.String()), logo_url: Type.Optional(Type.String()) })),
+        }),
+      ),
+    }),
+  },
+  { title: 'SessionGone' },
 )
 
 const members = {
@@ -34,6 +57,7 @@ const members = {
   merchant: Type.Optional(FreeObject),
   checkboxes: Type.Optional(Type.Array(FreeObject)),
   metadata: Type.Optional(FreeObject),
+  token_provider: Type.Optional(TokenProvider),
   transaction_id: Type.Optional(Type.String({ description: 'Once somebody has paid, or tried and can not try again.' })),
   pay_lock: Type.Optional(Type.Object({ pay_lock_id: Type.String() })),
   customer_ip: Type.Optional(Type.String()),

@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
 import { Address } from '../sessions/order.ts'
-import { SessionView as View } from '../sessions/schemas.ts'
+import { SessionGone, SessionView as View } from '../sessions/schemas.ts'
 import { AddressesIn, CodesIn, OptionIn } from './express.ts'
 import * as operations from './operations.ts'
 
@@ -64,7 +64,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'The session for the page; 404 with a cause when it is over',
         params: Sid,
-        response: responses({ 200: View }, 404),
+        response: responses({ 200: View, 404: SessionGone }),
       },
     },
     async (request) => operations.viewSession(parts, customerOf(request)) as never,
@@ -79,7 +79,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'Lock the session while the shop changes it',
         params: Sid,
-        response: responses({ 200: PayLock }, 404, 412),
+        response: responses({ 200: PayLock, 404: SessionGone }, 412),
       },
     },
     async (request) => ({ pay_lock: { pay_lock_id: await operations.lockSession(parts, customerOf(request)) } }),
@@ -96,7 +96,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         params: Sid,
         querystring: AskedInPage,
         body: AddressesIn,
-        response: responses({ 200: View }, 400, 404, 409, 412),
+        response: responses({ 200: View, 404: SessionGone }, 400, 409, 412),
       },
     },
     async (request) => {
@@ -116,7 +116,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         params: Sid,
         querystring: AskedInPage,
         body: Address,
-        response: responses({ 200: View }, 400, 404, 409, 412),
+        response: responses({ 200: View, 404: SessionGone }, 400, 409, 412),
       },
     },
     async (request) => {
@@ -136,7 +136,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         summary: 'Choose one of the shipping options offered',
         params: Sid,
         body: OptionIn,
-        response: responses({ 200: View }, 400, 404, 412),
+        response: responses({ 200: View, 404: SessionGone }, 400, 412),
       },
     },
     async (request) => operations.setShippingOption(parts, customerOf(request), String(request.body.line_id)) as never,
@@ -152,7 +152,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         summary: 'Try discount codes; 204 when no discount came of them',
         params: Sid,
         body: CodesIn,
-        response: responses({ 200: View, 204: Type.Null() }, 400, 404, 409, 412),
+        response: responses({ 200: View, 204: Type.Null(), 404: SessionGone }, 400, 409, 412),
       },
     },
     async (request, reply) => {
@@ -170,7 +170,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'The customer gives up: cancel, and go back to the shop',
         params: Sid,
-        response: responses({ 302: Type.Null() }, 404),
+        response: responses({ 302: Type.Null(), 404: SessionGone }),
       },
     },
     async (request, reply) => reply.redirect(await operations.abandonSession(parts, customerOf(request)), 302),
@@ -185,7 +185,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         tags,
         summary: 'How to pay with this product',
         params: Type.Object({ sid: Type.String(), payment_product_type: Type.String() }),
-        response: responses({ 200: Operations }, 400, 404),
+        response: responses({ 200: Operations, 404: SessionGone }, 400),
       },
     },
     async (request) => {

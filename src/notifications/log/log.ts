@@ -32,7 +32,14 @@ export const DeliveryDetail = Type.Object(
   {
     ...members,
     request: Type.Optional(Type.Object({ headers: FreeObject, body: Type.Optional(Type.Unknown()) })),
-    response: Type.Optional(Type.Object({ headers: Type.Optional(FreeObject), body: Type.Optional(Type.String()) })),
+    response: Type.Optional(
+      Type.Object({
+        headers: Type.Optional(FreeObject),
+        body: Type.Optional(Type.String()),
+        error: Type.Optional(Type.String({ description: 'Why there was no answer.' })),
+        kind: Type.Optional(Type.String({ description: 'The same in one word: timeout, connection, address, interrupted.' })),
+      }),
+    ),
     details: Type.Object({
       delivery_at: Type.Optional(DateTime),
       delivery_duration: Type.Optional(Type.Number({ description: 'Milliseconds.' })),

@@ -9,7 +9,8 @@ import Type from 'typebox'
 import { invariant, type Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { Currency, DateTime, FreeObject, Reference } from '../../lib/schema.ts'
-import { completeItems, Item, ItemIn, Store, totalsOf } from '../items/item.ts'
+import { EventOut } from '../events/event.ts'
+import { completeItems, Item, ItemIn, Store, Totals, totalsOf } from '../items/item.ts'
 import type { Content, EventBase } from '../orders/order.ts'
 import { paging } from '../shared/page.ts'
 
@@ -28,6 +29,19 @@ export const contentMembers = {
   billing_address: Type.Optional(FreeObject),
   store: Type.Optional(Store),
   metadata: Type.Optional(FreeObject),
+  // Kept as they are; what is in them is between those who write and those who read.
+  merchant_reference: Type.Optional(Type.Unknown()),
+  payment_details: Type.Optional(Type.Unknown({ description: 'What the payment provider says of the whole order.' })),
+  discounts: Type.Optional(Type.Unknown({ description: 'The discounts that lines refer to.' })),
+  type: Type.Optional(Type.Unknown()),
+  pre_order: Type.Optional(Type.Unknown()),
+  courier_id: Type.Optional(Type.Unknown()),
+  pickup_at: Type.Optional(Type.Unknown()),
+  delivery_id: Type.Optional(Type.Unknown()),
+  external_ids: Type.Optional(Type.Unknown({ description: 'Such as `[{ "id": "…", "type": "…" }]`; the list finds them.' })),
+  external_links: Type.Optional(Type.Unknown({ description: 'Such as `[{ "href": "…", "rel": "…", "name": "…" }]`.' })),
+  itinerary: Type.Optional(Type.Unknown({ description: 'The legs of a journey; the list finds travel modes and places.' })),
+  attachments: Type.Optional(Type.Unknown({ description: 'Travel documents.' })),
 }
 
 /** Lines on the way in. */
@@ -81,7 +95,7 @@ export type DraftIn = Type.Static<typeof DraftIn>
 /** A draft as it is answered (orders-api §3.1). */
 export const DraftOut = Type.Object(
   {
-    order: Type.Object({ currency: Currency, items: Type.Array(Item) }, { additionalProperties: true }),
+    order: Type.Object({ ...contentMembers, currency: Currency, ...Totals, items: Type.Array(Item) }, open),
     options: Type.Optional(DraftOptions),
     id: Type.String(),
     version: Type.Integer(),
@@ -90,6 +104,7 @@ export const DraftOut = Type.Object(
     created_by: Type.String(),
     updated_at: DateTime,
     orders: Type.Optional(Type.Array(Type.Object({ id: Type.String(), order_id: Type.String() }))),
+    events: Type.Optional(Type.Array(EventOut, { description: 'What changed it; not in lists.' })),
     deleted_at: Type.Optional(DateTime),
     deleted_by: Type.Optional(Reference),
   },
@@ -98,7 +113,14 @@ export const DraftOut = Type.Object(
     title: 'DraftOrder',
     examples: [
       {
-        order: { currency: 'NOK', gross_amount: 39800, net_amount: 39800, total_discount: 0, items: [] },
+        order: {
+          currency: 'NOK',
+          gross_amount: 39800,
+          net_amount: 39800,
+          total_discount: 0,
+          total_manual_discount_amount: 0,
+          items: [],
+        },
         options: { generate_order_id: 'ALPHANUMERIC_9' },
         id: 'c1a7d2e4-3b56-4f78-8a9b-0c1d2e3f4a5b',
         version: 1,

@@ -35,7 +35,12 @@ export const EventOut = Type.Object(
     created_by: Type.String(),
     version: Type.Integer({ description: 'The version of the order that the event made.' }),
     request: Type.Optional(Type.Object({ path: Type.String(), method: Type.String(), body: Type.String() })),
-    draft_id: Type.Optional(Type.String()),
+    draft_id: Type.Optional(Type.String({ description: 'The draft that made or changed the order.' })),
+    state: Type.Optional(Type.Enum(states, { description: 'Of service events, as are the members after it.' })),
+    service: Type.Optional(Type.String()),
+    service_status: Type.Optional(Type.String()),
+    description: Type.Optional(Type.String()),
+    metadata: Type.Optional(FreeObject),
   },
   {
     additionalProperties: true,

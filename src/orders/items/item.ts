@@ -95,7 +95,8 @@ export type ItemIn = Type.Static<typeof ItemIn> & { [member: string]: unknown }
 /** A line as it is stored and answered. */
 export const Item = Type.Object(
   {
-    id: Type.Optional(Type.Unknown()),
+    ...ItemIn.properties,
+    related_item: Type.Optional(Type.Object({ line_id: Type.Integer(), type: Type.Optional(Type.String()) }, open)),
     line_id: Type.Integer(),
     gross_amount: Amount,
     net_amount: Amount,
@@ -195,6 +196,9 @@ export function completeItems(
   }
   return { items, refusals }
 }
+
+/** {@link totalsOf} as it is answered. */
+export const Totals = { gross_amount: Amount, net_amount: Amount, total_discount: Amount, total_manual_discount_amount: Amount }
 
 /** The amounts of an order or a draft (orders-api §4.2). Amounts that a client sends for the order are never trusted. */
 export function totalsOf(items: readonly Item[]) {

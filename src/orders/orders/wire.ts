@@ -1,7 +1,11 @@
 import Type from 'typebox'
-import { Amount, Currency, DateTime } from '../../lib/schema.ts'
-import { Item } from '../items/item.ts'
+import { Currency, DateTime } from '../../lib/schema.ts'
+import { contentMembers } from '../drafts/draft.ts'
+import { EventOut } from '../events/event.ts'
+import { Item, Totals } from '../items/item.ts'
 import { RecordOut } from '../payments/payment.ts'
+import { SessionOut } from '../sessions/session.ts'
+import { cancelReasons } from './status.ts'
 
 export const orderStatuses = ['open', 'closed', 'cancelled'] as const
 const paymentStatuses = ['pending', 'partially_paid', 'paid', 'partially_refunded', 'refunded'] as const
@@ -9,16 +13,14 @@ const paymentStatuses = ['pending', 'partially_paid', 'paid', 'partially_refunde
 /** An order as it is answered (orders-api §3.3). Whatever else the client wrote stands beside these members. */
 export const OrderOut = Type.Object(
   {
+    ...contentMembers,
     currency: Currency,
     id: Type.String({ format: 'uuid' }),
     order_id: Type.String(),
     version: Type.Integer({ description: 'The number of the last event; also the `ETag`.' }),
     status: Type.Enum(orderStatuses),
     payment_status: Type.Enum(paymentStatuses),
-    gross_amount: Amount,
-    net_amount: Amount,
-    total_discount: Amount,
-    total_manual_discount_amount: Amount,
+    ...Totals,
     items: Type.Array(Item),
     authorizations: Type.Array(RecordOut),
     captures: Type.Array(RecordOut),
@@ -27,9 +29,16 @@ export const OrderOut = Type.Object(
     created_at: DateTime,
     created_by: Type.String(),
     updated_at: DateTime,
-    events: Type.Optional(
-      Type.Array(Type.Object({ id: Type.String(), version: Type.Integer() }, { additionalProperties: true })),
+    closed_at: Type.Optional(DateTime),
+    closed_by: Type.Optional(Type.String()),
+    cancelled_at: Type.Optional(DateTime),
+    cancelled_by: Type.Optional(Type.String()),
+    cancelled_reason: Type.Optional(Type.Enum(cancelReasons)),
+    sessions: Type.Array(SessionOut),
+    comments: Type.Array(
+      Type.Object({ id: Type.String(), comment: Type.String(), created_at: DateTime, created_by: Type.String() }),
     ),
+    events: Type.Optional(Type.Array(EventOut, { description: 'As `include_events` asks for them.' })),
   },
   {
     additionalProperties: true,
@@ -51,6 +60,8 @@ export const OrderOut = Type.Object(
         captures: [],
         refunds: [],
         cancellations: [],
+        sessions: [],
+        comments: [],
         created_at: '2026-01-02T03:04:05.678Z',
         created_by: 'client-id',
         updated_at: '2026-01-02T03:04:05.678Z',

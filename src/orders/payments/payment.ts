@@ -51,7 +51,21 @@ export type RecordIn = Type.Static<typeof RecordIn> & Record<string, unknown>
 /** A record as it is answered (orders-api §3.6). `amount` is the total. */
 export const RecordOut = Type.Object(
   {
-    items: Type.Array(Type.Object({ line_id: Type.Integer(), amount: Amount }, { additionalProperties: true })),
+    items: Type.Array(
+      Type.Object(
+        {
+          line_id: Type.Integer(),
+          amount: Amount,
+          ...exchangeRate,
+          payout: Type.Optional(Type.Unknown({ description: 'How the amount is split, of a line with a payout rule.' })),
+        },
+        { additionalProperties: true },
+      ),
+    ),
+    processed_at: RecordIn.properties.processed_at,
+    processed_by: RecordIn.properties.processed_by,
+    payment_details: RecordIn.properties.payment_details,
+    metadata: RecordIn.properties.metadata,
     id: Type.String(),
     created_at: DateTime,
     created_by: Type.String(),

@@ -53,6 +53,11 @@ export const SessionOut = Type.Object(
     amount: Amount,
     created_at: DateTime,
     created_by: Type.String(),
+    profile_id: Type.Optional(Type.String()),
+    processed_at: Type.Optional(DateTime),
+    metadata: Type.Optional(FreeObject),
+    express: Type.Optional(FreeObject),
+    shipping_option: SessionIn.properties.shipping_option,
     _links: Type.Array(Type.Object({ href: Type.String(), rel: Type.String() })),
   },
   {

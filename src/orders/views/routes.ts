@@ -13,7 +13,16 @@ import type { Service } from '../shared/operations.ts'
 import { Account, ByOrder, listOf, read, tag } from '../shared/routes.ts'
 
 const IncludeEvents = Type.Object({ include_events: ListQuery.properties.include_events })
-const listed = responses({ 200: listOf('orders', OrderOut, { paged: true }) }, 400, 401, 403)
+const Page = listOf('orders', OrderOut, { paged: true })
+const Listed = {
+  description: 'A page; or, when `Accept` asks for lines, all orders that match.',
+  content: {
+    'application/json': { schema: Page },
+    'application/x-ndjson': { schema: Type.String({ description: 'An order on each line, without its events.' }) },
+    'text/csv': { schema: Type.String({ description: csvHeader.trim() }) },
+  },
+}
+const listed = { ...responses({}, 400, 401, 403), 200: Listed }
 const description = 'Newest first. With `Accept: application/x-ndjson` or `text/csv` all matching orders are streamed.'
 
 /** The lists of orders, and orders as a store or a customer sees them: without API events (orders-api §2.6, §4.8). */
