@@ -55,6 +55,8 @@ test('session list: every filter', async () => {
     ['?search=b-10', [ids[1]!]],
     ['?search=KARI%20nordmann%203', [ids[8]!]],
     ['?transaction_id=T1.t', [ids[2]!]],
+    [`?id=${ids[0]},${ids[1]}&search=B-10`, [ids[1]!]],
+    ['?transaction_id=T1.t&search=nothing', []],
     ['?store_id=0&limit=2', [ids[1]!, ids[3]!]],
     [`?created_at.gte=${created[1]}`, ids.slice(0, 2)],
     [`?created_at.lte=${created[10]}`, ids.slice(10)],

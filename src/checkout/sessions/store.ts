@@ -169,18 +169,22 @@ function hasTerm(terms: Fragment): Fragment {
   return part`checkout.session_terms(s.account_id, s.merchant_reference_2, s.store_id, s.data) && ${terms}`
 }
 
-/** The most telling condition, written so that its index is used; a fixed handful of statements. */
+/** The telling conditions, each written so that its index is used; a fixed handful of statements. */
 function narrow(account_id: string, { id, transaction_id, search }: SessionFilter): Fragment | undefined {
-  if (id) return part`s.id = any(${id})`
-  // The transaction names its session, so that sessions need no index for this one.
-  if (transaction_id) {
-    return part`s.id in (
-      select t.session_id from checkout.transactions t where t.account_id = ${account_id} and t.id = any(${transaction_id}))`
-  }
-  if (search === null) return undefined
   // As the indexes have them: PostgreSQL and we may differ on what a small letter is.
   const text = part`lower(left(${search}::text, 255))`
-  return part`(lower(left(s.merchant_reference, 255)) = ${text} or ${hasTerm(part`array[${account_id}::text || '/' || ${text}]`)})`
+  const found = [
+    id ? part`s.id = any(${id})` : undefined,
+    // The transaction names its session, so that sessions need no index for this one.
+    transaction_id
+      ? part`s.id in (
+      select t.session_id from checkout.transactions t where t.account_id = ${account_id} and t.id = any(${transaction_id}))`
+      : undefined,
+    search === null
+      ? undefined
+      : part`(lower(left(s.merchant_reference, 255)) = ${text} or ${hasTerm(part`array[${account_id}::text || '/' || ${text}]`)})`,
+  ]
+  return found.reduce((all, one) => (all && one ? part`${all} and ${one}` : (all ?? one)))
 }
 
 /** After the last session of the page before; from the newest when there is none. */
