@@ -79,7 +79,7 @@ test('list of orders: the query as conditions', () => {
   const query = {
     ...{
       status: ['open' as const],
-      payment_status: ['paid'],
+      payment_status: ['paid,refunded', 'pending'],
       currency: 'NOK',
       order_id: 'O',
       store_id: 's',
@@ -92,7 +92,8 @@ test('list of orders: the query as conditions', () => {
   }
   assert.deepEqual(listFilter(query), {
     filter: {
-      ...{ ...none, status: ['open'], payment_status: ['paid'], currency: 'NOK', order_id: 'O', store_id: 's', customer_id: 'c' },
+      ...{ ...none, status: ['open'], currency: 'NOK', order_id: 'O', store_id: 's', customer_id: 'c' },
+      payment_status: ['paid', 'refunded', 'pending'],
       created_at_gte: '2026-01-01T00:00:00.000Z',
       search: {
         ...{ travel_modes: ['car'], arrivals: ['a'], departures: ['d'], discount_types: ['manual'], external_ids: ['x'] },

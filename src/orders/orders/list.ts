@@ -66,7 +66,7 @@ export function listFilter(query: ListQuery): Start {
   return {
     filter: {
       status: query.status,
-      payment_status: query.payment_status,
+      payment_status: query.payment_status?.flatMap((value) => value.split(',')),
       currency: query.currency,
       order_id: query.order_id,
       store_id: query.store_id,
