@@ -179,6 +179,11 @@ test('url: what can not be decoded, and an id that is too long, are refused in t
     assert.match(answer.json().error.message, /^The URL (is not encoded|names something)/)
   }
 })
+test('error: a member name with / or ~ is escaped in the pointer', async () => {
+  const payload = '{"a/b~c":1e999}'
+  const answer = await app.inject({ method: 'POST', url: '/v1/empty', payload, headers: { 'content-type': 'application/json' } })
+  assert.equal(answer.json().error.errors[0].path, '/a~1b~0c')
+})
 test('error: orders name our code, with the path and what is allowed', async () => {
   const { error } = (await post('/v1/accounts/T12345678/shopping/echo', '{"kind":"c"}')).json()
   assert.equal(error.code, 'invalid_request')

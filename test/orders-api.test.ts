@@ -217,7 +217,7 @@ describe('options', () => {
       assert.equal(answer.body.error.errors[0].path, '/order/items/0/tax_lines/0/percentage')
     }
     const nothing = await refused('POST', '/orders', { currency: 'NOK' }, 400, 'draft_empty')
-    assert.equal(nothing.errors[0].path, '/order/items')
+    assert.deepEqual([nothing.errors[0].path, nothing.message], ['/items', '/items must have at least one line.'])
   })
 
   test('custom order_id: used as it is, once, and found like the id', async () => {
@@ -393,6 +393,15 @@ describe('reversal (orders-api 4.3, 7.3)', () => {
 })
 
 describe('orders', () => {
+  test('refusal: the pointer is into the body that was sent, with or without `order` around it', async () => {
+    const order = { currency: 'NOK', items: [line(1, 5), line(1, 5)] }
+    for (const [body, path] of [
+      [{ order }, '/order/items/1/line_id'],
+      [order, '/items/1/line_id'],
+    ] as const) {
+      assert.equal((await refused('POST', '/orders', body, 400, 'duplicate_line_id')).errors[0].path, path)
+    }
+  })
   test('update: merges, ignores what it says already, refuses what changes money', async () => {
     const order = await createOrder([line(1, 500, { colour: 'red' })], { courier_id: 'a' })
     const path = `/orders/${order.id}`

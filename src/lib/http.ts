@@ -11,6 +11,7 @@ import Fastify, {
 } from 'fastify'
 import { ApiError, type ErrorCode, type ErrorDetail, publishedCodes } from './errors.ts'
 import { limits } from './limits.ts'
+import { pointerStep } from './object.ts'
 import { allowedBy, validatorCompiler } from './schema.ts'
 
 /** Who is calling: what the access token, or the admin API key, says. */
@@ -209,7 +210,7 @@ function clean(value: unknown, options: { keep_nulls: boolean; odd: boolean }, p
     const member = object[name]
     if (member === null && !options.keep_nulls) delete object[name]
     else if (member !== null && (typeof member === 'object' || options.odd)) {
-      object[name] = clean(member, options, `${path}/${name}`, depth + 1)
+      object[name] = clean(member, options, `${path}/${pointerStep(name)}`, depth + 1)
     }
   }
   return value
@@ -295,7 +296,7 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
     format?: string
   }
   const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
-  const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${member}`}`
+  const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${pointerStep(member)}`}`
   const path =
     context === 'body'
       ? pointer || '/'

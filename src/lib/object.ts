@@ -23,6 +23,11 @@ export function sameJson(one: unknown, other: unknown): boolean {
   return [...names].every((name) => sameJson(one[name], other[name]))
 }
 
+/** A member's name as a step of a JSON pointer (RFC 6901). */
+export function pointerStep(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
 /** Drops members that are `null`, at every depth, except those at the paths in `keep` (`/order/shipping_option`). */
 export function dropNulls(value: unknown, keep: readonly string[] = [], path = ''): unknown {
   if (Array.isArray(value)) return value.map((element, index) => dropNulls(element, keep, `${path}/${index}`))

@@ -1,5 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
+import { pointerStep } from '../../lib/object.ts'
 import { AmountIn, FreeObject, LineIdIn, Reference } from '../../lib/schema.ts'
 import type { Item } from './transaction.ts'
 
@@ -62,7 +63,7 @@ export function itemsOf(items: readonly Item[] | undefined): Item[] | undefined 
 export function metadataOf(metadata: Record<string, unknown> | undefined): Record<string, string> | Refusal {
   const kept: Record<string, string> = {}
   for (const [key, value] of Object.entries(metadata ?? {})) {
-    const path = `/metadata/${key.slice(0, 140)}`
+    const path = `/metadata/${pointerStep(key.slice(0, 140))}`
     if (!key.startsWith('ext_')) return { code: 'metadata_invalid', message: `${path}: keys must begin with ext_.`, path }
     if (key.length > 128)
       return { code: 'metadata_invalid', message: `${path}: keys have at most 128 characters.`, path, allowed: 128 }

@@ -35,6 +35,18 @@ const OrderCreateIn = Type.Object(
   },
 )
 
+/** A refusal of a draft's body as it is told to a client that sent the members of `order` alone: its pointers begin at the top. */
+function withoutOrder(error: unknown): unknown {
+  if (!(error instanceof ApiError)) return error
+  const short = (text: string) => text.replace(/^\/order\//, '/')
+  const details = error.details.map(({ path, message, ...rest }) => ({
+    ...rest,
+    message: short(message),
+    ...(path === undefined ? {} : { path: short(path) }),
+  }))
+  return new ApiError(error.code, short(error.message), { details, headers: error.headers })
+}
+
 /** Orders (orders-api §2.7 and §2.8). Lists are in `../views`. */
 export const orderResourceRoutes: FastifyPluginAsyncTypebox<Service> = async (app, service) => {
   app.post(
@@ -57,7 +69,9 @@ export const orderResourceRoutes: FastifyPluginAsyncTypebox<Service> = async (ap
         throwRefusal({ code: 'missing_field', path: '/currency', message: '/currency is required.' })
       }
       const body = { order: content, ...(options ? { options } : {}) } as DraftIn
-      const created = await operations.createOrder(service, callerOf(request), body)
+      const created = await operations.createOrder(service, callerOf(request), body).catch((error) => {
+        throw order ? error : withoutOrder(error)
+      })
       tag(reply, created.version)
       return orderView(created)
     },
