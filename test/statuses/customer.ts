@@ -7,12 +7,12 @@ const pay = (sid: string, more: object = { simulate: 'approve' }, headers = {}) 
   body: { payment_product_type: card, ...more },
   headers,
 })
-/** A payment with Vipps, which waits for the customer: where its status is asked, and where he comes back. */
-async function waiting(world: World) {
-  const sid = await world.session('vipps')
-  const { body } = await world.pay(sid, 'vipps', {})
+/** A payment that waits for the customer in an app, and where he comes back. */
+async function waiting(world: World, product = 'vipps') {
+  const sid = await world.session(product)
+  const { body } = await world.pay(sid, product, {})
   const id = /payments\/([^/]+)\/status/.exec(body.poll_url)![1]!
-  return { sid, id, status: `/v1/view/${sid}/payments/${id}/status`, redirect: `/v1/sessions/${sid}/redirect/${id}` }
+  return { sid, id, redirect: `/v1/sessions/${sid}/redirect/${id}` }
 }
 const address = { shipping_address: { first_name: 'Kari', postal_code: '0155', country: 'NO' } }
 
@@ -43,6 +43,34 @@ const over = async ({ create, must }: World) => {
   await must('POST', `/v1/sessions/${sid}/cancel`)
   return sid
 }
+
+const statusRows = (['payments', 'swish'] as const).flatMap((kind): Row[] => {
+  const operation = `view_session_id_${kind}_status_get`
+  const path = (sid: string, id: string) => `/v1/view/${sid}/${kind}/${id}/status`
+  const product = kind === 'swish' ? 'swish.swish' : 'vipps'
+  return [
+    [
+      operation,
+      200,
+      '',
+      async (world) => {
+        const { sid, id } = await waiting(world, product)
+        await world.must('POST', `/v1/sessions/${sid}/cancel`)
+        return { path: path(sid, id) }
+      },
+    ],
+    [
+      operation,
+      202,
+      '',
+      async (world) => {
+        const { sid, id } = await waiting(world, product)
+        return { path: path(sid, id) }
+      },
+    ],
+    [operation, 404, 'not_found', async ({ create }) => ({ path: path(await create(), randomUUID()) })],
+  ]
+})
 
 const addressRows = (['addresses', 'shipping_address'] as const).flatMap((what): Row[] => {
   const operation = `view_session_sid_session_order_${what}_put`
@@ -95,23 +123,7 @@ export const customerRows: Row[] = [
     'not_found',
     async ({ create }) => ({ path: `/v1/sessions/${await create()}/redirect/${randomUUID()}` }),
   ],
-  [
-    'view_session_id_payments_status_get',
-    200,
-    '',
-    async (world) => {
-      const { status, sid } = await waiting(world)
-      await world.must('POST', `/v1/sessions/${sid}/cancel`)
-      return { path: status }
-    },
-  ],
-  ['view_session_id_payments_status_get', 202, '', async (world) => ({ path: (await waiting(world)).status })],
-  [
-    'view_session_id_payments_status_get',
-    404,
-    'not_found',
-    async ({ create }) => ({ path: `/v1/view/${await create()}/payments/${randomUUID()}/status` }),
-  ],
+  ...statusRows,
   ['view_session_sid_session_get', 200, '', async ({ create }) => ({ path: view(await create()) })],
   ['view_session_sid_session_get', 404, 'session_gone', async (world) => ({ path: view(await over(world)) })],
   [

@@ -71,7 +71,7 @@ const Waiting = Type.Object(poll, {
 
 /** The customer's side of paying (checkout-api §3.10.6, §3.10.8): no credential, knowing the session's id is the capability. */
 export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
-  app.post<{ Params: { sid: string }; Body: Static<typeof PayBody>; Querystring: { language?: string } }>(
+  app.post<{ Params: { sid: string }; Body: Static<typeof PayBody>; Querystring: { language?: string | string[] } }>(
     '/v1/sessions/:sid/pay',
     {
       config: open,
@@ -90,7 +90,7 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         payment: body,
         if_unmodified_since: headers['if-unmodified-since'],
         request_headers: systemHeaders(headers),
-        language: query.language,
+        language: [query.language].flat().at(-1),
       })
       if (paid.operation.state === 'unknown' || paid.operation.state === 'pending') reply.code(202)
       const answer = payAnswer(parts, paid)
@@ -122,24 +122,30 @@ by the merchant's app: 202 until the payment has ended.`,
     },
   )
 
-  app.get<{ Params: { sid: string; operation_id: string } }>(
-    '/v1/view/:sid/payments/:operation_id/status',
-    {
-      config: open,
-      schema: {
-        operationId: 'view_session_id_payments_status_get',
-        tags,
-        summary: 'Whether a payment in an app has ended',
-        response: responses({ 200: Ended, 202: Waiting }, 404),
+  // The second is the published one, of Swish alone (checkout-api §3.10.8).
+  for (const [kind, id] of [
+    ['payments', 'operation_id'],
+    ['swish', 'payment_request_id'],
+  ] as const) {
+    app.get<{ Params: Record<string, string> }>(
+      `/v1/view/:sid/${kind}/:${id}/status`,
+      {
+        config: open,
+        schema: {
+          operationId: `view_session_id_${kind}_status_get`,
+          tags,
+          summary: `Whether a payment ${kind === 'swish' ? 'with Swish' : 'in an app'} has ended`,
+          response: responses({ 200: Ended, 202: Waiting }, 404),
+        },
       },
-    },
-    async ({ params }, reply) => {
-      const paid = await readPayment(parts, params.sid, params.operation_id)
-      if (isEnded(paid)) return { redirect_url: customerUrl(parts, paid) }
-      reply.code(202)
-      return { keep_polling: true, poll_url: pollUrl(parts, paid) }
-    },
-  )
+      async ({ params }, reply) => {
+        const paid = await readPayment(parts, params.sid!, params[id]!)
+        if (isEnded(paid)) return { redirect_url: customerUrl(parts, paid) }
+        reply.code(202)
+        return { keep_polling: true, poll_url: pollUrl(parts, paid) }
+      },
+    )
+  }
 }
 
 /** For the customer. What is held for review is decided later. */
