@@ -152,9 +152,9 @@ function notJson(content_type = 'application/json'): ApiError {
 
 /** A path that finds no route because of how it is written: an id longer than any that exists, or `%` before what is no UTF-8. */
 function urlFault({ code }: FastifyError): ApiError {
-  if (code === 'FST_ERR_MAX_PARAM_LENGTH')
-    return new ApiError('not_found', 'The URL names something by more than 300 characters.')
-  return new ApiError('invalid_request', 'The URL is not encoded as UTF-8 with % before each byte.')
+  const long = code === 'FST_ERR_MAX_PARAM_LENGTH'
+  const why = long ? 'names something by more than 300 characters' : 'is not encoded as UTF-8 with % before each byte'
+  return new ApiError('invalid_request', `The URL ${why}.`)
 }
 
 /** What is no HTTP, or has too large a header, never reaches a route; it gets the same envelope. */

@@ -17,6 +17,7 @@ export const OrderOut = Type.Object(
     currency: Currency,
     id: Type.String({ format: 'uuid' }),
     order_id: Type.String(),
+    serial_order_number: Type.Optional(Type.String({ description: 'With `serial_order_number_suffix`.' })),
     version: Type.Integer({ description: 'The number of the last event; also the `ETag`.' }),
     status: Type.Enum(orderStatuses),
     payment_status: Type.Enum(paymentStatuses),
