@@ -7,6 +7,9 @@ import type { TransactionRow } from './transaction.ts'
 
 const texts = Type.Optional(TextList)
 const text = Type.Optional(Type.String({ maxLength: limits.text_length_max }))
+const firstTime = Type.Optional(
+  Type.String({ maxLength: limits.text_length_max, description: 'Of its first capture or refund.' }),
+)
 const amount = Type.Optional(Type.Integer({ minimum: -limits.amount_max, maximum: limits.amount_max }))
 
 /** The query of `GET /v1/transactions` (checkout-api §4.5.1). Lists are repeated keys or one text with commas. */
@@ -36,10 +39,10 @@ export const TransactionsQuery = Type.Object({
   'amount.lte': amount,
   'created_at.gte': text,
   'created_at.lte': text,
-  'captured_at.gte': text,
-  'captured_at.lte': text,
-  'refunded_at.gte': text,
-  'refunded_at.lte': text,
+  'captured_at.gte': firstTime,
+  'captured_at.lte': firstTime,
+  'refunded_at.gte': firstTime,
+  'refunded_at.lte': firstTime,
   search: text,
 })
 export type TransactionsQuery = Static<typeof TransactionsQuery>
