@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { createLog } from '../src/lib/log.ts'
 import { autoCapture } from '../src/worker/auto-capture.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
 import { call, failed, has, openSession, startTransactions, succeeded, type TransactionsServer, unknown } from './payments.ts'
 
 let server: TransactionsServer
+const logged: string[] = []
 let run: () => Promise<number>
 let resolve: () => Promise<number>
 before(async () => {
   server = await startTransactions()
   const signal = new AbortController().signal
-  const [work, resolver] = [autoCapture(server), resolveOperations(server)]
+  const log = createLog('error', { write: (line: string) => void logged.push(line) })
+  const [work, resolver] = [autoCapture({ ...server, log }), resolveOperations(server)]
   run = () => work.run(signal)
   resolve = () => resolver.run(signal)
 })
@@ -133,12 +136,15 @@ test('auto-capture: a capture by hand ends it', async () => {
   assert.equal(await run(), 0)
 })
 
-test('auto-capture: an unknown outcome is left to the resolver', async () => {
+test('auto-capture: an unknown outcome is left to the resolver, and is no error', async () => {
   const path = await paid()
   server.gateway.script = [unknown, succeeded]
   await run()
   server.pass(1)
   assert.equal(await run(), 0)
+  server.pass(100)
+  assert.equal(await run(), 1)
+  assert.deepEqual(logged, [])
   await resolve()
   has((await call(server, 'GET', path)).body, { status: 'CAPTURED' })
   server.pass(100_000)

@@ -34,8 +34,11 @@ async function attempt(payments: Payments, due: DueCapture, now: Date): Promise<
     if (auto_capture_until && auto_capture_until < now) return await missAutoCapture(payments, due)
     await capture(payments, { account_id, id, created_by: undefined, request: { automatic: true, ...lines }, ...lines })
   } catch (error) {
-    // Refused before it was asked for. What is only pending is looked at again when the lease ends.
-    if (error instanceof ApiError && error.status === 400) return missAutoCapture(payments, due)
+    const status = error instanceof ApiError ? error.status : 500
+    // Refused before it was asked for.
+    if (status === 400) return missAutoCapture(payments, due)
+    // One whose outcome nobody knows yet, or another request: it is looked at again when the lease ends.
+    if (status === 409) return
     payments.log.error({ err: error, transaction_id: id }, 'automatic capture failed')
   }
 }
