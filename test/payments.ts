@@ -132,6 +132,8 @@ export async function startTransactions() {
       time.now = new Date(time.now.getTime() + seconds * 1000)
     },
     async close() {
+      // Nobody asks any more: it need not wait for those who might.
+      app.server.closeAllConnections()
       await app.close()
       await database.drop()
     },

@@ -55,7 +55,7 @@ test('profile: replaced; sessions made from now on use it at once', async () => 
   assert.equal(body.profile_id, 'cards')
   assert.equal(body.merchant, undefined)
   const session = await shop.read(await shop.create({ ...walk, profile_id: body.id }))
-  assert.deepEqual(Object.keys(session.configuration), ['vipps'])
+  assert.deepEqual(Object.keys(session.configuration), ['vipps', 'merchant'])
   assert.equal(session.profile_id, 'cards')
 })
 

@@ -29,6 +29,8 @@ export async function startServer(
     gateways: built.gateways,
     memory: built.memory,
     async close() {
+      // Nobody asks any more: it need not wait for those who might.
+      app.server.closeAllConnections()
       await app.close()
       await running?.stop()
       await database.drop()

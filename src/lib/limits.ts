@@ -152,5 +152,5 @@ export const limits = {
   taken_back_attempts: 100,
   shutdown_ms: 15_000,
   /** How long a server that stops still answers requests on the connections that it has. */
-  idle_close_ms: 500,
+  idle_close_ms: 300,
 } as const

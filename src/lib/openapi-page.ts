@@ -86,5 +86,6 @@ function escapeHtml(text: string): string {
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:0;color:#1b1f24;background:#fff}main{max-width:60rem;margin:auto;padding:1rem}
 code,pre{font:13px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}pre{background:#f4f5f7;padding:.7rem;overflow:auto;max-height:30rem}
-details{border-top:1px solid #ddd;padding:.4rem 0}summary{cursor:pointer}nav a{display:inline-block;min-height:24px;margin-right:.7rem}h4{margin:.6rem 0 .2rem}
+details{border-top:1px solid #ddd;padding:.4rem 0}summary{cursor:pointer}h4{margin:.6rem 0 .2rem}
+nav a{display:inline-block;min-height:24px;margin-right:.7rem}
 .GET{color:#0b6b3a}.POST{color:#8a4b00}.PUT,.PATCH{color:#1f4fa3}.DELETE{color:#a11}`
