@@ -195,6 +195,28 @@ test('order: with multiple authorizations, sums per authorization too', () => {
   assert.equal(orderOf([line(1, 500)], [first]).authorizations.size, 0)
 })
 
+test('order: many lines paid one by one are folded without a copy of all lines for each', (t) => {
+  t.after(() => {
+    globalThis.Map = Plain
+  })
+  let made = 0
+  const Plain = Map
+  class Counted<K, V> extends Plain<K, V> {
+    constructor(entries?: Iterable<readonly [K, V]> | null) {
+      super(entries)
+      made += 1
+    }
+  }
+  globalThis.Map = Counted as MapConstructor
+  const lines = Array.from({ length: 1_000 }, (_, index) => line(index, 1))
+  const order = orderOf(
+    lines,
+    lines.map(({ line_id }) => recorded('capture', { [line_id]: 1 })),
+  )
+  assert.equal(orderSums(order).captured, lines.length)
+  assert.ok(made < 10, `${made} maps`)
+})
+
 test('order: a record of a line that is no longer there is counted all the same', () => {
   const order = orderOf([line(1, 500)], [recorded('capture', { 9: 5 })])
   assert.deepEqual(order.sums.get(9), { ...none, captured: 5 })
