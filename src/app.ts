@@ -42,6 +42,7 @@ import { expireOrders } from './worker/expire-orders.ts'
 import { forgetIdempotencyKeys } from './worker/forget-idempotency-keys.ts'
 import { forgetNotifications } from './worker/forget-notifications.ts'
 import type { Work } from './worker/loop.ts'
+import { measureWaiting } from './worker/measure-waiting.ts'
 import { payloadSources } from './worker/payload-sources.ts'
 import { resolveOperations } from './worker/resolve-operations.ts'
 import { settle } from './worker/settle.ts'
@@ -117,6 +118,7 @@ export async function buildApp(environment: Environment) {
   honourDryRun(app, environment.sql)
   honourIdempotencyKeys(app, environment.sql)
 
+  measureWaiting(parts, schemasOf[role])
   await app.register(healthRoutes, { ...parts, schemas: schemasOf[role] })
   await app.register(openApiRoutes)
   await app.register(accountRoutes, parts)

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { listCardTokens } from '../src/checkout/card-tokens/store.ts'
+import { countOpenOperations } from '../src/checkout/operations-log/store.ts'
 import { listSessions, type SessionFilter } from '../src/checkout/sessions/store.ts'
 import { filterOf, type TransactionFilter } from '../src/checkout/transactions/list.ts'
 import { listTransactions } from '../src/checkout/transactions/listing/store.ts'
+import { countWaiting } from '../src/notifications/deliveries/store.ts'
 import { listEvents } from '../src/notifications/events/store.ts'
 import type { DeliveriesQuery } from '../src/notifications/log/log.ts'
 import { listDeliveries } from '../src/notifications/log/store.ts'
@@ -39,6 +41,10 @@ before(async () => {
     insert into checkout.transaction_events (account_id, transaction_id, sequence, event, transaction_status, success, request_id, data,
       created_at, hash)
     select account_id, id, 1, 'INITIALIZE', 'INITIATED', true, gen_random_uuid(), '{}', created_at, '' from checkout.transactions;
+    insert into checkout.operations (account_id, id, kind, session_id, transaction_id, gateway, payment_product_type, amount, currency,
+      state, request, created_at, updated_at)
+    select account_id, gen_random_uuid(), 'authorize', session_id, id, 'g', 'p', amount, currency, 'succeeded', '{}', created_at, created_at
+    from checkout.transactions;
     insert into checkout.session_events (account_id, session_id, sequence, body, hash)
     select account_id, id, 1, '{"id": "1", "name": "INITIATED", "created_at": "2026"}', '' from checkout.sessions;
     insert into orders.orders (account_id, id, order_id, version, hash, status, payment_status, currency, gross_amount, net_amount,
@@ -203,3 +209,12 @@ function checkPlans(list: {
     }
   })
 }
+
+test('what waits is counted by indexes of it', async () => {
+  const [waiting] = await plans.plansOf(() => countWaiting(plans.sql, 10))
+  assert.deepEqual(waiting!.scans, [])
+  for (const index of ['deliveries_lanes', 'deliveries_dead', 'outbox_waiting'])
+    assert.ok(waiting!.indexes.includes(index), index)
+  const [operations] = await plans.plansOf(() => countOpenOperations(plans.sql, 10))
+  assert.deepEqual(operations!.indexes, ['operations_due'])
+})

@@ -1,9 +1,8 @@
-import { setTimeout } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import Type from 'typebox'
 import type { Sql } from './db.ts'
 import { ApiError } from './errors.ts'
-import { limits } from './limits.ts'
+import { inTime } from './in-time.ts'
 import { collectProcessMetrics, type Metrics } from './metrics.ts'
 import { findPendingMigration, type Schema } from './migrate.ts'
 import { responses } from './schema.ts'
@@ -67,6 +66,7 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
         operationId: 'metrics_get',
         tags: ['health'],
         summary: 'Metrics for Prometheus',
+        description: 'Without what waits in the database while that does not answer.',
         produces: ['text/plain'],
         response: { 200: Type.String({ description: 'Prometheus text format.' }) },
       },
@@ -78,18 +78,4 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
       return reply.type(metrics.registry.contentType).serializer(String).send(text)
     },
   )
-}
-
-/** A database that takes connections and says nothing would keep whoever asks waiting. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const given_up = new AbortController()
-  const late = setTimeout(limits.ready_timeout_ms, undefined, { signal: given_up.signal, ref: false }).then(() => {
-    throw new Error(`no answer within ${limits.ready_timeout_ms} ms.`)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    given_up.abort()
-    late.catch(() => {})
-  }
 }

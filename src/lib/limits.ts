@@ -120,8 +120,10 @@ export const limits = {
   lock_wait_ms: 10_000,
   /** A connection to the database that is not there by then is tried anew. */
   connect_timeout_s: 5,
-  /** How long `/readyz` waits for the database. */
+  /** How long `/readyz` waits for the database, and `/metrics` for what waits in it. */
   ready_timeout_ms: 3_000,
+  /** `/metrics` counts no further: one more means that there are more. */
+  waiting_counted: 10_000,
   /** While the database is away, a request waits at most this long for the next attempt to connect, and is then refused. */
   reconnect_wait_max_s: 1,
   /** How long a lost database connection may take to close; then it is used again, and the next statement opens another. */

@@ -41,6 +41,16 @@ export async function listOperations(
     order by id limit ${limit}`
 }
 
+/** How many operations are not settled, and when the oldest began, by state. Of so many at most, those that are asked about first. */
+export async function countOpenOperations(db: Db, most: number) {
+  return db<{ state: OperationRow['state']; count: number; oldest: Date }[]>`
+    select state, count(*)::int as count, min(created_at) as oldest
+    from (
+      select state, created_at from checkout.operations where next_attempt_at is not null order by next_attempt_at limit ${most}
+    ) o
+    group by state`
+}
+
 /** Lets the resolver ask about an operation at once. */
 export async function hastenOperation(db: Db, { account_id, id, state }: OperationRow, now: Date): Promise<void> {
   await db`

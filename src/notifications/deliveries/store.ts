@@ -17,6 +17,19 @@ export async function listWaitingAccounts(db: Db): Promise<string[]> {
   return rows.map((row) => row.account_id)
 }
 
+/** How many deliveries and events wait, of each kind so many at most. In the order of an index, lest the whole table is read. */
+export async function countWaiting(db: Db, most: number) {
+  const [row] = await db<{ pending: number; dead: number; events: number }[]>`
+    select
+      (select count(*)::int from (select from notifications.deliveries where state = 'pending'
+        order by account_id, endpoint, lane, position limit ${most}) d) as pending,
+      (select count(*)::int from (select from notifications.deliveries where state = 'dead'
+        order by account_id, created_at desc, id desc limit ${most}) d) as dead,
+      (select count(*)::int from (select from notifications.outbox where position is null
+        order by account_id, id limit ${most}) o) as events`
+  return row!
+}
+
 /** Makes sure that an account has a feed to lock. */
 export async function insertFeed(db: Db, account_id: string): Promise<void> {
   await db`insert into notifications.feeds (account_id) values (${account_id}) on conflict do nothing`
