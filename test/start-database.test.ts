@@ -144,7 +144,7 @@ test('command line: faults are said in one line, with exit codes', async () => {
     [['replay', 'x', '--url', 'bogus'], {}, 2, /--url must be an absolute URL, not bogus/],
     [['replay', 'x', '--url', 'http://localhost:3000'], {}, 1, /Only HTTPS is called.*KVITT_ALLOW_LOOPBACK_CALLBACKS=1.* server/],
     [['start', '--workers', '-1'], {}, 2, /'--workers' argument is ambiguous.*'--workers=-XYZ'. Try `kvitt start --help`/],
-    [['account', 'make'], {}, 2, /no command `account make`. There are `account create`/],
+    [['account', 'make'], {}, 2, /no command `account make`. There are `account create`, `account list`/],
     [['toString'], {}, 2, /There is no command `toString`/],
     [
       ['client', 'create'],

@@ -123,6 +123,9 @@ test('client create, rotate, list: work while no server runs', async () => {
   assert.notEqual(JSON.parse(rotate.output).client_secret, JSON.parse(create.output).client_secret)
   const list = await kvitt(['client', 'list', '--account', account_id], env)
   assert.match(list.output, /^till {2}/m)
+  const accounts = await kvitt(['account', 'list'], env)
+  assert.equal(accounts.code, 0)
+  assert.match(accounts.output, new RegExp(`^${credentials.account_id} {2}\\S+Z\n(.*\n)*T\\d{8} {2}\\S+Z {2}Another\n`))
   assert.ok(isPostgresGone())
 })
 

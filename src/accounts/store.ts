@@ -39,6 +39,12 @@ export async function findAccount(db: Db, account_id: string) {
   return row
 }
 
+/** All accounts, the oldest first. */
+export function listAccounts(db: Db) {
+  return db<{ account_id: string; name: string | null; created_at: Date }[]>`
+    select account_id, name, created_at from accounts.accounts order by created_at, account_id`
+}
+
 /** The account that was made first on this database, for a start without settings. */
 export async function findFirstAccount(db: Db): Promise<string | undefined> {
   const [row] = await db<{ account_id: string }[]>`

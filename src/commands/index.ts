@@ -9,6 +9,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   replay: async () => (await import('./replay.ts')).replayCommand,
   migrate: async () => (await import('./migrate.ts')).migrateCommand,
   'account create': async () => (await import('./account-create.ts')).accountCreate,
+  'account list': async () => (await import('./account-list.ts')).accountList,
   'client create': async () => (await import('./client.ts')).clientCreate,
   'client rotate': async () => (await import('./client.ts')).clientRotate,
   'client list': async () => (await import('./client.ts')).clientList,
