@@ -131,6 +131,8 @@ describe('drafts', () => {
     assert.equal(second.draft_orders.length, 1)
     assert.equal(second.starting_after, undefined)
     assert.equal((await list('status=completed')).draft_orders.length, 0)
+    assert.equal((await list('status=completed,open')).draft_orders.length, 4)
+    assert.deepEqual((await list('status=open,bogus')).error.errors[0].allowed, ['open', 'completed', 'deleted'])
     assert.equal((await list('starting_after=x')).error.code, 'invalid_request')
   })
 })
@@ -527,6 +529,9 @@ describe('lists', () => {
     assert.deepEqual(await amounts('/orders?external_id=e1'), [103])
     assert.deepEqual(await amounts('/orders?items_discount_lines_discount_type=manual'), [104])
     assert.deepEqual(await amounts('/orders?status=closed'), [])
+    assert.deepEqual(await amounts('/orders?status=closed,cancelled'), [])
+    assert.deepEqual(await amounts('/orders?status=closed,open&status=cancelled'), [104, 103, 102, 101, 100])
+    assert.deepEqual(await amounts('/customers/c%201/orders?status=closed,open'), [101])
     assert.deepEqual(await amounts('/orders?payment_status=pending&status=open&unheard_of=1'), [104, 103, 102, 101, 100])
     assert.deepEqual(await amounts('/orders?customer.id=c%201'), [101])
     assert.deepEqual(await amounts('/stores/s1/orders'), [100])
@@ -542,6 +547,7 @@ describe('lists', () => {
         assert.deepEqual(await amounts(`${path}?${query}`), fits ? all : [], `${path}?${query}`)
       }
     }
+    assert.equal((await get('/stores/s1/orders?status=open,bogus')).error.code, 'invalid_request')
     const wrong = await get('/orders?status=bogus')
     assert.deepEqual([wrong.error.errors[0].path, wrong.error.errors[0].allowed], ['?status', ['open', 'closed', 'cancelled']])
     assert.match((await get('/orders?created_at.gte=2026-01-01T00:00:00+01:00')).error.message, /%2B01:00/)

@@ -6,7 +6,7 @@ import { ItemIn } from '../items/item.ts'
 import { orderView } from '../orders/order.ts'
 import { OrderOut } from '../orders/wire.ts'
 import type { Service } from '../shared/operations.ts'
-import { Account, ById, callerOf, listOf, read, tag, write } from '../shared/routes.ts'
+import { Account, ById, callerOf, listOf, read, splitsStatus, tag, write } from '../shared/routes.ts'
 import { DraftIn, DraftOut, DraftQuery } from './draft.ts'
 import * as operations from './operations.ts'
 
@@ -28,6 +28,7 @@ export const draftRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servi
     url,
     {
       config: read,
+      preValidation: splitsStatus,
       schema: {
         operationId: 'aid_draft_orders_get',
         tags: ['orderlist'],

@@ -13,7 +13,7 @@ export type Source = { store_id: string } | { customer_id: string } | Record<nev
 const Texts = Type.Optional(Type.Array(Type.String()))
 const Text = Type.Optional(Type.String())
 
-/** The query of the three lists (orders-api §2.6). Filters may be repeated where that makes sense; unknown ones are ignored. */
+/** The query of the three lists (orders-api §2.6). Filters may be repeated, or hold commas, where that makes sense. */
 export const ListQuery = Type.Object({
   status: Type.Optional(Type.Array(Type.Enum(orderStatuses))),
   payment_status: Texts,

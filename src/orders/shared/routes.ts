@@ -16,6 +16,12 @@ export const ByOrder = Type.Object({
   order_id: Type.String({ minLength: 1, maxLength: 255, description: '`order_id` or `id`.' }),
 })
 
+/** For `preValidation` of a list: `?status=open,closed` is `?status=open&status=closed`, so that each is checked. */
+export async function splitsStatus({ query }: { query: unknown }): Promise<void> {
+  const given = query as { status?: string | string[] }
+  if (given.status !== undefined) given.status = [given.status].flat().flatMap((value) => value.split(','))
+}
+
 /** Who calls, with the request as the event will show it: its body as text (orders-api §3.8). */
 export function callerOf({ auth, url, method, body, headers }: FastifyRequest): Caller {
   const if_match = headers['if-match']

@@ -10,7 +10,7 @@ import { exportOrders, getOrderOf, listOrders, withEvents } from '../orders/oper
 import { orderView } from '../orders/order.ts'
 import { OrderOut } from '../orders/wire.ts'
 import type { Service } from '../shared/operations.ts'
-import { Account, ByOrder, listOf, read, tag } from '../shared/routes.ts'
+import { Account, ByOrder, listOf, read, splitsStatus, tag } from '../shared/routes.ts'
 
 const IncludeEvents = Type.Object({ include_events: ListQuery.properties.include_events })
 const Page = listOf('orders', OrderOut, { paged: true })
@@ -33,6 +33,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servic
     `${root}/orders`,
     {
       config: read,
+      preValidation: splitsStatus,
       schema: {
         operationId: 'aid_orders_get',
         tags: ['orderlist'],
@@ -58,6 +59,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Service> = async (app, servic
       `${root}/${view}s/:${member}/orders`,
       {
         config: read,
+        preValidation: splitsStatus,
         schema: {
           operationId: `aid_${view}s_id_orders_get`,
           tags: [`${view}order`],
