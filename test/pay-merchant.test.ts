@@ -77,6 +77,21 @@ test('sessions/pay: strict-merchant-reference refuses any, strict-success-mercha
   has((await pay(body('A'))).body, { status: 'AUTHORIZED' })
 })
 
+for (const toggle of ['strict-merchant-reference', 'strict-success-merchant-reference']) {
+  test(`sessions/pay: with ${toggle}, one key twice at once: paid once, the other is in flight or repeated`, async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const headers = { 'dintero-feature-toggles': toggle, 'idempotency-key': `${toggle} ${round}` }
+      const answers = await Promise.all(Array.from({ length: 4 }, () => pay(body(`${toggle} ${round}`), headers)))
+      for (const { status, body: answer } of answers) {
+        const refusal = answer.error as { errors: { code: string }[] } | undefined
+        if (status !== 200) assert.equal(refusal?.errors[0]?.code, 'idempotency_key_in_flight')
+      }
+      assert.equal((await pay(body(`${toggle} ${round}`), headers)).status, 200)
+    }
+    assert.equal(server.gateway.calls.length, 5)
+  })
+}
+
 test('sessions/pay: of ten with one strict reference at once exactly one pays', async () => {
   const strict = { 'dintero-feature-toggles': 'strict-success-merchant-reference' }
   const answers = await Promise.all(Array.from({ length: 10 }, () => pay(body('RACE'), strict)))

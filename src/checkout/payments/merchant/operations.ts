@@ -103,11 +103,13 @@ async function writeIntent(
 }
 
 /** The strict toggles (checkout-api §1.10). Two requests with one reference wait for each other, so that one of them sees the other. */
-async function assertReferenceFree(db: Db, { account_id, body, toggles }: MerchantAttempt): Promise<void> {
+async function assertReferenceFree(db: Db, { account_id, body, toggles, operation_id }: MerchantAttempt): Promise<void> {
   const strict = toggles.has('strict-merchant-reference')
   if (!strict && !toggles.has('strict-success-merchant-reference')) return
   const { merchant_reference } = body.session.order
   await lockReference(db, account_id, merchant_reference)
+  // The same request, sent twice at once: what holds the reference is this payment.
+  if (operation_id && (await findOperation(db, account_id, operation_id))) throw keyInFlight()
   const { used, paid, paying } = await findReference(db, account_id, merchant_reference)
   const path = '/session/order/merchant_reference'
   if (strict ? used : paid) {
