@@ -172,10 +172,22 @@ test('qr: a PNG of the page; 400 for a size out of bounds', async () => {
   assert.equal((await shop.call('POST', `/v1/sessions/${shop.account_id}.x/qr`, { size: 300 })).status, 404)
 })
 
+test('session list: found by the name of either address; a company that is billed has none', async () => {
+  const shipping_address = { first_name: 'Ola', last_name: 'Mottaker' }
+  const company = await shop.create(withOrder({ billing_address: { business_name: 'Firma AS' }, shipping_address }))
+  const other = { first_name: 'Per', last_name: 'Betaler' }
+  const person = await shop.create(withOrder({ billing_address: other, shipping_address }))
+  const alone = await shop.create(withOrder({ shipping_address }))
+  assert.deepEqual((await list('?search=ola%20mottaker')).sort(), [company, person, alone].sort())
+  assert.deepEqual(await list('?search=Per%20Betaler'), [person])
+})
+
 test('session list: the longest names and references are taken, and found', async () => {
   const long = () => String.fromCodePoint(...Array.from({ length: 255 }, () => 0x10400 + randomInt(40)))
   const billing_address = { first_name: long(), last_name: long() }
-  const order = { merchant_reference: long(), merchant_reference_2: long(), store: { id: long() }, billing_address }
+  const shipping_address = { first_name: long(), last_name: long() }
+  const references = { merchant_reference: long(), merchant_reference_2: long() }
+  const order = { ...references, store: { id: long() }, billing_address, shipping_address }
   const id = await shop.create(withOrder(order))
   const name = `${billing_address.first_name} ${billing_address.last_name}`
   for (const text of [order.merchant_reference, order.merchant_reference_2, name, name.toLowerCase()]) {
