@@ -87,5 +87,5 @@ export function compareRows(
 
 /** The same moment, however it is written. */
 export function moment(value: unknown): string | undefined {
-  return typeof value === 'string' ? new Date(value).toISOString() : undefined
+  return typeof value === 'string' || value instanceof Date ? new Date(value).toISOString() : undefined
 }

@@ -28,13 +28,22 @@ export type OrderRead = Read & {
   stores: string[]
   names: string[]
 }
-export type OperationRead = Pick<OperationRow, 'id' | 'kind' | 'state' | 'amount' | 'request' | 'outcome'>
+export type OperationRead = Pick<
+  OperationRow,
+  'id' | 'kind' | 'state' | 'amount' | 'currency' | 'gateway' | 'payment_product_type' | 'session_id' | 'request' | 'outcome'
+>
+/** What a transaction took over from its session when it was paid. */
+export type PaidSession = Pick<
+  TransactionRow,
+  'merchant_reference' | 'payment_operation' | 'store_id' | 'payout_destination_id' | 'final_authorization'
+>
 export type TransactionRead = Read & {
   row: TransactionRow
   events: (EventRow & Link)[]
   operations: OperationRead[]
-  session: Pick<SessionRow, 'transaction_id'> | null
-  simulator: { authorized: number; captured: number; refunded: number; voided: number } | null
+  session: (PaidSession & Pick<SessionRow, 'transaction_id'>) | null
+  /** `references`: of the payments that hold, or held, money. */
+  simulator: { authorized: number; captured: number; refunded: number; voided: number; references: string[] } | null
 }
 /** What an item of a settlement is about: amounts in minor units, and what it is grouped by. */
 type Settled = Pick<SettlementRow, 'capture' | 'refund' | 'provider' | 'currency' | 'payout_destination_id'>
@@ -128,9 +137,15 @@ export function listTransactions(sql: Sql, { account_id, after, limit }: Page, s
             e.created_by)::text, 'UTF8')) as linked
         from checkout.transaction_events e where e.account_id = t.account_id and e.transaction_id = t.id) x) as events,
       (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from (
-        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        select ${operationColumns(sql)} from checkout.operations o
         where o.account_id = t.account_id and o.transaction_id = t.id order by o.created_at) p) as operations,
-      (select jsonb_build_object('transaction_id', s.transaction_id) from checkout.sessions s
+      (select jsonb_build_object('transaction_id', s.transaction_id, 'merchant_reference', s.merchant_reference,
+          'payment_operation', s.payment_operation, 'store_id', s.data #>> '{order,store,id}',
+          'payout_destination_id', coalesce(s.data #>> '{order,payout_destination_id}',
+            nullif(s.data #>> '{order,store,payout_destination_id}', '')),
+          'final_authorization', not (split_part(t.payment_product_type, '.', 1) = 'dintero_psp'
+            and coalesce(s.data #> '{configuration,pre_authorization}' = 'true', false)))
+       from checkout.sessions s
        where s.account_id = t.account_id and s.id = t.session_id) as session,
       (select coalesce(jsonb_agg(jsonb_build_array(n.sequence, n.event)), '[]') from notifications.outbox n
        where n.account_id = t.account_id and n.aggregate_type = 'transaction' and n.aggregate_id = t.id) as told,
@@ -142,10 +157,16 @@ export function listTransactions(sql: Sql, { account_id, after, limit }: Page, s
     limit ${limit}`
 }
 
+function operationColumns(sql: Sql) {
+  return sql`
+    o.id, o.kind, o.state, o.amount, o.currency, o.gateway, o.payment_product_type, o.session_id, o.request, o.outcome`
+}
+
 function simulatorTotals(sql: Sql) {
   return sql`(
     select jsonb_build_object('authorized', coalesce(sum(p.authorized), 0), 'captured', coalesce(sum(p.captured), 0),
-      'refunded', coalesce(sum(p.refunded), 0), 'voided', coalesce(sum(p.voided), 0))
+      'refunded', coalesce(sum(p.refunded), 0), 'voided', coalesce(sum(p.voided), 0),
+      'references', coalesce(jsonb_agg(p.id) filter (where p.authorized > 0), '[]'))
     from simulator.payments p where p.account_id = t.account_id and p.transaction_id = t.id)`
 }
 
@@ -160,10 +181,10 @@ export function listSessions(sql: Sql, { account_id, after, limit }: Page): Prom
       (select jsonb_build_object('session_id', t.session_id, 'authorized_at', t.authorized_at) from checkout.transactions t
        where t.account_id = s.account_id and t.id = s.transaction_id) as transaction,
       (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from (
-        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        select ${operationColumns(sql)} from checkout.operations o
         where o.account_id = s.account_id and o.id = s.operation_id
         union
-        select o.id, o.kind, o.state, o.amount, o.request, o.outcome from checkout.operations o
+        select ${operationColumns(sql)} from checkout.operations o
         where o.account_id = s.account_id and o.transaction_id = s.transaction_id and o.kind = 'authorize') p) as operations
     from checkout.sessions s
     where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})

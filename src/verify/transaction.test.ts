@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { before, later, now, operationRow, sessionRow, transactionRow } from '../../test/rows.ts'
+import { before, later, now, operationRow, transactionRow } from '../../test/rows.ts'
 import type { OperationRow } from '../checkout/operations-log/operation.ts'
 import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
-import type { SessionRead, TransactionRead } from './store.ts'
-import { verifySession, verifyTransaction } from './transaction.ts'
+import type { TransactionRead } from './store.ts'
+import { verifyTransaction } from './transaction.ts'
 
 type Event = TransactionRead['events'][number]
 const event = (sequence: number, name: EventRow['event'], more: Partial<Event> = {}): Event => ({
@@ -13,6 +13,10 @@ const event = (sequence: number, name: EventRow['event'], more: Partial<Event> =
 })
 const operation = (id: string, changes: Partial<OperationRow>) =>
   operationRow({ id, state: 'succeeded', outcome: {}, ...changes })
+const session_of = {
+  ...{ transaction_id: 'T12345678.t', merchant_reference: 'R', payment_operation: 'unscheduled_purchase' },
+  ...{ store_id: null, payout_destination_id: null, final_authorization: true },
+}
 const paid = operation('op1', { kind: 'authorize', amount: 100 })
 const first = [event(1, 'INITIALIZE'), event(2, 'AUTHORIZE', { amount: 100, operation_id: 'op1' })]
 
@@ -24,9 +28,18 @@ function read({ row = {}, events = [], operations = [], rest = {} }: Given): Tra
     [sequence, 'checkout_transaction'],
     ...(event === 'AUTHORIZE' && !data.update && success ? [[sequence, 'checkout_authorization'] as [number, string]] : []),
   ])
+  const at = (amount?: number) => (amount ? now : null)
+  const { authorized = 100, captured, refunded } = row
+  const times = { created_at: now, authorized_at: at(authorized), captured_at: at(captured), refunded_at: at(refunded) }
+  const base = { event_count: all.length, search_terms: ['T12345678/r'], ...times }
   return {
-    ...{ account_id: 'T12345678', id: 'T12345678.t', row: transactionRow({ event_count: all.length, ...row }) },
-    ...{ hash: `h${all.length}`, events: all, operations: [paid, ...operations], session: { transaction_id: 'T12345678.t' } },
+    ...{ account_id: 'T12345678', id: 'T12345678.t', row: transactionRow({ ...base, ...row }) },
+    ...{
+      hash: `h${all.length}`,
+      events: all,
+      operations: [paid, ...operations].map((one) => ({ ...one, gateway: row.gateway ?? one.gateway })),
+      session: session_of,
+    },
     ...{ told, told_since: before, simulator: null, ...rest },
   }
 }
@@ -38,8 +51,8 @@ const open = (kind: OperationRow['kind'], changes: Partial<OperationRow> = {}) =
   operation('op2', { kind, state: 'unknown', ...changes })
 const refused = operation('op2', { kind: 'capture', state: 'failed', outcome: { error: { message: 'no' } } })
 const failed = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', success: false })
-const book = { authorized: 100, captured: 40, refunded: 0, voided: 0 }
-const simulated: Given = { ...whole, row: { ...part, gateway: 'simulator' } }
+const book = { authorized: 100, captured: 40, refunded: 0, voided: 0, references: ['ref'] }
+const simulated: Given = { ...whole, row: { ...part, gateway: 'simulator', gateway_reference: 'ref' } }
 const settles = (kind: string, state: string) => `operation op2 (${kind}, ${state}): events that settle it`
 
 const cases: [title: string, given: Given, differences: unknown[][]][] = [
@@ -117,7 +130,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
   [
     'of an amount of 0, the events say the status',
     {
-      row: { amount: 0, authorized: 0, status: 'CAPTURED', event_count: 3 },
+      row: { amount: 0, authorized: 0, status: 'CAPTURED', event_count: 3, authorized_at: now, captured_at: now },
       rest: {
         events: [
           first[0]!,
@@ -212,7 +225,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
         event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', success: false }),
         event(4, 'AUTHORIZE', { amount: 100, operation_id: 'op2', success: false }),
       ],
-      operations: [operation('op2', { kind: 'authorize', state: 'failed', outcome: { error: { message: 'no' } } })],
+      operations: [operation('op2', { kind: 'authorize', amount: 100, state: 'failed', outcome: { error: { message: 'no' } } })],
     },
     [[settles('authorize', 'failed'), 1, 2]],
   ],
@@ -241,7 +254,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
   ['no session', { rest: { session: null } }, [['session_id', 'a session', 'T12345678.s']]],
   [
     'the session of another',
-    { rest: { session: { transaction_id: 'x' } } },
+    { rest: { session: { ...session_of, transaction_id: 'x' } } },
     [['transaction_id of the session', 'T12345678.t', 'x']],
   ],
   ['a broken chain', { rest: { hash: 'x' } }, [['hash', 'h2', 'x']]],
@@ -262,7 +275,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
   ['the same in the book of the simulator', { ...simulated, rest: { simulator: book } }, []],
   [
     'something else there',
-    { ...simulated, rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4 } } },
+    { ...simulated, rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4, references: ['ref'] } } },
     [
       ["authorized in the simulator's book", 100, 1],
       ["captured in the simulator's book", 40, 2],
@@ -277,6 +290,88 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
     [],
   ],
   ['not in the book at all', simulated, []],
+  [
+    'another name at the provider than the money has',
+    { ...simulated, row: { ...simulated.row, gateway_reference: 'x' }, rest: { simulator: book } },
+    [['gateway_reference', ['ref'], ['x']]],
+  ],
+  [
+    'other times than its events',
+    { ...whole, row: { ...part, created_at: later(1), authorized_at: null, captured_at: later(3), refunded_at: later(4) } },
+    [
+      ['created_at', now.toISOString(), later(1).toISOString()],
+      ['authorized_at', now.toISOString(), null],
+      ['captured_at', now.toISOString(), later(3).toISOString()],
+      ['refunded_at', null, later(4).toISOString()],
+    ],
+  ],
+  [
+    'other than its session',
+    { rest: { session: { ...session_of, payout_destination_id: 'mine', store_id: 's', merchant_reference: 'r' } } },
+    [
+      ['merchant_reference', 'r', 'R'],
+      ['store_id', 's', null],
+      ['payout_destination_id', 'mine', null],
+    ],
+  ],
+  [
+    'final, though nobody made it so',
+    { rest: { session: { ...session_of, final_authorization: false } } },
+    [['final_authorization', false, true]],
+  ],
+  [
+    'made final',
+    {
+      events: [event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', data: { update: 'pre_authorization' } })],
+      operations: [operation('op2', { kind: 'update_authorization', request: { final_authorization: true } })],
+      rest: { session: { ...session_of, final_authorization: false } },
+    },
+    [],
+  ],
+  [
+    'not made final, as that was refused',
+    {
+      row: { final_authorization: false },
+      events: [
+        event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', success: false, data: { update: 'pre_authorization' } }),
+      ],
+      operations: [
+        operation('op2', {
+          kind: 'update_authorization',
+          state: 'failed',
+          request: { final_authorization: true, new_amount: 90 },
+        }),
+      ],
+      rest: { session: { ...session_of, final_authorization: false } },
+    },
+    [],
+  ],
+  [
+    'another currency than its operations, and not found by its references',
+    { row: { currency: 'SEK', merchant_reference_2: 'Two' } },
+    [
+      ['operation op1: currency', 'SEK', 'NOK'],
+      ['search_terms', 'T12345678/two', ['T12345678/r']],
+    ],
+  ],
+  [
+    'another amount than the change, and than the void',
+    {
+      row: { voided: 100, status: 'AUTHORIZATION_VOIDED' },
+      events: [
+        event(3, 'AUTHORIZE', { amount: 100, operation_id: 'op2', data: { update: 'amount' } }),
+        event(4, 'VOID', { amount: 100, operation_id: 'op3' }),
+      ],
+      operations: [
+        operation('op2', { kind: 'update_authorization', request: { new_amount: 101 } }),
+        operation('op3', { kind: 'void', amount: 0, request: { void_amount: 99 } }),
+      ],
+    },
+    [
+      ['operation op2: amount', 101, 100],
+      ['operation op3: amount', 99, 100],
+    ],
+  ],
 ]
 for (const [title, given, differences] of cases) {
   test(`verify a transaction: ${title}`, () => {
@@ -288,70 +383,5 @@ for (const [title, given, differences] of cases) {
     for (const { account_id, aggregate_type, aggregate_id } of list) {
       assert.deepEqual([account_id, aggregate_type, aggregate_id], ['T12345678', 'transaction', 'T12345678.t'])
     }
-  })
-}
-
-const session = (changes: Partial<SessionRead['row']> = {}, rest: Partial<SessionRead> = {}): SessionRead => ({
-  ...{
-    account_id: 'T12345678',
-    id: 'T12345678.s',
-    row: sessionRow(changes),
-    hash: 'h1',
-    events: [{ sequence: 1, hash: 'h1', linked: true }],
-  },
-  ...{ transaction: null, operations: [], ...rest },
-})
-const done = { outcome: 'AUTHORIZED', transaction_id: 't' } as const
-const transaction = { session_id: 'T12345678.s', authorized_at: now }
-const sessions: [title: string, read: SessionRead, differences: unknown[][]][] = [
-  ['open', session(), []],
-  ['paid', session(done, { transaction, operations: [paid] }), []],
-  ['paid, cancelled then', session({ ...done, outcome: 'CANCELLED' }, { transaction, operations: [paid] }), []],
-  ['without its transaction', session({ ...done, outcome: 'FAILED' }), [['transaction_id', 'a transaction', 't']]],
-  [
-    'with the transaction of another',
-    session({ ...done, outcome: 'FAILED' }, { transaction: { ...transaction, session_id: 'x' } }),
-    [['session_id of the transaction', 'T12345678.s', 'x']],
-  ],
-  ['paid twice', session(done, { transaction, operations: [paid, { ...paid, id: 'op2' }] }), [['successful payments', 1, 2]]],
-  [
-    'tried twice, paid once',
-    session(done, { transaction, operations: [{ ...paid, id: 'op0', state: 'failed' }, paid, capture] }),
-    [],
-  ],
-  [
-    'paid, but not authorized',
-    session(done, { transaction: { ...transaction, authorized_at: null } }),
-    [['outcome', 'an authorized transaction', 'AUTHORIZED']],
-  ],
-  ['paid, by nothing', session({ outcome: 'AUTHORIZED' }), [['outcome', 'an authorized transaction', 'AUTHORIZED']]],
-  [
-    'paid, but it does not know',
-    session({ transaction_id: 't' }, { transaction, operations: [paid] }),
-    [['outcome', 'AUTHORIZED', null]],
-  ],
-  ['being paid', session({ operation_id: 'op1' }, { operations: [{ ...paid, state: 'pending' }] }), []],
-  [
-    'being paid, but it does not know',
-    session({}, { operations: [{ ...paid, state: 'unknown' }, open('capture')] }),
-    [['operation_id', 'op1', null]],
-  ],
-  [
-    'being paid by another',
-    session({ operation_id: 'x' }, { operations: [{ ...paid, state: 'failed' }] }),
-    [['operation_id', 'an operation', 'x']],
-  ],
-  ['being paid by nothing', session({ operation_id: 'op1' }), [['operation_id', 'an operation', 'op1']]],
-  ['with a broken chain', session({ event_count: 2 }), [['number of events', 2, 1]]],
-]
-for (const [title, given, differences] of sessions) {
-  test(`verify a session: ${title}`, () => {
-    const list = verifySession(given)
-    assert.deepEqual(
-      list.map(({ what, expected, found }) => [what, expected, found]),
-      differences,
-    )
-    for (const { aggregate_type, aggregate_id } of list)
-      assert.deepEqual([aggregate_type, aggregate_id], ['session', 'T12345678.s'])
   })
 }

@@ -1,7 +1,17 @@
+import { searchTerm } from '../checkout/transactions/list.ts'
 import { notificationsOf } from '../checkout/transactions/tell.ts'
 import { type EventRow, settlementStatusOf, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
-import { compareChain, compareNotifications, type Difference, Findings, type Link, stillKept, type Told } from './difference.ts'
-import type { OperationRead, SessionRead, TransactionRead } from './store.ts'
+import {
+  compareChain,
+  compareNotifications,
+  type Difference,
+  Findings,
+  type Link,
+  moment,
+  stillKept,
+  type Told,
+} from './difference.ts'
+import type { OperationRead, PaidSession, SessionRead, TransactionRead } from './store.ts'
 
 const settling = ['AUTHORIZE', 'CAPTURE', 'REFUND', 'VOID']
 const eventNames: Record<string, string> = { capture: 'CAPTURE', refund: 'REFUND', void: 'VOID' }
@@ -15,13 +25,15 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
   for (const [name, value] of Object.entries(totals)) findings.compare(name, value, row[name as keyof TransactionRow])
   for (const [name, value] of Object.entries(pendingOf(operations)))
     findings.compare(name, value, row[name as keyof TransactionRow])
+  for (const [name, value] of Object.entries(timesOf(events)))
+    findings.compare(name, moment(value), moment(row[name as keyof TransactionRow]))
   for (const operation of operations) verifySettlement(findings, operation, events)
   const known = new Map(operations.map((operation) => [operation.id, operation]))
   for (const { sequence, operation_id } of events) {
     if (operation_id && !known.has(operation_id)) findings.add(`event ${sequence} operation_id`, 'an operation', operation_id)
   }
   if (!session) findings.add('session_id', 'a session', row.session_id)
-  else findings.compare('transaction_id of the session', id, session.transaction_id)
+  else verifyOrigin(findings, read, session)
   const tellable = { ...row, created_at: new Date(row.created_at) }
   const due = notificationsOf(tellable, events).map(({ sequence, event }): Told => [sequence, event])
   const times = events.map(({ sequence, created_at }) => ({ sequence, at: created_at }))
@@ -30,8 +42,37 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
     for (const name of ['authorized', 'captured', 'refunded', 'voided'] as const) {
       findings.compare(`${name} in the simulator's book`, row[name], simulator[name])
     }
+    if (row.authorized > 0) findings.compare('gateway_reference', simulator.references, [row.gateway_reference])
   }
   return findings.list
+}
+
+/** What was taken over from the session when it was paid, and what of it each operation repeats. */
+function verifyOrigin(
+  findings: Findings,
+  { id, row, operations }: TransactionRead,
+  session: PaidSession & { transaction_id: unknown },
+) {
+  const { transaction_id, final_authorization, ...taken_over } = session
+  findings.compare('transaction_id of the session', id, transaction_id)
+  for (const [name, value] of Object.entries(taken_over)) findings.compare(name, value, row[name as keyof TransactionRow])
+  const made_final = operations.some(({ state, request }) => state === 'succeeded' && request.final_authorization === true)
+  findings.compare('final_authorization', final_authorization || made_final, row.final_authorization)
+  for (const operation of operations) {
+    for (const name of ['session_id', 'gateway', 'payment_product_type', 'currency'] as const)
+      findings.compare(`operation ${operation.id}: ${name}`, row[name], operation[name])
+  }
+  for (const reference of [row.merchant_reference, row.merchant_reference_2]) {
+    if (!reference || row.search_terms.includes(searchTerm(row.account_id, reference))) continue
+    findings.add('search_terms', searchTerm(row.account_id, reference), row.search_terms)
+  }
+}
+
+/** When the transaction began, and when money first was reserved, taken and given back. */
+function timesOf(events: readonly EventRow[]) {
+  const first = (name: string) => events.find(({ event, success }) => success && event === name)?.created_at
+  const created_at = events[0] ? { created_at: events[0].created_at } : {}
+  return { ...created_at, authorized_at: first('AUTHORIZE'), captured_at: first('CAPTURE'), refunded_at: first('REFUND') }
 }
 
 /** The amounts and the status, from nothing but the events. */
@@ -69,7 +110,7 @@ function pendingOf(operations: readonly OperationRead[]) {
 
 /** A settled operation has one event that says so, an open one has none. */
 function verifySettlement(findings: Findings, operation: OperationRead, events: readonly EventRow[]): void {
-  const { id, kind, state, amount, outcome } = operation
+  const { id, kind, state, outcome } = operation
   const settled = events.filter((event) => event.operation_id === id && settling.includes(event.event))
   const what = `operation ${id}`
   if (!isSettled(operation)) {
@@ -83,8 +124,15 @@ function verifySettlement(findings: Findings, operation: OperationRead, events: 
   if (!event) return
   findings.compare(`${what}: success`, state === 'succeeded', event.success)
   findings.compare(`${what}: event`, eventNames[kind] ?? 'AUTHORIZE', event.event)
-  if (kind === 'capture' || kind === 'refund') findings.compare(`${what}: amount`, amount, event.amount)
+  findings.compare(`${what}: amount`, amountOf(operation, event), event.amount)
   if (state === 'failed' && !outcome) findings.add(`${what}: outcome`, 'why it failed', null)
+}
+
+/** What the event that settles the operation must say; of a change that was refused, and of a cancel, only the event knows. */
+function amountOf({ kind, state, amount, request }: OperationRead, event: EventRow) {
+  if (kind === 'void') return request.void_amount || event.amount
+  if (kind === 'update_authorization') return state === 'succeeded' ? (request.new_amount ?? event.amount) : event.amount
+  return amount
 }
 
 function isSettled({ state }: Pick<OperationRead, 'state'>): boolean {
