@@ -178,7 +178,10 @@ test('settle: nothing is lost when the worker dies between the steps', async () 
   await server.settle()
   assert.equal((await server.transaction(id)).settlement_status, 'SETTLED')
   assert.equal(await count(), known + 1)
-  await server.sql`update checkout.transaction_events set created_at = '2026-11-23T12:00:00Z' where created_at = '2026-11-22T23:59:00Z'`
+  for (const table of ['transaction_events', 'settlement_items']) {
+    await server.sql`
+      update checkout.${server.sql(table)} set created_at = '2026-11-23T12:00:00Z' where created_at = '2026-11-22T23:59:00Z'`
+  }
 })
 
 test('settle: the database refuses to settle an event a second time', async () => {

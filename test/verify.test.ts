@@ -187,6 +187,8 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
   [/^item .* 3 capture$/, 'settlement', 'update checkout.settlement_items set capture = capture + 1 where event_sequence = 3'],
   [/^item .* 3 capture$/, 'settlement', `update checkout.settlement_items set capture = 10000 - capture where capture > 0`],
   [/^item .* currency$/, 'settlement', `update checkout.settlements set currency = 'SEK'`],
+  [/^provider_reference$/, 'settlement', `update checkout.settlements set provider_reference = 'x'`],
+  [/^item .* created_at$/, 'settlement', `update checkout.settlement_items set created_at = created_at + interval '1 hour'`],
   [/^item .* provider$/, 'settlement', `update checkout.transactions set payment_product_type = 'vipps' where captured > 0`],
   [/^item .* 5$/, 'settlement', 'update checkout.transaction_events set success = false where sequence = 5'],
   [

@@ -126,13 +126,16 @@ test('moment: the same, however it is written', () => {
 })
 
 const sums = { capture: 100, refund: 30, fee: 5, item_count: 2 }
-const settled = { capture: 100, refund: 0, provider: 'p', currency: 'NOK', payout_destination_id: '' }
-const read: SettlementRead = { account_id: 'T1', id: 's', row: { ...sums, amount: 65 }, sums, items: [] }
+const group = { provider: 'p', currency: 'NOK', payout_destination_id: '' }
+const settled = { capture: 100, refund: 0, ...group, created_at: '2026-11-22T10:00:00+00:00' }
+const row = { ...sums, amount: 65, ...group, start_at: '2026-11-22T00:00:00+00:00', provider_reference: 'p-NOK-2026-11-22' }
+const read: SettlementRead = { account_id: 'T1', id: 's', row, sums, items: [] }
 const item = { transaction_id: 't', event_sequence: 3, moved: settled, settled, tells: true }
 const settlements: [title: string, Partial<SettlementRead>, differences: unknown[][]][] = [
   ['as it must be', { items: [item, { ...item, tells: null }] }, []],
-  ['another sum', { row: { ...sums, refund: 31, amount: 65 } }, [['refund', 30, 31]]],
-  ['another amount', { row: { ...sums, amount: 66 } }, [['amount', 65, 66]]],
+  ['another sum', { row: { ...row, refund: 31 } }, [['refund', 30, 31]]],
+  ['another amount', { row: { ...row, amount: 66 } }, [['amount', 65, 66]]],
+  ['another reference', { row: { ...row, provider_reference: 'x' } }, [['provider_reference', 'p-NOK-2026-11-22', 'x']]],
   [
     'an item that moved nothing',
     { items: [{ ...item, moved: null, tells: false }] },

@@ -1,3 +1,4 @@
+import { type Group, providerReference } from '../checkout/settlements/settlement.ts'
 import { type Difference, Findings } from './difference.ts'
 import type { SettledItem, SettlementRead } from './store.ts'
 
@@ -6,6 +7,8 @@ export function verifySettlement({ account_id, id, row, sums, items }: Settlemen
   const findings = new Findings(account_id, 'settlement', id)
   for (const [name, value] of Object.entries(sums)) findings.compare(name, value, row[name])
   findings.compare('amount', sums.capture - sums.refund - sums.fee, row.amount)
+  const group = row as Group & { start_at: string }
+  findings.compare('provider_reference', providerReference(group, new Date(group.start_at)), row.provider_reference)
   for (const item of items) verifyItem(findings, item)
   return findings.list
 }

@@ -46,7 +46,9 @@ export type TransactionRead = Read & {
   simulator: { authorized: number; captured: number; refunded: number; voided: number; references: string[] } | null
 }
 /** What an item of a settlement is about: amounts in minor units, and what it is grouped by. */
-type Settled = Pick<SettlementRow, 'capture' | 'refund' | 'provider' | 'currency' | 'payout_destination_id'>
+type Settled = Pick<SettlementRow, 'capture' | 'refund' | 'provider' | 'currency' | 'payout_destination_id'> & {
+  created_at: string
+}
 export type SettledItem = {
   transaction_id: string
   event_sequence: number
@@ -222,9 +224,9 @@ function itemsBesideEvents(sql: Sql) {
       case when e.sequence is not null then jsonb_build_object(
         'capture', case e.event when 'CAPTURE' then e.amount else 0 end, 'refund', case e.event when 'REFUND' then e.amount else 0 end,
         'provider', split_part(t.payment_product_type, '.', 1), 'currency', t.currency,
-        'payout_destination_id', coalesce(t.payout_destination_id, '')) end as moved,
+        'payout_destination_id', coalesce(t.payout_destination_id, ''), 'created_at', e.created_at) end as moved,
       jsonb_build_object('capture', i.capture, 'refund', i.refund, 'provider', s.provider, 'currency', s.currency,
-        'payout_destination_id', s.payout_destination_id) as settled,
+        'payout_destination_id', s.payout_destination_id, 'created_at', i.created_at) as settled,
       case
         when i.settlement_sequence is not null then exists (
           select from checkout.transaction_events m, jsonb_array_elements(m.data -> 'settlements' -> 'events') told
