@@ -83,6 +83,8 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
   [/^captured$/, 'order', 'update orders.orders set captured = captured - 1 where captured > 0'],
   [/^payment_status$/, 'order', `update orders.orders set payment_status = 'paid' where payment_status = 'pending'`],
   [/^customer_id$/, 'order', `update orders.orders set customer_id = 'somebody' where true`],
+  [/^expires_at$/, 'order', 'update orders.orders set expires_at = now()'],
+  [/^created_at$/, 'draft', `update orders.drafts set created_at = created_at + interval '1 hour'`],
   [/^line 1 captured$/, 'order', 'update orders.order_lines set captured = captured - 1, refunded = 0 where captured > 0'],
   [/^line 1$/, 'order', 'delete from orders.order_lines where captured > 0'],
   [/^authorization a-1 1 authorized$/, 'order', 'update orders.order_authorizations set authorized = authorized + 1'],

@@ -49,6 +49,11 @@ const second = order.events[1]!
 const orders: [title: string, changes: Partial<OrderRead>, differences: unknown[][]][] = [
   ['as it must be', {}, []],
   ['another amount', { row: { ...order.row, authorized: 99 } }, [['authorized', 100, 99]]],
+  [
+    'about to be removed',
+    { row: { ...order.row, expires_at: '2026-01-01T00:00:09Z' } },
+    [['expires_at', null, '2026-01-01T00:00:09.000Z']],
+  ],
   ['another search', { row: { ...order.row, search: {} } }, [['search', { merchant_references: ['R'] }, {}]]],
   [
     'other times',
@@ -130,7 +135,13 @@ const changes = [
 ]
 const draft: OrderRead = {
   ...{ ...order, id: 'd', events: chained(changes.map((change, index) => ({ ...eventBase(index + 1), ...change })) as never) },
-  row: { version: 3, status: 'completed', currency: 'NOK', updated_at: '2026-01-01T00:00:03Z' },
+  row: {
+    version: 3,
+    status: 'completed',
+    currency: 'NOK',
+    created_at: '2026-01-01T00:00:01Z',
+    updated_at: '2026-01-01T00:00:03Z',
+  },
   told: [
     [1, 'shopping_draft_add'],
     [2, 'shopping_draft_update'],
@@ -141,10 +152,19 @@ const drafts: [title: string, changes: Partial<OrderRead>, differences: unknown[
   ['as it must be', {}, []],
   [
     'other columns',
-    { row: { version: 3, status: 'open', currency: 'SEK', updated_at: '2026-01-01T00:00:04Z' } },
+    {
+      row: {
+        version: 3,
+        status: 'open',
+        currency: 'SEK',
+        created_at: '2026-01-01T00:00:02Z',
+        updated_at: '2026-01-01T00:00:04Z',
+      },
+    },
     [
       ['status', 'completed', 'open'],
       ['currency', 'NOK', 'SEK'],
+      ['created_at', '2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z'],
       ['updated_at', '2026-01-01T00:00:03.000Z', '2026-01-01T00:00:04.000Z'],
     ],
   ],
@@ -178,3 +198,20 @@ for (const [title, changed, differences] of drafts) {
     for (const { aggregate_type, aggregate_id } of list) assert.deepEqual([aggregate_type, aggregate_id], ['draft', 'd'])
   })
 }
+
+test('verify an order: when it is to be removed, the events say; not once lines were added', () => {
+  const replaced = { type: 'replaced', content, items, options: {} } as const
+  const expiry = (expires_at: string | null, ...changes: OrderChange[]) => {
+    const events = [{ ...created, options: { order_time_to_live: 60 } }, ...changes].map(
+      (change, index): OrderEvent => ({ ...eventBase(index + 1), ...change }) as OrderEvent,
+    )
+    const list = verifyOrder({ ...order, row: { ...order.row, expires_at }, events: chained(events) })
+    return list.filter(({ what }) => what === 'expires_at').map(({ expected }) => expected)
+  }
+  const [first, second] = ['2026-01-01T00:01:01.000Z', '2026-01-01T00:01:02.000Z']
+  assert.deepEqual(expiry(first), [])
+  assert.deepEqual(expiry(null), [first])
+  assert.deepEqual(expiry(first, replaced), [])
+  assert.deepEqual(expiry(second, { ...replaced, options: { order_time_to_live: 60 } }), [])
+  assert.deepEqual(expiry(null, { type: 'lines_added', items: [line(3, 1)] }), [])
+})

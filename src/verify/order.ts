@@ -1,3 +1,4 @@
+import { expiresAt } from '../orders/drafts/complete.ts'
 import { foldDraft } from '../orders/drafts/draft.ts'
 import { foldOrder, type Order } from '../orders/orders/order.ts'
 import { orderSummary } from '../orders/orders/summary.ts'
@@ -32,6 +33,8 @@ export function verifyOrder({ account_id, id, row, hash, events, ...rest }: Orde
   findings.compare('search', search, row.search)
   findings.compare('created_at', moment(created_at), moment(row.created_at))
   findings.compare('updated_at', moment(updated_at), moment(row.updated_at))
+  const expires_at = expiryOf(events)
+  if (expires_at !== undefined) findings.compare('expires_at', expires_at, moment(row.expires_at))
   const keyed = (rows: readonly Row[], ...keys: string[]) =>
     new Map(rows.map((line) => [keys.map((key) => String(line[key])).join(' '), line]))
   compareRows(findings, 'line', keyed(lines, 'line_id'), keyed(rest.lines, 'line_id'))
@@ -46,6 +49,16 @@ export function verifyOrder({ account_id, id, row, hash, events, ...rest }: Orde
   findings.compare('names', [...new Set([order.id, order.order_id])].sort(), [...rest.names].sort())
   compareNotifications(findings, stillKept(notificationsOf(events), times(events), rest.told_since), rest.told)
   return findings.list
+}
+
+/** When the order goes; undefined when lines were added to it: the draft that brought them may have said so, and be gone itself. */
+function expiryOf(events: OrderRead['events']): string | null | undefined {
+  let expires_at: string | null = null
+  for (const { body } of events) {
+    if (body.type === 'lines_added') return undefined
+    if (body.type === 'created' || body.type === 'replaced') expires_at = expiresAt(body.options, body.created_at) ?? expires_at
+  }
+  return expires_at
 }
 
 const times = (events: OrderRead['events']) => events.map(({ sequence, body }) => ({ sequence, at: body.created_at }))
@@ -69,8 +82,9 @@ export function verifyDraft({ account_id, id, row, hash, events, told, told_sinc
   compareChain(findings, events, row.version as number, hash)
   const draft = folded(findings, () => foldDraft(id, events.map(({ body }) => body) as never))
   if (!draft) return findings.list
-  const { version, status, currency, updated_at } = draft
+  const { version, status, currency, created_at, updated_at } = draft
   for (const [name, value] of Object.entries({ version, status, currency })) findings.compare(name, value, row[name])
+  findings.compare('created_at', moment(created_at), moment(row.created_at))
   findings.compare('updated_at', moment(updated_at), moment(row.updated_at))
   const expected = events.map(({ sequence, body: { type } }): Told => {
     if (type === 'created') return [sequence, 'shopping_draft_add']
