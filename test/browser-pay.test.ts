@@ -264,6 +264,28 @@ test('payment page: left for the wallet and opened again, it waits, leads back t
   await page.context().close()
 })
 
+test('payment page: what a new page says is said in a region that was there before, for screen readers', {
+  skip: skipBrowser,
+}, async () => {
+  const { url } = await session()
+  const page = await open(url)
+  await page.evaluate(`window.regions = [...document.querySelectorAll('[role=status]')]`)
+  const said = () =>
+    page.evaluate<string[]>('window.regions.map((region) => region.isConnected ? region.textContent : "(replaced)")')
+  assert.deepEqual(await said(), [''])
+  const other = await page.context().newPage()
+  await other.goto(url)
+  await other.getByTestId('product-vipps').check()
+  await other.getByTestId('phone_number').fill('+4740230256')
+  await other.getByTestId('pay').click()
+  await other.getByTestId('decline').waitFor()
+  await page.getByTestId('language').selectOption('no')
+  await page.getByTestId('waiting').waitFor()
+  assert.deepEqual(await said(), ['Betalingen behandles. Vent litt.'])
+  assert.equal(await page.getByTestId('message').textContent(), (await said())[0])
+  await page.context().close()
+})
+
 test('payment page: a session that was cancelled or has expired says so and can not be paid', { skip: skipBrowser }, async () => {
   const { url, id } = await session()
   const page = await open(url)

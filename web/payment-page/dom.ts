@@ -32,13 +32,22 @@ export const findAll = <T extends HTMLElement = HTMLElement>(selector: string, r
 export const payForm = () => find<HTMLFormElement>('#pay-form')
 export const selectedType = () => find<HTMLInputElement>('input[name=payment_product_type]:checked')?.value
 
-/** Says something at the top of the page; screen readers hear it. `focus` also takes the keyboard there. */
+/** Says something at the top of the page, for eyes and for screen readers. `focus` also takes the keyboard there. */
 export function say(message: string, kind: 'error' | 'info' = 'error', focus = false): void {
   const place = find('#message')
   if (!place) return
   place.dataset.kind = kind
   place.textContent = message
+  tellReaders()
   if (focus && message) place.focus({ preventScroll: false })
+}
+
+/** Repeats what the page says where screen readers hear it: of a region that is itself replaced, many of them say nothing. */
+function tellReaders(): void {
+  const said = findAll('.outcome h1, #page .message').flatMap(({ textContent }) => textContent || [])
+  const place = find('#status')
+  if (!place || place.textContent === said.join('')) return
+  place.replaceChildren(...said.map((line) => Object.assign(document.createElement('p'), { textContent: line })))
 }
 
 const reasons = new Set<string>()
@@ -114,6 +123,7 @@ export function show(next: PageState, markup: string): void {
     } else if (before.value !== '') field.value = before.value
   }
   if (!ended && told && !find('#message')?.textContent) say(told, kind === 'info' ? 'info' : 'error')
+  tellReaders()
   apply()
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
 }

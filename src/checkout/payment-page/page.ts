@@ -139,7 +139,9 @@ export function document(input: {
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}${assets.css_path}"><style>${rawCss(theme)}</style>
 ${state && html`<script type="module" src="${root}${assets.js_path}"></script>`}${head}</head>
-<body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}"><div id="page" class="page">${fragment}</div>
+<body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}">${
+    state && html`<div id="status" class="unseen" role="status"></div>`
+  }<div id="page" class="page">${fragment}</div>
 ${state && scriptJson('state', state)}</body></html>`
 }
 

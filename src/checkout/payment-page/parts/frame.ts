@@ -39,8 +39,7 @@ function testBanner({ t, test, query, stage, session }: Context): Html | false {
   return html`<p class="test-banner" data-testid="test-banner">${t.test_banner}${card && ` ${t.test_data}`}</p>`
 }
 
-/** The one place for messages; announced by screen readers when its text changes. */
+/** The one place for messages. The script repeats it in the region that stays when the page is replaced: `status` in `document`. */
 export function message(text: string | undefined, kind: 'error' | 'info' = 'error'): Html {
-  return html`<div id="message" class="message" role="status" aria-live="polite" tabindex="-1" data-testid="message"
- data-kind="${kind}">${text}</div>`
+  return html`<div id="message" class="message" tabindex="-1" data-testid="message" data-kind="${kind}">${text}</div>`
 }
