@@ -5,7 +5,7 @@ import { samples } from '../src/checkout/payment-page/gallery.ts'
 import { chooseLanguage, languages, money, timeSpan } from '../src/checkout/payment-page/language.ts'
 import { renderPage } from '../src/checkout/payment-page/page.ts'
 import { readTheme, themeCss } from '../src/checkout/payment-page/theme.ts'
-import type { View } from '../src/checkout/payment-page/view.ts'
+import type { SessionView, View } from '../src/checkout/payment-page/view.ts'
 import { html, safeHref, scriptJson } from '../src/lib/html.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
 
@@ -193,6 +193,20 @@ test('express: forms of one way of delivery stand together, named by their place
     ['Hentested', 'Kiosken, Torget 2, Oslo', 'Butikken, Storgata 22, Oslo'],
     ['På kvelden', '5 Jan 2026, 17:00–19:00', '5 Jan 2026, 19:00–21:00'],
   ])
+})
+
+test('express: a page of what is not shipped asks for no delivery, and not where to send it, in every language', () => {
+  const { session } = samples['express-address']!.view as { session: SessionView }
+  for (const [language, { texts }] of Object.entries(languages)) {
+    const page = (express: object, query = {}) =>
+      render({ session: { ...session, express } }, { language, ...query }).fragment.markup.replaceAll('&#39;', "'")
+    const unshipped = page({ ...session.express, shipping_mode: 'shipping_not_required' }, { notice: 'address_first' })
+    assert.ok(!unshipped.includes(texts.express_title) && !unshipped.includes(texts.address_first), language)
+    assert.ok(unshipped.includes(`<h2>${texts.address_title}</h2>`), language)
+    assert.equal(unshipped.split(texts.address_only).length, 3, `${language}: at the top and beside Pay`)
+    assert.ok(page({}).includes(texts.express_title) && page({}).includes(texts.address_only), `${language}: nothing to choose`)
+    assert.ok(page(session.express!).includes(texts.address_first), language)
+  }
 })
 
 test('theme: only colours and lengths get through, and text on them can be read', () => {

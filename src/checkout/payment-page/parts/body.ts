@@ -5,7 +5,7 @@ import { enabledProducts, selectedProduct } from '../products.ts'
 import type { Stage } from '../protocol.ts'
 import { type Ended, type MerchantView, wasRefused } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
-import { checkboxes, expressMissing, expressParts } from './express.ts'
+import { checkboxes, expressMissing, expressParts, firstText } from './express.ts'
 import { header, message } from './frame.ts'
 import { type Icon, icon } from './icons.ts'
 import { productList } from './products.ts'
@@ -65,7 +65,7 @@ ${summary(context)}${expressParts(context)}
  novalidate${missing ? html` data-missing="${missing}"` : ''}>
 ${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
 ${session.express && checkboxes(session.checkboxes)}
-${missing && html`<p class="hint" data-testid="express-missing">${t.address_first}</p>`}
+${missing && html`<p class="hint" data-testid="express-missing">${firstText(context)}</p>`}
 ${
   terms &&
   products.length > 0 &&
@@ -84,8 +84,10 @@ ${
 }
 
 /** What came of the last form, in a browser without JavaScript; or of the last payment. */
-function noticeOf({ t, query, session }: Context): string | undefined {
-  const notices = ['declined', 'address_first', 'address_refused', 'code_refused', 'updated'] as const
+function noticeOf(context: Context): string | undefined {
+  const { t, query, session } = context
+  if (query.notice === 'address_first') return firstText(context)
+  const notices = ['declined', 'address_refused', 'code_refused', 'updated'] as const
   const notice = notices.find((name) => name === query.notice)
   return notice ? t[notice] : wasRefused(session) ? t.declined : undefined
 }

@@ -6,13 +6,24 @@ import { amountText, type Context, pageQuery } from './context.ts'
 import { addressFields } from './fields.ts'
 
 /** What an express session still lacks before it can be paid (checkout-api §3.2.3). */
-export function expressMissing({ session, asks_shop }: Context): 'address' | 'shipping_option' | undefined {
-  const { express, order } = session
+export function expressMissing(context: Context): 'address' | 'shipping_option' | undefined {
+  const { express, order } = context.session
   if (!express) return undefined
   if (!order?.shipping_address) return 'address'
-  if (express.shipping_mode === 'shipping_not_required') return undefined
-  const offered = (express.shipping_options ?? []).length > 0 || asks_shop
-  return offered && !order.shipping_option ? 'shipping_option' : undefined
+  return hasDelivery(context) && !order.shipping_option ? 'shipping_option' : undefined
+}
+
+const isShipped = ({ session }: Context) => session.express?.shipping_mode !== 'shipping_not_required'
+
+/** True when a delivery has to be chosen, now or once the address is known. */
+function hasDelivery(context: Context): boolean {
+  const offered = (context.session.express?.shipping_options ?? []).length > 0
+  return isShipped(context) && (offered || context.asks_shop)
+}
+
+/** What to do before paying. */
+export function firstText(context: Context): string {
+  return hasDelivery(context) ? context.t.address_first : context.t.address_only
 }
 
 /** Address, delivery and discount codes of an express session. */
@@ -31,7 +42,7 @@ function address(context: Context): Html {
   const billing = session.order?.billing_address
   const differs = billing !== undefined && value !== undefined && JSON.stringify(billing) !== JSON.stringify(value)
   return html`<section class="card" id="express-address"><form method="post" action="page/address?${pageQuery(context)}"
- data-form="address" novalidate><h2>${t.express_title}</h2>
+ data-form="address" novalidate><h2>${isShipped(context) ? t.express_title : t.address_title}</h2>
 ${
   types.length > 1 &&
   html`<fieldset class="inline-choice"><legend>${t.customer_type}</legend>${types.map(
@@ -68,7 +79,7 @@ ${t.save_address}</button></form></section>`
 function shipping(context: Context): Html | false {
   const { t, session } = context
   const options = session.express?.shipping_options ?? []
-  if (session.express?.shipping_mode === 'shipping_not_required' || !session.order?.shipping_address) return false
+  if (!isShipped(context) || !session.order?.shipping_address) return false
   if (options.length === 0) {
     return (
       context.asks_shop &&

@@ -69,6 +69,7 @@ export const da: Texts = {
   plan: 'Vælg plan',
 
   express_title: 'Hvor skal vi sende varerne hen?',
+  address_title: 'Din adresse',
   billing_title: 'Faktureringsadresse',
   customer_type: 'Jeg handler som',
   b2c: 'Privatperson',
@@ -78,6 +79,7 @@ export const da: Texts = {
   shipping_title: 'Hvordan skal vi sende varerne?',
   no_shipping: 'Butikken kan ikke levere til denne adresse.',
   address_first: 'Udfyld adressen og vælg levering, før du betaler.',
+  address_only: 'Udfyld adressen, før du betaler.',
   pick_up: 'Hent selv',
   discount_code: 'Rabatkode',
   apply: 'Brug',

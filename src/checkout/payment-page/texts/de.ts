@@ -69,6 +69,7 @@ export const de: Texts = {
   plan: 'Plan wählen',
 
   express_title: 'Wohin sollen wir liefern?',
+  address_title: 'Ihre Adresse',
   billing_title: 'Rechnungsadresse',
   customer_type: 'Ich kaufe als',
   b2c: 'Privatperson',
@@ -78,6 +79,7 @@ export const de: Texts = {
   shipping_title: 'Wie sollen wir liefern?',
   no_shipping: 'Der Shop kann nicht an diese Adresse liefern.',
   address_first: 'Füllen Sie die Adresse aus und wählen Sie die Lieferung, bevor Sie bezahlen.',
+  address_only: 'Füllen Sie die Adresse aus, bevor Sie bezahlen.',
   pick_up: 'Abholung',
   discount_code: 'Rabattcode',
   apply: 'Einlösen',

@@ -67,6 +67,7 @@ export const en = {
   plan: 'Choose a plan',
 
   express_title: 'Where should we send it?',
+  address_title: 'Your address',
   billing_title: 'Billing address',
   customer_type: 'I am buying as',
   b2c: 'Private person',
@@ -76,6 +77,7 @@ export const en = {
   shipping_title: 'How should we send it?',
   no_shipping: 'The shop can not deliver to this address.',
   address_first: 'Fill in the address and choose delivery before you pay.',
+  address_only: 'Fill in the address before you pay.',
   pick_up: 'Pick up',
   discount_code: 'Discount code',
   apply: 'Use',

@@ -69,6 +69,7 @@ export const fi: Texts = {
   plan: 'Valitse maksusuunnitelma',
 
   express_title: 'Minne lähetämme tuotteet?',
+  address_title: 'Osoitteesi',
   billing_title: 'Laskutusosoite',
   customer_type: 'Ostajana on',
   b2c: 'Yksityishenkilö',
@@ -78,6 +79,7 @@ export const fi: Texts = {
   shipping_title: 'Miten lähetämme tuotteet?',
   no_shipping: 'Kauppa ei toimita tähän osoitteeseen.',
   address_first: 'Täytä osoite ja valitse toimitustapa ennen maksamista.',
+  address_only: 'Täytä osoite ennen maksamista.',
   pick_up: 'Nouto',
   discount_code: 'Alennuskoodi',
   apply: 'Käytä',

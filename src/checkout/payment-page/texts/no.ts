@@ -69,6 +69,7 @@ export const no: Texts = {
   plan: 'Velg plan',
 
   express_title: 'Hvor skal vi sende varene?',
+  address_title: 'Adressen din',
   billing_title: 'Fakturaadresse',
   customer_type: 'Jeg handler som',
   b2c: 'Privatperson',
@@ -78,6 +79,7 @@ export const no: Texts = {
   shipping_title: 'Hvordan skal vi sende varene?',
   no_shipping: 'Butikken kan ikke levere til denne adressen.',
   address_first: 'Fyll ut adressen og velg levering før du betaler.',
+  address_only: 'Fyll ut adressen før du betaler.',
   pick_up: 'Hent selv',
   discount_code: 'Rabattkode',
   apply: 'Bruk',

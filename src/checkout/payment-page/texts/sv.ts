@@ -69,6 +69,7 @@ export const sv: Texts = {
   plan: 'Välj plan',
 
   express_title: 'Vart ska vi skicka varorna?',
+  address_title: 'Din adress',
   billing_title: 'Fakturaadress',
   customer_type: 'Jag handlar som',
   b2c: 'Privatperson',
@@ -78,6 +79,7 @@ export const sv: Texts = {
   shipping_title: 'Hur ska vi skicka varorna?',
   no_shipping: 'Butiken kan inte leverera till den här adressen.',
   address_first: 'Fyll i adressen och välj leverans innan du betalar.',
+  address_only: 'Fyll i adressen innan du betalar.',
   pick_up: 'Hämta själv',
   discount_code: 'Rabattkod',
   apply: 'Använd',
