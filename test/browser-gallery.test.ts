@@ -67,6 +67,23 @@ test('payment page: all of its text is as large as the browser’s, and still no
   assert.deepEqual(faults, [])
 })
 
+test('payment page: a Pay button of the colour of the page has a border, by day and by night', {
+  skip: skipBrowser,
+}, async () => {
+  for (const [colorScheme, name, visible] of [
+    ['light', 'white', true],
+    ['dark', 'white', false],
+    ['light', 'open', false],
+  ] as const) {
+    const context = await browser.newContext({ colorScheme })
+    const page = await context.newPage()
+    await page.goto(`${server.url}/page-gallery/${name}`)
+    const border = await page.evaluate(`getComputedStyle(document.querySelector('[data-testid=pay]')).borderTopColor`)
+    assert.equal(border !== 'rgba(0, 0, 0, 0)', visible, `${name}, ${colorScheme}: ${border}`)
+    await context.close()
+  }
+})
+
 test('payment page: a choice of one still looks like one where the customer has colours of his own', {
   skip: skipBrowser,
 }, async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import type { Assets } from '../src/checkout/payment-page/assets.ts'
 import { samples } from '../src/checkout/payment-page/gallery.ts'
@@ -216,6 +217,31 @@ test('theme: only colours and lengths get through, and text on them can be read'
   for (const value of ['red;}body{display:none', 'url(https://evil.example)', '#12', 'rgb(1)', {}, 7, null]) {
     assert.equal(themeCss(readTheme({ primary: value, cardRadius: value === 7 ? 'x' : value, buttonRadius: '1px;}' })), own)
   }
+})
+
+test('theme: filled buttons of the colour of the card they stand on have a border that can be seen', async () => {
+  const sheet = await readFile(new URL('../web/payment-page/page.css', import.meta.url), 'utf8')
+  const of = (name: string) => [...sheet.matchAll(new RegExp(`--${name}: (#\\w{6})`, 'g'))].map(([, colour]) => colour!)
+  const light = (colour: string) =>
+    [1, 3, 5]
+      .map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255)
+      .map((share) => (share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, share, index) => sum + share * [0.2126, 0.7152, 0.0722][index]!, 0.05)
+  for (const [index, surface] of of('surface').entries()) {
+    const ratio = light(surface) / light(of('line')[index]!)
+    assert.ok(Math.max(ratio, 1 / ratio) >= 3, `${surface}: ${ratio}`)
+    assert.equal(readTheme({ primary: surface }).edge[index === 0 ? 'light' : 'dark'], 'var(--line)', surface)
+  }
+  for (const [primary, edges] of [
+    ['#fff', ['var(--line)', 'transparent']],
+    ['#ffd000', ['var(--line)', 'transparent']],
+    ['#000', ['transparent', 'var(--line)']],
+    ['#777', ['transparent', 'transparent']],
+  ] as const) {
+    assert.deepEqual(Object.values(readTheme({ primary }).edge), edges, primary)
+  }
+  assert.match(themeCss(readTheme({ primary: '#fff' })), /--edge:var\(--line\);.*dark\)\{:root\{--edge:transparent\}\}$/)
+  assert.doesNotMatch(themeCss(readTheme(undefined)), /--edge/)
 })
 
 test('page: in test mode the banner says with what to pay, while there is something to pay, in every language', () => {

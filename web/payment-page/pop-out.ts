@@ -17,6 +17,7 @@ export function drawPopOutButton(): void {
     return
   }
   const box = room.getBoundingClientRect()
+  const edge = getComputedStyle(room).getPropertyValue('--edge') || 'transparent'
   const { background, color, radius } = state.button
   const button = {
     openLabel: text('popout_open'),
@@ -30,7 +31,7 @@ export function drawPopOutButton(): void {
     styles: {
       backgroundColor: background,
       color,
-      border: '0',
+      border: edge === 'transparent' ? '0' : `1px solid ${edge}`,
       borderRadius: radius,
       height: '48px',
       fontSize: '16px',

@@ -120,6 +120,7 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
       },
     },
   },
+  white: { view: { session: { ...session, configuration: { ...usual, theme: { primary: '#fff' } } } } },
   'saved-card': {
     view: {
       session: { ...session, configuration: usual },

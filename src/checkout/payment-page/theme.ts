@@ -4,6 +4,8 @@ export type Theme = {
   own: boolean
   primary: string
   on_primary: string
+  /** The border of filled buttons, by the customer's colour scheme: none where the fill shows by itself. */
+  edge: { light: string; dark: string }
   backdrop: string | undefined
   on_backdrop: string
   card: string
@@ -52,6 +54,15 @@ function textOn(colour: Rgb): string {
   return (light + 0.05) / 0.05 > 1.05 / (light + 0.05) ? '#000000' : '#ffffff'
 }
 
+/** The card that buttons stand on, as in page.css. */
+const surfaces = { light: [255, 255, 255], dark: [28, 37, 35] } as const
+
+/** The parts of the page that one has to see to use it need 3 to 1 (WCAG 1.4.11); the page's lines have that. */
+function edgeOn(surface: Rgb, fill: Rgb): string {
+  const [a, b] = [luminance(surface) + 0.05, luminance(fill) + 0.05]
+  return Math.max(a, b) / Math.min(a, b) < 3 ? 'var(--line)' : 'transparent'
+}
+
 const css = (colour: Rgb) => `rgb(${colour.join(' ')})`
 const radius = (value: unknown, fallback: string) => {
   const text = typeof value === 'number' ? `${value}px` : typeof value === 'string' ? value.trim() : ''
@@ -68,6 +79,7 @@ export function readTheme(theme: unknown): Theme {
     own: chosen !== undefined,
     primary: css(colour),
     on_primary: textOn(colour),
+    edge: { light: edgeOn(surfaces.light, colour), dark: edgeOn(surfaces.dark, colour) },
     backdrop: behind && css(behind),
     on_backdrop: behind ? textOn(behind) : '',
     card: radius(cardRadius, '12px'),
@@ -78,6 +90,8 @@ export function readTheme(theme: unknown): Theme {
 /** The theme as a style sheet. It holds nothing but checked values. */
 export function themeCss(theme: Theme): string {
   const behind = theme.backdrop ? `--backdrop:${theme.backdrop};--on-backdrop:${theme.on_backdrop};` : ''
-  const colours = theme.own ? `--primary:${theme.primary};--on-primary:${theme.on_primary};` : ''
-  return `:root{${colours}${behind}--card-radius:${theme.card};--button-radius:${theme.button}}`
+  const { light, dark } = theme.edge
+  const colours = theme.own ? `--primary:${theme.primary};--on-primary:${theme.on_primary};--edge:${light};` : ''
+  const night = theme.own && light !== dark ? `@media (prefers-color-scheme:dark){:root{--edge:${dark}}}` : ''
+  return `:root{${colours}${behind}--card-radius:${theme.card};--button-radius:${theme.button}}${night}`
 }
