@@ -117,3 +117,26 @@ test('payment page: a delivery is chosen though a card was refused in another ta
   assert.equal(await chosen(), 'home')
   await tab.context().close()
 })
+
+test('payment page: a delivery that the shop no longer offers, or that the server fails to save, is told as what it is', {
+  skip: skipBrowser,
+}, async () => {
+  const [home, point, bike] = ['home', 'point', 'bike'].map((id) => ({
+    ...{ id, line_id: id, title: id, amount: 1_000, operator: 'Posten' },
+  }))
+  const shipping_address = { first_name: 'Kari', last_name: 'N', address_line: 'Gata 1', postal_code: '0155', country: 'NO' }
+  const express = { shipping_options: [home, point, bike] }
+  const { id, url } = await session({ order: { amount: 39_800, shipping_option: undefined, shipping_address }, express })
+  const tab = await open(`${url}?language=no`)
+  const fail = { status: 500, json: { error: { code: 'internal_error', message: 'x' } } }
+  await tab.route('**/order/shipping_option', (route) => route.fulfill(fail), { times: 1 })
+  await tab.getByTestId('shipping-bike').click()
+  await tab.getByTestId('message').getByText('Vi fikk ikke svar').waitFor()
+  const update = { update_without_lock: true, express: { ...express, shipping_options: [home] } }
+  const updated = await checkout.account.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, update)
+  assert.equal(updated.status, 200, JSON.stringify(updated.body))
+  await tab.getByTestId('shipping-point').click()
+  await tab.getByTestId('message').getByText('Butikken tilbyr ikke lenger denne leveringen. Velg en annen.').waitFor()
+  await tab.getByTestId('shipping-point').waitFor({ state: 'detached' })
+  await tab.context().close()
+})

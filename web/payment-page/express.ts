@@ -1,12 +1,17 @@
+import type { ScriptText } from '../../src/checkout/payment-page/protocol.ts'
 import { busy, find, query, say, state, text } from './dom.ts'
 import { checkForm, formBody } from './fields.ts'
 import { type Incoming, place, post } from './messages.ts'
-import { agreed, announce, reload, sendAsSeen } from './session.ts'
+import { type Answer, agreed, announce, reload, sendAsSeen } from './session.ts'
 
 const view = (path: string) => `v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
 
 /** One change of the order by the customer: saved, shown, told to the merchant. False when it was refused. */
-async function change(path: string, body: unknown, refusal: 'code_refused' | 'address_refused' | 'offline'): Promise<boolean> {
+async function change(
+  path: string,
+  body: unknown,
+  refusal: 'code_refused' | 'address_refused' | 'shipping_refused',
+): Promise<boolean> {
   const seen = agreed()
   const answer = await sendAsSeen('PUT', view(path), body, seen)
   if (!answer) {
@@ -14,12 +19,21 @@ async function change(path: string, body: unknown, refusal: 'code_refused' | 'ad
     return false
   }
   const result = await reload()
-  if (answer.status === 412 && state.stage === 'open') say(text(agreed() === seen ? 'try_again' : 'updated'), 'error', true)
-  else if (answer.status >= 400 && answer.status !== 412) say(text(refusal), 'error', true)
-  if (answer.status >= 400) return false
+  if (answer.status >= 400) {
+    // A session that is over, or locked, says so itself.
+    if (state.stage === 'open') say(text(whyRefused(answer, agreed() === seen, refusal)), 'error', true)
+    return false
+  }
   say('')
   if (result?.changed) announce('SessionUpdated')
   return true
+}
+
+function whyRefused({ status, body }: Answer, same_order: boolean, refusal: ScriptText): ScriptText {
+  if (status >= 500) return 'offline'
+  if (status === 412) return same_order ? 'try_again' : 'updated'
+  const { errors = [] } = (body.error ?? {}) as { errors?: { code?: string }[] }
+  return refusal === 'shipping_refused' && errors[0]?.code !== 'shipping_option_unknown' ? 'try_again' : refusal
 }
 
 let answered: ((result: Incoming) => void) | undefined
@@ -82,7 +96,7 @@ export async function chooseShipping(line_id: string): Promise<void> {
   const option = shipping_options.find((candidate) => candidate.line_id === line_id)
   if (!option) return
   busy('shipping', true)
-  await change('shipping_option', option, 'offline')
+  await change('shipping_option', option, 'shipping_refused')
   busy('shipping', false)
 }
 

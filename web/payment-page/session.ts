@@ -3,7 +3,7 @@ import { busy, find, paymentOver, query, say, show, sleep, state, text } from '.
 import { end, post } from './messages.ts'
 import { drawPopOutButton } from './pop-out.ts'
 
-type Answer = { status: number; body: Record<string, unknown> }
+export type Answer = { status: number; body: Record<string, unknown> }
 
 /** Asks the server for JSON; undefined when no answer comes. */
 export async function call(path: string, init: RequestInit = {}): Promise<Answer | undefined> {

@@ -51,7 +51,7 @@ const cases: Case[] = [
   ['text for an address', 'address', { shipping_address: 'x' }, session, { refused: 'address_first' }],
   ['nothing', 'address', {}, session, { refused: 'address_first' }],
   ['a delivery', 'shipping', { shipping_option: 'home' }, session, { path: 'shipping_option', body: home, refused: 'updated' }],
-  ['a delivery that is not offered', 'shipping', { shipping_option: 'sea' }, session, { refused: 'address_first' }],
+  ['a delivery that is not offered', 'shipping', { shipping_option: 'sea' }, session, { refused: 'shipping_refused' }],
   ['no delivery', 'shipping', {}, undefined, { refused: 'address_first' }],
   ['a code', 'discount', { discount_code: 'C' }, session, codes('A', 'B', 'C')],
   ['the first code', 'discount', { discount_code: 'C' }, undefined, codes('C')],

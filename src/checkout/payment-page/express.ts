@@ -4,7 +4,8 @@ import type { SessionView } from './view.ts'
 export type Members = { [member: string]: string | Members }
 
 /** A change of the order that a form asks for: where it is `PUT`. And what the page says when it is refused, or could not be asked for. */
-export type Change = { path?: string; body?: object; refused: 'address_first' | 'address_refused' | 'code_refused' | 'updated' }
+export type Change = { path?: string; body?: object; refused: Refused }
+type Refused = 'address_first' | 'address_refused' | 'shipping_refused' | 'code_refused' | 'updated'
 
 /** What the form of one part of an express session asks for (checkout-api §3.10.2), in a browser without JavaScript. */
 export function expressChange(
@@ -15,7 +16,8 @@ export function expressChange(
   if (part === 'address') return addressChange(form, session?.express?.customer_types)
   if (part === 'shipping') {
     const option = session?.express?.shipping_options?.find(({ line_id }) => line_id === form.shipping_option)
-    return option ? { path: 'shipping_option', body: option, refused: 'updated' } : { refused: 'address_first' }
+    if (option) return { path: 'shipping_option', body: option, refused: 'updated' }
+    return { refused: form.shipping_option === undefined ? 'address_first' : 'shipping_refused' }
   }
   const codes = session?.order?.discount_codes ?? []
   const kept = codes.filter((code) => code !== form.remove_code)

@@ -37,6 +37,7 @@ const scriptTexts = [
   'checkbox_required',
   'code_refused',
   'address_refused',
+  'shipping_refused',
   'address_first',
   'popout_open',
   'popout_focus',

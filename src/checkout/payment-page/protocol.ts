@@ -57,6 +57,7 @@ export type ScriptText =
   | 'checkbox_required'
   | 'code_refused'
   | 'address_refused'
+  | 'shipping_refused'
   | 'address_first'
   | 'popout_open'
   | 'popout_focus'

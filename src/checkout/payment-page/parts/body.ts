@@ -87,7 +87,7 @@ ${
 function noticeOf(context: Context): string | undefined {
   const { t, query, session } = context
   if (query.notice === 'address_first') return firstText(context)
-  const notices = ['declined', 'address_refused', 'code_refused', 'updated'] as const
+  const notices = ['declined', 'address_refused', 'shipping_refused', 'code_refused', 'updated'] as const
   const notice = notices.find((name) => name === query.notice)
   return notice ? t[notice] : wasRefused(session) ? t.declined : undefined
 }

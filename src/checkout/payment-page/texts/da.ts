@@ -86,6 +86,7 @@ export const da: Texts = {
   remove: 'Fjern',
   code_refused: 'Butikken kender ikke denne kode.',
   address_refused: 'Butikken godtog ikke adressen.',
+  shipping_refused: 'Butikken tilbyder ikke længere denne levering. Vælg en anden.',
 
   terms: 'Når du betaler, accepterer du butikkens vilkår.',
   terms_link: 'Læs vilkårene',

@@ -86,6 +86,7 @@ export const de: Texts = {
   remove: 'Entfernen',
   code_refused: 'Der Shop kennt diesen Code nicht.',
   address_refused: 'Der Shop hat die Adresse nicht angenommen.',
+  shipping_refused: 'Der Shop bietet diese Lieferung nicht mehr an. Wählen Sie eine andere.',
 
   terms: 'Mit der Zahlung stimmen Sie den Bedingungen des Shops zu.',
   terms_link: 'Bedingungen lesen',

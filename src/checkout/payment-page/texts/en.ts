@@ -84,6 +84,7 @@ export const en = {
   remove: 'Remove',
   code_refused: 'The shop does not know this code.',
   address_refused: 'The shop did not accept the address.',
+  shipping_refused: 'The shop no longer offers this delivery. Choose another one.',
 
   terms: 'By paying you accept the terms of the shop.',
   terms_link: 'Read the terms',

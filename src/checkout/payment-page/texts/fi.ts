@@ -86,6 +86,7 @@ export const fi: Texts = {
   remove: 'Poista',
   code_refused: 'Kauppa ei tunne tätä koodia.',
   address_refused: 'Kauppa ei hyväksynyt osoitetta.',
+  shipping_refused: 'Kauppa ei enää tarjoa tätä toimitustapaa. Valitse toinen.',
 
   terms: 'Maksamalla hyväksyt kaupan ehdot.',
   terms_link: 'Lue ehdot',

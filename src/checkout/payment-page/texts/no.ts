@@ -86,6 +86,7 @@ export const no: Texts = {
   remove: 'Fjern',
   code_refused: 'Butikken kjenner ikke denne koden.',
   address_refused: 'Butikken godtok ikke adressen.',
+  shipping_refused: 'Butikken tilbyr ikke lenger denne leveringen. Velg en annen.',
 
   terms: 'Når du betaler, godtar du butikkens vilkår.',
   terms_link: 'Les vilkårene',

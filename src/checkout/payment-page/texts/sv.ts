@@ -86,6 +86,7 @@ export const sv: Texts = {
   remove: 'Ta bort',
   code_refused: 'Butiken känner inte till koden.',
   address_refused: 'Butiken godtog inte adressen.',
+  shipping_refused: 'Butiken erbjuder inte längre den här leveransen. Välj en annan.',
 
   terms: 'När du betalar godkänner du butikens villkor.',
   terms_link: 'Läs villkoren',
