@@ -108,8 +108,18 @@ test('below a path: an express session, without JavaScript, in another language'
   await page.getByTestId('language').selectOption('no')
   await page.getByRole('button', { name: 'Change' }).click()
   await page.getByTestId('first_name').fill('Kari')
+  await page.getByTestId('country').selectOption('SE')
+  await page.getByTestId('other-billing').check()
+  await page.getByTestId('billing-first_name').fill('Ola "Bill"')
   await page.getByTestId('save-address').click()
   await page.getByTestId('message').getByText('Fyll ut adressen').waitFor()
+  assert.equal(await page.getByTestId('first_name').inputValue(), 'Kari')
+  assert.equal(await page.getByTestId('first_name-error').textContent(), '')
+  assert.equal(await page.getByTestId('last_name-error').textContent(), 'Fyll ut dette feltet.')
+  assert.equal(await page.getByTestId('country').inputValue(), 'SE')
+  assert.equal(await page.getByTestId('billing-first_name').inputValue(), 'Ola "Bill"')
+  assert.equal(await page.locator(':focus').getAttribute('data-testid'), 'last_name')
+  await page.getByTestId('other-billing').uncheck()
   const fields = { first_name: 'Kari', last_name: 'Nordmann', address_line: 'Gata 1', postal_code: '0155', postal_place: 'Oslo' }
   for (const [name, value] of Object.entries({ ...fields, email: 'k@example.com', phone_number: '+47 402 30 256' })) {
     await page.getByTestId(name).fill(value)

@@ -29,6 +29,10 @@ const { postal_code: _, ...incomplete } = shipping_address
 const put = (shipping: object, billing: object = shipping): Change => ({
   ...{ path: 'addresses', body: { shipping_address: shipping, billing_address: billing }, refused: 'address_refused' },
 })
+const lacks = (prefix: string, ...names: string[]): Change => ({
+  ...{ refused: 'address_first', missing: names.map((name) => `${prefix}.${name}`) },
+})
+const all = Object.keys(private_address)
 const codes = (...discount_codes: string[]): Change => ({
   ...{ path: 'discount_codes', body: { discount_codes }, refused: 'code_refused' },
 })
@@ -45,11 +49,23 @@ const cases: Case[] = [
     session,
     put(private_address, { ...private_address, first_name: 'Ola' }),
   ],
-  ['an address without a code', 'address', { shipping_address: incomplete }, session, { refused: 'address_first' }],
-  ['a company without a name', 'address', { shipping_address: private_address }, companies, { refused: 'address_first' }],
-  ['a bill to nowhere', 'address', { shipping_address, other_billing: 'true' }, session, { refused: 'address_first' }],
-  ['text for an address', 'address', { shipping_address: 'x' }, session, { refused: 'address_first' }],
-  ['nothing', 'address', {}, session, { refused: 'address_first' }],
+  ['an address without a code', 'address', { shipping_address: incomplete }, session, lacks('shipping_address', 'postal_code')],
+  [
+    'a company without a name',
+    'address',
+    { shipping_address: private_address },
+    companies,
+    lacks('shipping_address', ...Object.keys(company)),
+  ],
+  [
+    'a bill to nowhere',
+    'address',
+    { shipping_address, other_billing: 'true' },
+    session,
+    lacks('billing_address', ...Object.keys(person)),
+  ],
+  ['text for an address', 'address', { shipping_address: 'x' }, session, lacks('shipping_address', ...all)],
+  ['nothing', 'address', {}, session, lacks('shipping_address', ...all)],
   ['a delivery', 'shipping', { shipping_option: 'home' }, session, { path: 'shipping_option', body: home, refused: 'updated' }],
   ['a delivery that is not offered', 'shipping', { shipping_option: 'sea' }, session, { refused: 'shipping_refused' }],
   ['no delivery', 'shipping', {}, undefined, { refused: 'address_first' }],

@@ -4,7 +4,7 @@ import type { SessionView } from './view.ts'
 export type Members = { [member: string]: string | Members }
 
 /** A change of the order that a form asks for: where it is `PUT`. And what the page says when it is refused, or could not be asked for. */
-export type Change = { path?: string; body?: object; refused: Refused }
+export type Change = { path?: string; body?: object; refused: Refused; missing?: readonly string[] }
 type Refused = 'address_first' | 'address_refused' | 'shipping_refused' | 'code_refused' | 'updated'
 
 /** What the form of one part of an express session asks for (checkout-api §3.10.2), in a browser without JavaScript. */
@@ -35,10 +35,13 @@ const company = ['business_name', 'organization_number'] as const
  */
 function addressChange(form: Members, offered: readonly string[] = []): Change {
   const { shipping_address: to, billing_address, other_billing, customer_type = offered.join() } = form
-  const asked = customer_type === 'b2b' ? [...person, ...company] : person
-  const shipping = fieldsOf(to, [...asked, ...contact])
-  const billing = other_billing ? fieldsOf(billing_address, asked) : {}
-  if (!shipping || !billing) return { refused: 'address_first' }
+  const asked = customer_type === 'b2b' ? [...company, ...person] : person
+  const [shipping, billing] = [fieldsOf(to, [...asked, ...contact]), fieldsOf(other_billing && billing_address, asked)]
+  const empty = (prefix: string, fields: Members, names: readonly string[]) =>
+    names.filter((name) => !fields[name]).map((name) => `${prefix}.${name}`)
+  const missing = empty('shipping_address', shipping, [...asked, ...contact])
+  if (other_billing) missing.push(...empty('billing_address', billing, asked))
+  if (missing.length > 0) return { refused: 'address_first', missing }
   const { email, phone_number } = shipping
   return {
     path: 'addresses',
@@ -47,8 +50,7 @@ function addressChange(form: Members, offered: readonly string[] = []): Change {
   }
 }
 
-function fieldsOf(given: Members[string] | undefined, names: readonly string[]): Members | undefined {
+function fieldsOf(given: Members[string] | undefined, names: readonly string[]): Members {
   const fields = typeof given === 'object' ? given : {}
-  const filled = names.filter((name) => fields[name])
-  return filled.length === names.length ? Object.fromEntries(filled.map((name) => [name, fields[name]!])) : undefined
+  return Object.fromEntries(names.filter((name) => fields[name]).map((name) => [name, fields[name]!]))
 }

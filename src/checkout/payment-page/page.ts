@@ -2,7 +2,7 @@ import { type Html, html, scriptJson } from '../../lib/html.ts'
 import type { Assets } from './assets.ts'
 import { chooseLanguage, type Language, languages, type Texts } from './language.ts'
 import { body } from './parts/body.ts'
-import { createContext, type PageQuery } from './parts/context.ts'
+import { createContext, type PageQuery, type RefusedForm } from './parts/context.ts'
 import type { PageState, ScriptText } from './protocol.ts'
 import { readTheme, type Theme, themeCss } from './theme.ts'
 import { type MerchantView, stageOf, type View } from './view.ts'
@@ -67,6 +67,7 @@ export function renderPage(input: {
   /** The gallery shows pages that do nothing. */
   still?: boolean
   root?: string
+  form?: RefusedForm | undefined
 }): Rendered {
   const { view, query, sid, assets } = input
   const language = chooseLanguage(query.language, input.accept_language)
@@ -83,6 +84,7 @@ export function renderPage(input: {
     session,
     saved_cards: ('session' in view && view.saved_cards) || {},
     asks_shop: 'session' in view && view.asks_shop === true,
+    form: input.form,
   })
   const theme = readTheme(session?.configuration?.theme)
   const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title

@@ -5,12 +5,12 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { type Html, safeHref } from '../../lib/html.ts'
 import { loadAssets } from './assets.ts'
-import { expressChange, type Members } from './express.ts'
+import { type Change, expressChange, type Members } from './express.ts'
 import { galleryPage, gallerySid, samples } from './gallery.ts'
 import { chooseLanguage } from './language.ts'
 import { readView } from './operations.ts'
 import { renderPage } from './page.ts'
-import type { PageQuery } from './parts/context.ts'
+import type { PageQuery, RefusedForm } from './parts/context.ts'
 import { continuePage, embedResult, landingPage } from './plain.ts'
 import { readTheme, themeCss } from './theme.ts'
 
@@ -33,7 +33,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     const { sid } = request.query
     const assets = await loadAssets()
     if (!sid) return sendHtml(reply, landingPage(assets), {})
-    return sendPage(parts, request, reply, sid)
+    return sendPage(parts, request, reply)
   })
 
   app.get<{ Params: { sid: string } }>('/v1/view/:sid', open, async (request, reply) => {
@@ -45,8 +45,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
   })
 
   app.get<{ Querystring: Query }>('/page/state', open, async (request, reply) => {
-    const { sid = '' } = request.query
-    const { state, fragment } = await render(parts, request, sid)
+    const { state, fragment } = await render(parts, request)
     return reply.header('cache-control', 'no-store').send({ state, html: fragment.markup })
   })
 
@@ -109,23 +108,36 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}), 303)
   })
 
-  /** The parts of an express session: what the script does with a `PUT`, for a browser without it. */
-  for (const part of ['address', 'shipping', 'discount'] as const) {
+  /** A change of the order: what the script does with a `PUT`, for a browser without it. */
+  const isSaved = async (request: FastifyRequest<{ Querystring: Query }>, { path, body }: Change): Promise<boolean> => {
+    if (!path) return false
+    const url = `/v1/view/${encodeURIComponent(request.query.sid ?? '')}/session/order/${path}`
+    const payload = body ?? {}
+    return (
+      (await app.inject({ method: 'PUT', url, headers: passedOn(request), remoteAddress: request.ip, payload })).statusCode < 400
+    )
+  }
+
+  // Sent to the page's own address, so that a form that is refused is answered with the page and what was filled in.
+  app.post<{ Querystring: Query; Body: Record<string, string> }>('/', open, async (request, reply) => {
+    assertOwnPage(request)
+    const form = request.body ?? {}
+    const view = await viewOf(parts, request, request.query.sid ?? '')
+    const change = expressChange('address', formMembers(form), 'session' in view ? view.session : undefined)
+    if (await isSaved(request, change)) return reply.redirect(backToPage(request, {}, '?'), 303)
+    const wrong = (change.missing ?? []).map((name) => [name, 'required'] as const)
+    const refused: RefusedForm = { name: 'address', filled: filledIn(form), wrong: new Map(wrong) }
+    return sendPage(parts, request, reply.code(422), { form: refused, notice: change.refused })
+  })
+
+  for (const part of ['shipping', 'discount'] as const) {
     app.post<{ Querystring: Query; Body: Record<string, string> }>(`/page/${part}`, open, async (request, reply) => {
       assertOwnPage(request)
       const { sid = '' } = request.query
       const view = await viewOf(parts, request, sid)
-      const { path, body, refused } = expressChange(
-        part,
-        formMembers(request.body ?? {}),
-        'session' in view ? view.session : undefined,
-      )
-      const url = path && `/v1/view/${encodeURIComponent(sid)}/session/order/${path}`
-      const done =
-        url &&
-        (await app.inject({ method: 'PUT', url, headers: passedOn(request), remoteAddress: request.ip, payload: body! }))
-          .statusCode < 400
-      return reply.redirect(backToPage(request, done ? {} : { notice: refused }), 303)
+      const change = expressChange(part, formMembers(request.body ?? {}), 'session' in view ? view.session : undefined)
+      const done = await isSaved(request, change)
+      return reply.redirect(backToPage(request, done ? {} : { notice: change.refused }), 303)
     })
   }
 
@@ -146,19 +158,23 @@ function viewOf(parts: Parts, { ip, headers, id: request_id }: FastifyRequest, s
   return readView(parts, { sid, ip, user_agent: headers['user-agent']?.slice(0, 1000), request_id })
 }
 
-async function render(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, sid: string) {
+type Answer = { form?: RefusedForm } & Pick<PageQuery, 'notice' | 'product'>
+
+async function render(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, { form, ...changes }: Answer = {}) {
+  const { sid = '' } = request.query
   return renderPage({
     view: await viewOf(parts, request, sid),
-    query: request.query,
+    query: { ...request.query, ...changes },
     sid,
+    form,
     accept_language: request.headers['accept-language'],
     now: parts.clock.now(),
     assets: await loadAssets(),
   })
 }
 
-async function sendPage(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply, sid: string) {
-  const { html, theme_css, logo_url } = await render(parts, request, sid)
+async function sendPage(parts: Parts, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply, answer?: Answer) {
+  const { html, theme_css, logo_url } = await render(parts, request, answer)
   return sendHtml(reply, html, { theme_css, logo_url })
 }
 
@@ -179,10 +195,10 @@ function assertOwnPage({ headers }: FastifyRequest): void {
   if (!own) throw new ApiError('forbidden', 'This form can be sent from the payment page only.')
 }
 
-function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Record<string, string>): string {
-  const { notice, ...query } = request.query
+function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Record<string, string>, root = '../?'): string {
+  const { notice, form, ...query } = request.query
   const pairs = Object.entries({ ...query, ...changes }).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
-  return `../?${new URLSearchParams(pairs)}`
+  return `${root}${new URLSearchParams(pairs)}`
 }
 
 /**
@@ -205,6 +221,14 @@ function formMembers(form: Readonly<Record<string, string>>): Members {
     }
   }
   return body
+}
+
+/** What may be shown again of a form that was refused: nothing that pays, and no number of a person. */
+function filledIn(form: Readonly<Record<string, unknown>>): Map<string, string> {
+  const secret = /^(card|gift_card)\.|^social_security_number$/
+  return new Map(
+    Object.entries(form).flatMap(([name, value]) => (typeof value === 'string' && !secret.test(name) ? [[name, value]] : [])),
+  )
 }
 
 /** The boxes that are ticked, as the script names them; nothing where the page has none. */

@@ -30,10 +30,18 @@ export type Context = {
   saved_cards: SavedCards
   asks_shop: boolean
   test: boolean
+  form?: RefusedForm | undefined
+}
+
+/** A form that a browser without JavaScript sent and that was refused: what was filled in, and what is wrong, by the field's name. */
+export type RefusedForm = {
+  name: 'address' | 'pay'
+  filled: ReadonlyMap<string, string>
+  wrong: ReadonlyMap<string, 'required' | 'checkbox_required'>
 }
 
 export function createContext(
-  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards' | 'asks_shop'> & {
+  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards' | 'asks_shop' | 'form'> & {
     session: SessionView | undefined
   },
 ): Context {

@@ -32,16 +32,17 @@ export function expressParts(context: Context): Html | false {
 }
 
 function address(context: Context): Html {
-  const { t, session } = context
+  const { t, session, form } = context
   const configuration = session.configuration ?? {}
   const types = session.express?.customer_types?.length ? session.express.customer_types : ['b2c', 'b2b']
   const value = session.order?.shipping_address
-  const preferred = value?.business_name ? 'b2b' : ((configuration.default_customer_type as string | undefined) ?? types[0])
+  const usual = value?.business_name ? 'b2b' : ((configuration.default_customer_type as string | undefined) ?? types[0])
+  const preferred = form?.filled.get('customer_type') ?? usual
   const company = types.includes('b2b') && (preferred === 'b2b' || !types.includes('b2c'))
   const differing = (configuration.allow_different_billing_shipping_address ?? []) as string[]
   const billing = session.order?.billing_address
   const differs = billing !== undefined && value !== undefined && JSON.stringify(billing) !== JSON.stringify(value)
-  return html`<section class="card" id="express-address"><form method="post" action="page/address?${pageQuery(context)}"
+  return html`<section class="card" id="express-address"><form method="post" action="?form=address&${pageQuery(context)}"
  data-form="address" novalidate><h2>${isShipped(context) ? t.express_title : t.address_title}</h2>
 ${
   types.length > 1 &&
@@ -62,7 +63,7 @@ ${
 ${
   differing.length > 0 &&
   html`<label class="choice"><input type="checkbox" name="other_billing" id="other-billing" value="true"
- data-testid="other-billing"${differs ? html` checked` : ''}>
+ data-testid="other-billing"${(form?.name === 'address' ? form.filled.has('other_billing') : differs) ? html` checked` : ''}>
 <span>${t.other_billing}</span></label><div class="fields billing"><h3>
 ${t.billing_title}</h3>${addressFields(context, {
     prefix: 'billing_address',

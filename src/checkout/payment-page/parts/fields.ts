@@ -29,18 +29,32 @@ export type Field = {
   placeholder?: string
 }
 
+/** Marks a field that was refused; the first of them has the keyboard. */
+export function marks({ form }: Context, name: string): Html | false {
+  const [first] = form?.wrong.keys() ?? []
+  return form?.wrong.has(name) === true && html` aria-invalid="true"${name === first && html` autofocus`}`
+}
+
+/** What is wrong with a field that was refused. */
+export function wrongText({ t, form }: Context, name: string): string | undefined {
+  const wrong = form?.wrong.get(name)
+  return wrong && t[wrong]
+}
+
 /** A labelled text field with a place for its error. */
-export function textField({ t }: Context, field: Field): Html {
+export function textField(context: Context, field: Field): Html {
+  const { t, form } = context
+  const testid = field.testid ?? field.name.replaceAll('.', '-')
   const id = field.id ?? `f-${field.name.replaceAll('.', '-')}`
   const hint = field.optional ? html` <span class="hint">(${t.optional})</span>` : ''
   return html`<div class="${field.narrow ? 'field narrow' : 'field'}">
 <label for="${id}">${field.label}${hint}</label>
 <input id="${id}" name="${field.name}" type="${field.type ?? 'text'}" inputmode="${field.inputmode ?? 'text'}"
- autocomplete="${field.autocomplete ?? 'off'}" value="${field.value ?? ''}" maxlength="${field.maxlength ?? 255}"
- data-testid="${field.testid ?? field.name.replaceAll('.', '-')}" data-check="${field.check ?? ''}"
+ autocomplete="${field.autocomplete ?? 'off'}" value="${form?.filled.get(field.name) ?? field.value ?? ''}" maxlength="${field.maxlength ?? 255}"
+ data-testid="${testid}" data-check="${field.check ?? ''}"
  placeholder="${field.placeholder ?? ''}" aria-describedby="${id}-error" aria-required="${field.optional ? 'false' : 'true'}"
- spellcheck="false">
-<p class="error" id="${id}-error" data-testid="${field.testid ?? field.name.replaceAll('.', '-')}-error"></p>
+ spellcheck="false"${marks(context, field.name)}>
+<p class="error" id="${id}-error" data-testid="${testid}-error">${wrongText(context, field.name)}</p>
 </div>`
 }
 
@@ -61,8 +75,9 @@ function countryCodes(configuration: Readonly<Record<string, unknown>> | undefin
     : codes
 }
 
-function countryField(context: Context, prefix: string, id: string, testid: string, value: string | undefined): Html {
-  const { t, language, session } = context
+function countryField(context: Context, prefix: string, id: string, testid: string, known: string | undefined): Html {
+  const { t, language, session, form } = context
+  const value = form?.filled.get(`${prefix}.country`) ?? known
   const codes = countryCodes(session.configuration)
   const names = new Intl.DisplayNames([languages[language].locale], { type: 'region' })
   const chosen = value ?? codes[0]
