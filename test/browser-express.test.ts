@@ -225,7 +225,9 @@ for (const javaScriptEnabled of [true, false]) {
     skip: skipBrowser,
   }, async () => {
     const shipping_address = { first_name: 'Kari', last_name: 'Nordmann', country: 'NO' }
-    const checkboxes = ['shop.terms', 'shop.news', 'other'].map((id) => ({ id, label: id, checked: id === 'shop.news' }))
+    const checkboxes = ['shop.terms', 'shop.news', 'other'].map((id) => ({
+      ...{ id, label: id, checked: id === 'shop.news', required: id === 'shop.terms' },
+    }))
     const { id, url } = await checkout.createSession({
       order: { ...goods, shipping_address },
       express: { shipping_options: [], shipping_mode: 'shipping_not_required' },
@@ -235,16 +237,24 @@ for (const javaScriptEnabled of [true, false]) {
     const context = await browser.newContext({ locale: 'en-GB', javaScriptEnabled })
     const page = await context.newPage()
     await page.goto(`${url}?product=dintero_psp.creditcard`)
-    await page.getByTestId('checkbox-shop.terms').check()
     await page.getByTestId('checkbox-shop.news').uncheck()
-    for (const [name, value] of [
-      ['number', '4000000000000002'],
-      ['expiry', '12/30'],
-      ['cvc', '123'],
-    ]) {
-      await page.getByTestId(`card-${name}`).fill(value!)
+    const pay = async () => {
+      for (const [name, value] of [
+        ['number', '4000000000000002'],
+        ['expiry', '12/30'],
+        ['cvc', '123'],
+      ]) {
+        await page.getByTestId(`card-${name}`).fill(value!)
+      }
+      await page.getByTestId('pay').click()
     }
-    await page.getByTestId('pay').click()
+    await pay()
+    await page.getByText('Tick this box to go on.').waitFor()
+    await page.getByTestId('checkbox-shop.terms').and(page.locator(':focus')).waitFor()
+    assert.equal(await page.getByTestId('checkbox-shop.news').isChecked(), false)
+    assert.ok(!(await page.content()).includes('4000000000000002'))
+    await page.getByTestId('checkbox-shop.terms').check()
+    await pay()
     await page.waitForURL(`${shop.url}/accept**`)
     const { transaction_id } = await checkout.readSession(id)
     const told = (await checkout.readTransaction(transaction_id)).checkboxes.map(({ checked }: { checked: boolean }) => checked)

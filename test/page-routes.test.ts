@@ -59,7 +59,7 @@ test('payment page: a parameter that is there twice counts once', async () => {
       assert.equal((await get(`${path}?${twice}`)).status, 200, `${path}?${twice}`)
     }
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    assert.equal((await get(`/page/pay?${twice}`, { method: 'POST', headers, body: 'a=1&a=2' })).status, 303)
+    assert.equal((await get(`/?form=pay&${twice}`, { method: 'POST', headers, body: 'a=1&a=2' })).status, 303)
   }
   assert.match(await (await get('/?sid=T00000000.x&language=sv&language=no')).text(), /<html lang="sv">/)
 })
@@ -113,7 +113,7 @@ test('payment page: script and styles are kept for a year, and the script is at 
 })
 
 test('payment page: 403 when another site posts its forms', async () => {
-  for (const path of ['/page/pay?sid=T00000000.x', '/page/cancel?sid=T00000000.x']) {
+  for (const path of ['/?form=pay&sid=T00000000.x', '/page/cancel?sid=T00000000.x']) {
     for (const [name, value] of [
       ['sec-fetch-site', 'cross-site'],
       ['origin', 'https://evil.example'],
@@ -136,7 +136,7 @@ test('payment page: the names of a form reach nothing but the payment', async ()
     'card=1&card.number',
   ]
   for (const name of names) {
-    const answer = await get('/page/pay?sid=T00000000.x', { method: 'POST', headers, body: `${name}=1` })
+    const answer = await get('/?form=pay&sid=T00000000.x', { method: 'POST', headers, body: `${name}=1` })
     assert.equal(answer.status, 303, name)
   }
   assert.equal(({} as { spoilt?: unknown }).spoilt, undefined)

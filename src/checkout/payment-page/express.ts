@@ -25,6 +25,14 @@ export function expressChange(
   return { path: 'discount_codes', body: { discount_codes: [...kept, ...added] }, refused: 'code_refused' }
 }
 
+/** The names of the boxes that have to be ticked before paying and are not. The script holds its own form to that. */
+export function untickedBoxes(form: Members, session: SessionView | undefined): string[] {
+  const { checkbox } = form
+  const ticked = typeof checkbox === 'object' ? checkbox : {}
+  const shown = (session?.express && session.checkboxes) || []
+  return shown.filter(({ id, required }) => required && ticked[id] === undefined).map(({ id }) => `checkbox.${id}`)
+}
+
 const person = ['first_name', 'last_name', 'address_line', 'postal_code', 'postal_place', 'country'] as const
 const contact = ['email', 'phone_number'] as const
 const company = ['business_name', 'organization_number'] as const

@@ -23,7 +23,6 @@ export function continuePage(assets: Assets, language: Language, href: string): 
     title: texts.title,
     theme,
     assets,
-    root: '../',
     inline: false,
     head: html`<meta http-equiv="refresh" content="0;url=${href}">`,
     fragment: html`<main><section class="card centre"><h1>${texts.title}</h1><p>${texts.leaving}</p><p><a class="button"

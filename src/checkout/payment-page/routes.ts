@@ -5,7 +5,7 @@ import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { type Html, safeHref } from '../../lib/html.ts'
 import { loadAssets } from './assets.ts'
-import { type Change, expressChange, type Members } from './express.ts'
+import { type Change, expressChange, type Members, untickedBoxes } from './express.ts'
 import { galleryPage, gallerySid, samples } from './gallery.ts'
 import { chooseLanguage } from './language.ts'
 import { readView } from './operations.ts'
@@ -87,10 +87,19 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     })
   }
 
-  app.post<{ Querystring: Query; Body: Record<string, string> }>('/page/pay', open, async (request, reply) => {
-    assertOwnPage(request)
+  /** A change of the order: what the script does with a `PUT`, for a browser without it. */
+  const isSaved = async (request: FastifyRequest<{ Querystring: Query }>, { path, body }: Change): Promise<boolean> => {
+    if (!path) return false
+    const url = `/v1/view/${encodeURIComponent(request.query.sid ?? '')}/session/order/${path}`
+    const payload = body ?? {}
+    return (
+      (await app.inject({ method: 'PUT', url, headers: passedOn(request), remoteAddress: request.ip, payload })).statusCode < 400
+    )
+  }
+
+  const pay = async (request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply, members: Members) => {
     const { sid = '' } = request.query
-    const { checkbox, ...payment } = formMembers(request.body ?? {})
+    const { checkbox, ...payment } = members
     const answer = await app.inject({
       method: 'POST',
       url: `/v1/sessions/${encodeURIComponent(sid)}/pay?language=${chooseLanguage(request.query.language, undefined)}`,
@@ -105,25 +114,26 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     if (answer.statusCode < 300 && next && !body.error)
       return sendHtml(reply, continuePage(await loadAssets(), language, next), {})
     const failed = answer.statusCode >= 400 || (body.error !== undefined && !body.poll_url)
-    return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}), 303)
-  })
-
-  /** A change of the order: what the script does with a `PUT`, for a browser without it. */
-  const isSaved = async (request: FastifyRequest<{ Querystring: Query }>, { path, body }: Change): Promise<boolean> => {
-    if (!path) return false
-    const url = `/v1/view/${encodeURIComponent(request.query.sid ?? '')}/session/order/${path}`
-    const payload = body ?? {}
-    return (
-      (await app.inject({ method: 'PUT', url, headers: passedOn(request), remoteAddress: request.ip, payload })).statusCode < 400
-    )
+    return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}, '?'), 303)
   }
 
   // Sent to the page's own address, so that a form that is refused is answered with the page and what was filled in.
   app.post<{ Querystring: Query; Body: Record<string, string> }>('/', open, async (request, reply) => {
     assertOwnPage(request)
     const form = request.body ?? {}
+    const members = formMembers(form)
     const view = await viewOf(parts, request, request.query.sid ?? '')
-    const change = expressChange('address', formMembers(form), 'session' in view ? view.session : undefined)
+    const session = 'session' in view ? view.session : undefined
+    if (request.query.form !== 'address') {
+      const unticked = untickedBoxes(members, session)
+      if (unticked.length === 0) return pay(request, reply, members)
+      const wrong = unticked.map((name) => [name, 'checkbox_required'] as const)
+      const filled = filledIn(form)
+      const refused: RefusedForm = { name: 'pay', filled, wrong: new Map(wrong) }
+      const product = filled.get('payment_product_type') ?? request.query.product ?? ''
+      return sendPage(parts, request, reply.code(422), { form: refused, notice: '', product })
+    }
+    const change = expressChange('address', members, session)
     if (await isSaved(request, change)) return reply.redirect(backToPage(request, {}, '?'), 303)
     const wrong = (change.missing ?? []).map((name) => [name, 'required'] as const)
     const refused: RefusedForm = { name: 'address', filled: filledIn(form), wrong: new Map(wrong) }

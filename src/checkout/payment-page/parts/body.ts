@@ -61,10 +61,10 @@ function payment(context: Context): Html {
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(context)}
 <section class="card" id="payment"${launcher ? html` data-launcher="true"` : ''}>
-<form id="pay-form" method="post" action="page/pay?${pageQuery(context)}" data-form="pay"
+<form id="pay-form" method="post" action="?form=pay&${pageQuery(context)}" data-form="pay"
  novalidate${missing ? html` data-missing="${missing}"` : ''}>
 ${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
-${session.express && checkboxes(session.checkboxes)}
+${session.express && checkboxes(context)}
 ${missing && html`<p class="hint" data-testid="express-missing">${firstText(context)}</p>`}
 ${
   terms &&

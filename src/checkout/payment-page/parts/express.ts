@@ -3,7 +3,7 @@ import { asText } from '../../../lib/object.ts'
 import { languages, timeSpan } from '../language.ts'
 import type { CheckboxView, ShippingView } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
-import { addressFields } from './fields.ts'
+import { addressFields, marks, wrongText } from './fields.ts'
 
 /** What an express session still lacks before it can be paid (checkout-api §3.2.3). */
 export function expressMissing(context: Context): 'address' | 'shipping_option' | undefined {
@@ -173,19 +173,24 @@ ${t.apply}</button></div>`
 }
 
 /** The merchant's own boxes to tick, such as a newsletter (checkout-api §3.2). A form says nothing of those that are not ticked. */
-export function checkboxes(list: readonly CheckboxView[] = []): Html | false {
-  return list.length > 0 && html`<input type="hidden" name="checkbox" value="shown">${list.map(checkboxField)}`
+export function checkboxes(context: Context): Html | false {
+  const { checkboxes: list = [] } = context.session
+  const rows = list.map((box) => checkboxField(context, box))
+  return list.length > 0 && html`<input type="hidden" name="checkbox" value="shown">${rows}`
 }
 
-function checkboxField({ id, label, checked, required, link }: CheckboxView): Html {
+function checkboxField(context: Context, { id, label, checked, required, link }: CheckboxView): Html {
+  const { form } = context
+  const name = `checkbox.${id}`
+  const ticked = form?.name === 'pay' ? form.filled.has(name) : checked
   const field = `box-${id.replace(/[^\w-]/g, '_')}`
-  return html`<div class="field"><label class="choice"><input type="checkbox" name="checkbox.${id}" id="${field}" value="true"
+  return html`<div class="field"><label class="choice"><input type="checkbox" name="${name}" id="${field}" value="true"
  data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${
    required
      ? html` data-required="true"
  aria-required="true"`
      : ''
- }${checked ? html` checked` : ''}><span>${label}${
+ }${ticked ? html` checked` : ''}${marks(context, name)}><span>${label}${
    link && safeHref(link.url) ? html` <a href="${link.url}" target="_blank" rel="noopener noreferrer">${link.text}</a>` : ''
- }</span></label><p class="error" id="${field}-error"></p></div>`
+ }</span></label><p class="error" id="${field}-error">${wrongText(context, name)}</p></div>`
 }

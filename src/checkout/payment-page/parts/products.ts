@@ -76,7 +76,7 @@ function productFields(context: Context, product: Product): Html {
 }
 
 function cardFields(context: Context, product: Product): Html {
-  const { t, saved_cards } = context
+  const { t, saved_cards, form } = context
   const saved = saved_cards[product.payment_product_type]
   const config = product.options.generate_payment_token_config as { save_card_checkbox?: string } | undefined
   const consent = config?.save_card_checkbox
@@ -116,7 +116,7 @@ function cardFields(context: Context, product: Product): Html {
 ${
   consent &&
   html`<label class="choice"><input type="checkbox" name="generate_payment_token" id="save-card" value="true" data-testid="save-card"${
-    consent === 'opt_out' ? html` checked` : ''
+    (form?.name === 'pay' ? form.filled.has('generate_payment_token') : consent === 'opt_out') ? html` checked` : ''
   }><span>${t.save_card}</span></label>`
 }${testFill(context)}</div>`
 }
