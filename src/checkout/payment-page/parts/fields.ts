@@ -44,13 +44,14 @@ export function wrongText({ t, form }: Context, name: string): string | undefine
 /** A labelled text field with a place for its error. */
 export function textField(context: Context, field: Field): Html {
   const { t, form } = context
+  const value = form?.filled.get(field.name) ?? field.value ?? ''
   const testid = field.testid ?? field.name.replaceAll('.', '-')
   const id = field.id ?? `f-${field.name.replaceAll('.', '-')}`
   const hint = field.optional ? html` <span class="hint">(${t.optional})</span>` : ''
   return html`<div class="${field.narrow ? 'field narrow' : 'field'}">
 <label for="${id}">${field.label}${hint}</label>
 <input id="${id}" name="${field.name}" type="${field.type ?? 'text'}" inputmode="${field.inputmode ?? 'text'}"
- autocomplete="${field.autocomplete ?? 'off'}" value="${form?.filled.get(field.name) ?? field.value ?? ''}" maxlength="${field.maxlength ?? 255}"
+ autocomplete="${field.autocomplete ?? 'off'}" value="${value}" maxlength="${field.maxlength ?? 255}"
  data-testid="${testid}" data-check="${field.check ?? ''}"
  placeholder="${field.placeholder ?? ''}" aria-describedby="${id}-error" aria-required="${field.optional ? 'false' : 'true'}"
  spellcheck="false"${marks(context, field.name)}>
