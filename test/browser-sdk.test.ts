@@ -141,7 +141,7 @@ test('embed: onSessionLockFailed when the customer is paying already, and the pa
   const told = await event('onSessionLockFailed')
   assert.deepEqual([told.type, told.sid], ['SessionLockFailed', id])
   assert.equal((await events()).filter(({ handler }) => handler === 'onSessionLocked').length, 0)
-  await frame.getByText('Your payment is being processed').waitFor()
+  await frame.getByTestId('message').filter({ hasText: 'Your payment is being processed' }).waitFor()
   await page.context().close()
 })
 
