@@ -206,13 +206,14 @@ test('a statement waits for the first connection that is free, not behind what t
   assert.equal((await database.sql`select from late`).length, 0)
 })
 
-test('a database that is away refuses all who wait at once, not one after the other', async () => {
+test('a database that is away refuses all who wait at once, not one after the other', async (t) => {
   let tries = 0
   const nowhere = net.createServer((socket) => {
     tries += 1
     socket.resetAndDestroy()
   })
   await once(nowhere.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => nowhere.close())
   const sql = connect(`postgres://u:p@127.0.0.1:${(nowhere.address() as net.AddressInfo).port}/d`, { max: 4 })
   const kinds: Record<string, () => Promise<unknown>> = {
     statement: () => sql`select 1`,
@@ -224,8 +225,8 @@ test('a database that is away refuses all who wait at once, not one after the ot
     tries = 0
     const settled = await Promise.allSettled(Array.from({ length: 150 }, ask))
     assert.deepEqual(new Set(settled.map((one) => one.status === 'rejected' && one.reason.code)), new Set(['ECONNRESET']), kind)
-    assert.ok(tries < 20, `${kind}: ${tries} attempts for 150`)
+    // Of writes, each batch of 32 tries by itself before each of it is made alone.
+    assert.ok(tries < 40, `${kind}: ${tries} attempts for 150`)
   }
   await sql.end({ timeout: 0 })
-  nowhere.close()
 })
