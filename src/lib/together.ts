@@ -134,7 +134,8 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     let lose: (error: Error) => void = () => {}
     try {
       const lane = await reserve()
-      if (!lane) return each(batch)
+      // Whoever waits would only find out the same, batch after batch.
+      if (!lane) return each([...batch, ...waiting.splice(0)])
       // The driver's own queue may be left without an answer when the connection ends.
       const results = await new Promise<unknown[]>((resolve, reject) => {
         lose = reject
