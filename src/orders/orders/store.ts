@@ -303,7 +303,8 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
   const summary = orderSummary(after)
   const body = jsonbText(event)
   const hash = chainHash(found.hash, body)
-  const size = found.size + body.length + JSON.stringify(request ?? '').length
+  const asked = request ? JSON.stringify(request) : null
+  const size = found.size + body.length + (asked?.length ?? 0)
   const lines = summary.lines.filter(({ line_id }) => after.sums.get(line_id) !== before.sums.get(line_id))
   const same_content = after.content === before.content && after.items === before.items
   const rows = await together(db)`
@@ -319,7 +320,7 @@ export async function appendOrderEvent(db: Db, write: OrderWrite): Promise<Found
     event as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
       select ${account_id}, ${after.id}, ${event.version}, ${event.type}, ${event.id}, ${body}::text::jsonb,
-             ${request ? json(request) : null}::jsonb, ${hash}
+             ${asked}::text::jsonb, ${hash}
       from changed),
     ${lines.length > 0 ? upsertLines(account_id, after.id, lines) : part``}
     ${after.options.multiple_authorizations ? authorizationsOf(account_id, before, after) : part``}
