@@ -86,7 +86,9 @@ test('deliveries: listed newest first, shown in full, replayed one by one, by ra
   assert.equal((await account.call('POST', `${hook}/replay`, { ...range, url: 'http://10.0.0.1' })).status, 400)
   assert.equal((await account.call('POST', `${hook}/replay`, { from: 'yesterday', to: range.to })).status, 400)
   assert.equal((await account.call('GET', `${hook}/deliveries/nonsense`)).status, 404)
-  assert.equal((await account.call('GET', `${hook}/deliveries?starting_after=nonsense`)).status, 404)
+  for (const unknown of ['nonsense', '00000000-0000-4000-8000-000000000000']) {
+    assert.equal((await account.call('GET', `${hook}/deliveries?starting_after=${unknown}`)).status, 404, unknown)
+  }
   assert.ok((await account.call('GET', `${base}/notifications/deliveries?aggregate_id=se1`)).body.length >= 7)
   await shop.close()
   await other.close()

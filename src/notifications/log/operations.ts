@@ -23,10 +23,13 @@ type Of = { account_id: string; subscription_id?: string }
 
 const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i
 
-/** Deliveries, newest first. An unknown `starting_after` is `delivery_not_found`. */
-export async function deliveries({ sql }: Parts, of: Of, query: DeliveriesQuery): Promise<Delivery[]> {
-  if (query.starting_after !== undefined && !uuid.test(query.starting_after)) throw notFound(query.starting_after)
-  const rows = await store.listDeliveries(sql, of.account_id, of.subscription_id, query)
+/** Deliveries, newest first. Error: `delivery_not_found` for a `starting_after` that is none, or was forgotten meanwhile. */
+export async function deliveries(parts: Parts, of: Of, query: DeliveriesQuery): Promise<Delivery[]> {
+  const { account_id, subscription_id } = of
+  const { starting_after } = query
+  if (starting_after !== undefined && !uuid.test(starting_after)) throw notFound(starting_after)
+  const rows = await store.listDeliveries(parts.sql, account_id, subscription_id, query)
+  if (rows.length === 0 && starting_after !== undefined) await found(parts, { account_id }, starting_after)
   return rows.map(showDelivery)
 }
 

@@ -17,8 +17,9 @@ export async function findDelivery(
 }
 
 /**
- * Deliveries of the account, or of one subscription, newest first. Those of a status or an event are looked for among the newest, and only
- * when these don't fill the page in the index of dead ones, or of ranges; those of an aggregate are few, and have an index.
+ * Deliveries of the account, or of one subscription, newest first; none after a delivery that there is not. Those of a status or an event
+ * are looked for among the newest, and only when these don't fill the page in the index of dead ones, or of ranges; those of an aggregate
+ * are few, and have an index.
  */
 export async function listDeliveries(
   db: Db,
@@ -30,10 +31,12 @@ export async function listDeliveries(
   const page = part`
     account_id = ${account_id} ${subscription_id === undefined ? part`` : part`and subscription_id = ${subscription_id}`}
     ${aggregate_id === undefined ? part`` : part`and aggregate_id = ${aggregate_id}`}
-    and (created_at, id) < (
-      coalesce((select created_at from notifications.deliveries where account_id = ${account_id} and id = ${starting_after ?? null}),
-        'infinity'),
-      coalesce(${starting_after ?? null}::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))`
+    ${
+      starting_after === undefined
+        ? part``
+        : part`and (created_at, id) < (
+      select created_at, id from notifications.deliveries where account_id = ${account_id} and id = ${starting_after})`
+    }`
   const ordered = part`order by created_at desc, id desc`
   const rows = (source = part`notifications.deliveries`) => db<DeliveryRow[]>`
     select id, endpoint, lane, position, subscription_id, event, aggregate_type, aggregate_id, sequence, method, url, state,
