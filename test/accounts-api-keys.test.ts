@@ -82,6 +82,7 @@ describe('api keys', () => {
     assert.deepEqual(await list('include_deleted=true&limit=1'), [made[0]])
     assert.deepEqual(await list(`include_deleted=true&limit=1&starting_after=${made[0]}`), [made[1]])
     assert.deepEqual(await list(`starting_after=${made[1]}`), [made[2]])
+    assert.deepEqual(await list('starting_after=unknown'), [])
     assert.equal((await lister.call('GET', `${path}?limit=101`)).status, 400)
     assert.equal((await lister.call('GET', `${path}?include_deleted=perhaps`)).status, 400)
   })

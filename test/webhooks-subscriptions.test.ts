@@ -99,6 +99,8 @@ test('subscription: read, list, update, delete', async () => {
   const next = await account.call('GET', `${base}?limit=100&starting_after=${made.id}`)
   assert.ok(next.body.every(({ id }: { id: string }) => id !== made.id))
 
+  assert.deepEqual((await account.call('GET', `${base}?starting_after=unknown`)).body, [])
+
   const changed = { config: { url: `${shop.url}/new` }, events: ['checkout_authorization'], active: false }
   const updated = await account.call('PUT', `${base}/${made.id}`, changed)
   assert.equal(updated.status, 200)
@@ -110,6 +112,8 @@ test('subscription: read, list, update, delete', async () => {
   const deleted = await account.call('DELETE', `${base}/${made.id}`)
   assert.equal(deleted.status, 200)
   assert.ok(deleted.body.deleted_at)
+  const after_deleted = await account.call('GET', `${base}?limit=100&starting_after=${made.id}`)
+  assert.deepEqual(after_deleted.body, next.body, 'the page after one that was deleted meanwhile')
   for (const [method, path] of [
     ['GET', ''],
     ['DELETE', ''],

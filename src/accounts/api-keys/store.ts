@@ -25,19 +25,17 @@ export async function insertApiKey(
   return row!
 }
 
-/** A page, newest first; what comes after the key `starting_after`, or the beginning when there is no such key. */
+/** A page, newest first, after the key `starting_after`. */
 export async function listApiKeys(
   db: Db,
   page: { account_id: string; include_deleted: boolean; limit: number; starting_after: string | undefined },
 ): Promise<ApiKeyRow[]> {
   const { account_id, include_deleted, limit, starting_after = null } = page
   return db<ApiKeyRow[]>`
-    with last as (
-      select created_at, id from accounts.api_keys where account_id = ${account_id} and id = ${starting_after}
-    )
-    select ${columns()} from accounts.api_keys k
+    select ${columns()} from accounts.api_keys
     where account_id = ${account_id} and (${include_deleted} or deleted_at is null)
-      and (not exists (select from last) or (k.created_at, k.id) < (select last.created_at, last.id from last))
+      and (${starting_after}::text is null or (created_at, id) < (
+        select a.created_at, a.id from accounts.api_keys a where a.account_id = ${account_id} and a.id = ${starting_after}))
     order by created_at desc, id desc
     limit ${limit}`
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import { DateTime, FreeObject } from '../../lib/schema.ts'
 import { PageQuery } from '../subscriptions/subscription.ts'
 
@@ -53,7 +54,8 @@ export type DeliveryDetail = Static<typeof DeliveryDetail>
 
 /** Which deliveries are listed, newest first. */
 export const DeliveriesQuery = Type.Object({
-  ...PageQuery.properties,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_default })),
+  starting_after: PageQuery.properties.starting_after,
   status: Type.Optional(status),
   event: Type.Optional(Type.String({ maxLength: 100 })),
   aggregate_id: Type.Optional(Type.String({ maxLength: 255, description: 'A transaction, order, draft or session.' })),

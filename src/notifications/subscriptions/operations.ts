@@ -15,9 +15,10 @@ export async function createSubscription(parts: Parts, auth: Auth, wanted: Subsc
   const { sql, clock, ids, config } = parts
   throwRefusal(refuseSubscription(wanted, openingsOf(config)))
   const { account_id, subject } = auth
-  if ((await store.listSubscriptions(sql, account_id)).length >= limits.subscriptions_max) {
-    const message = `The account has ${limits.subscriptions_max} subscriptions already.`
-    throw new ApiError('subscription_limit_reached', message, { details: [{ message, allowed: limits.subscriptions_max }] })
+  const allowed = limits.subscriptions_max
+  if ((await store.listSubscriptions(sql, account_id, { limit: allowed })).length === allowed) {
+    const message = `The account has ${allowed} subscriptions already.`
+    throw new ApiError('subscription_limit_reached', message, { details: [{ message, allowed }] })
   }
   const id = ids.uuid()
   await inTransaction(sql, async (tx) => {
@@ -34,15 +35,13 @@ export async function subscription({ sql }: { sql: Sql }, account_id: string, id
   return showSubscription(row)
 }
 
-/** The account's subscriptions, newest first, after the one named. */
+/** A page of the account's subscriptions, newest first, after the one named. */
 export async function subscriptions(
   { sql }: { sql: Sql },
   account_id: string,
-  page: { limit?: number; starting_after?: string },
+  { limit = limits.page_size_max, ...page }: { limit?: number; starting_after?: string },
 ) {
-  const rows = await store.listSubscriptions(sql, account_id)
-  const start = page.starting_after === undefined ? 0 : rows.findIndex(({ id }) => id === page.starting_after) + 1
-  return rows.slice(start, start + (page.limit ?? limits.page_size_max)).map(showSubscription)
+  return (await store.listSubscriptions(sql, account_id, { limit, ...page })).map(showSubscription)
 }
 
 /** Replaces what a client decides of a subscription. Errors: those of `refuseSubscription`, `subscription_not_found`. */

@@ -13,17 +13,24 @@ export async function findSubscription(db: Db, account_id: string, id: string): 
   return row
 }
 
-/** The account's subscriptions, newest first. There are at most `limits.subscriptions_max`, so one page holds all that matter. */
-export function listSubscriptions(db: Db, account_id: string): Promise<SubscriptionRow[]> {
+/** A page of the account's subscriptions, newest first, after the one that `starting_after` names, which may be deleted by now. */
+export function listSubscriptions(
+  db: Db,
+  account_id: string,
+  { limit, starting_after = null }: { limit: number; starting_after?: string | null },
+): Promise<SubscriptionRow[]> {
   return db<SubscriptionRow[]>`
     select s.*, e.failures, e.dead, e.down_since, e.probe_at, e.last_failure_at, e.last_error
     from notifications.subscriptions s
     left join notifications.endpoints e on e.account_id = s.account_id and e.endpoint = 'subscription:' || s.id
     where s.account_id = ${account_id} and s.deleted_at is null
-    order by s.created_at desc, s.id desc`
+      and (${starting_after}::text is null or (s.created_at, s.id) < (
+        select a.created_at, a.id from notifications.subscriptions a where a.account_id = ${account_id} and a.id = ${starting_after}))
+    order by s.created_at desc, s.id desc
+    limit ${limit}`
 }
 
-/** Inserts a subscription and the ping that greets it; `subscription` is what the ping says. */
+/** Inserts a subscription. */
 export async function insertSubscription(
   db: Db,
   account_id: string,
@@ -53,7 +60,7 @@ export async function updateSubscription(db: Db, account_id: string, id: string,
       returning account_id
     ),
     well as (
-      -- Another URL starts with a clean slate.
+      -- It starts with a clean slate: most often it was changed because nobody answered.
       delete from notifications.endpoints where account_id = ${account_id} and endpoint = 'subscription:' || ${id}
         and exists (select from changed)
     )

@@ -171,8 +171,8 @@ export function showSubscription(row: SubscriptionRow): Subscription {
   }
 }
 
-/** The page of a list that starts after this id (checkout-api §1.9). */
+/** The page of the list that starts after this id: without a `limit`, all that an account may have. */
 export const PageQuery = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_default })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.page_size_max, default: limits.page_size_max })),
   starting_after: Type.Optional(Type.String({ maxLength: 255 })),
 })
