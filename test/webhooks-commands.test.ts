@@ -64,7 +64,8 @@ test('--account: every command that takes it refuses one that is not there, in o
 
 test('listen: forwards events and session callbacks as they happen', async () => {
   const local = await startReceiver()
-  const listening = runKvitt(['listen', '--account', account.account_id, '--forward-to', `${local.url}/callback?mine=1`], env)
+  const forward_to = `${local.url}/callback?mine=1`
+  const listening = runKvitt(['listen', '--account', account.account_id, '--forward-to', forward_to, '--secret', 's3'], env)
   await new Promise<void>((resolve) => {
     listening.child.stdout!.on('data', () => /Forwarding/.test(listening.output()) && resolve())
   })
@@ -91,6 +92,8 @@ test('listen: forwards events and session callbacks as they happen', async () =>
   const webhook = local.received.find(({ method }) => method === 'POST')!
   assert.equal(webhook.headers.event, 'settlement_add')
   assert.equal(JSON.parse(webhook.body).settlement.amount, 5)
+  for (const name of ['event-signature', 'kvitt-signature', 'webhook-signature']) assert.ok(webhook.headers[name], name)
+  assert.equal(webhook.headers['webhook-signature'], webhook.headers['kvitt-signature'])
   listening.child.kill('SIGINT')
   assert.equal(await listening.exit, 0, listening.output())
   await local.close()

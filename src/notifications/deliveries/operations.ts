@@ -5,7 +5,7 @@ import type { Clock, Ids } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Metrics } from '../../lib/metrics.ts'
 import type { Outbound, OutboundCall } from '../outbound.ts'
-import { dinteroSignature, eventSignature, kvittSignature } from '../signature/signature.ts'
+import { dinteroSignature, webhookHeaders } from '../signature/signature.ts'
 import { masked } from '../subscriptions/mask.ts'
 import type { CallbackDetails } from './callback.ts'
 import { type CallResult, type RetryRules, settle } from './delivery.ts'
@@ -189,19 +189,9 @@ async function requestOf(
   const body =
     claimed.request?.body ??
     JSON.stringify(ping ? await webhookBody(claimed, sources) : masked(await webhookBody(claimed, sources), subscription))
-  const { secret } = subscription
-  const headers: Record<string, string> = {
+  const headers = {
     'user-agent': `Dintero-Hook/${claimed.subscription_id.replaceAll('-', '').slice(0, 12)}`,
-    'content-type': 'application/json',
-    event,
-    'event-delivery': id,
-    'webhook-id': id,
-    'webhook-timestamp': String(now_s),
-  }
-  if (secret) {
-    headers['event-signature'] = eventSignature(secret, body)
-    headers['kvitt-signature'] = kvittSignature(secret, id, now_s, body)
-    headers['webhook-signature'] = headers['kvitt-signature']
+    ...webhookHeaders({ id, event, body }, now_s, subscription.secret),
   }
   const url = claimed.endpoint.startsWith('subscription:') ? subscription.url : claimed.url
   return { method, url, headers, body, timeout_ms: rules.webhook.timeout_ms, insecure_ssl: subscription.insecure_ssl === 1 }

@@ -1,6 +1,6 @@
 import { type CallbackDetails, callbackRequest } from '../deliveries/callback.ts'
 import { callbackBody, type PayloadSources, webhookBody } from '../deliveries/payload.ts'
-import { dinteroSignature, eventSignature, kvittSignature } from '../signature/signature.ts'
+import { dinteroSignature, webhookHeaders } from '../signature/signature.ts'
 import type { EventRow } from './store.ts'
 
 /** A request that tells a developer's own machine what a merchant's server would be told. */
@@ -40,16 +40,6 @@ export async function forwardedRequest(
     }
   }
   const body = JSON.stringify(await webhookBody(told, sources))
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    event: row.event,
-    'event-delivery': id,
-    'webhook-id': id,
-    'webhook-timestamp': String(now_s),
-  }
-  if (secrets.webhook) {
-    headers['event-signature'] = eventSignature(secrets.webhook, body)
-    headers['kvitt-signature'] = kvittSignature(secrets.webhook, id, now_s, body)
-  }
+  const headers = webhookHeaders({ id, event: row.event, body }, now_s, secrets.webhook)
   return { method: 'POST', url: forward_to, headers, body }
 }

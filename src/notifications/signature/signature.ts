@@ -35,6 +35,25 @@ export function dinteroSignature(secret: string, now_s: number, account_id: stri
   return `t=${now_s},v0-hmac-sha256=${createHmac('sha256', secret).update(signed).digest('hex')}`
 }
 
+/** The headers of a webhook, whoever sends it: what it is and, with a secret, its signatures (ours under its standard name, too). */
+export function webhookHeaders(
+  { id, event, body }: { id: string; event: string; body: string },
+  now_s: number,
+  secret: string | null | undefined,
+): Record<string, string> {
+  const about = {
+    'content-type': 'application/json',
+    event,
+    'event-delivery': id,
+    'webhook-id': id,
+    'webhook-timestamp': String(now_s),
+  }
+  if (!secret) return about
+  const signature = kvittSignature(secret, id, now_s, body)
+  const event_signature = eventSignature(secret, body)
+  return { ...about, 'event-signature': event_signature, 'kvitt-signature': signature, 'webhook-signature': signature }
+}
+
 /** The header `event-signature` of a webhook: HMAC-SHA1 of the raw body (checkout-api §6.6). */
 export function eventSignature(secret: string, body: string): string {
   return createHmac('sha1', secret).update(body).digest('hex')
