@@ -102,5 +102,12 @@ test('operation id: the same key always names the same operation, as a UUID', ()
   const key = { account_id: 'T1', client_id: 'a', key: 'k', hash: Buffer.of() }
   assert.equal(operationIdOf(key), operationIdOf({ ...key, hash: Buffer.of(1) }))
   assert.notEqual(operationIdOf(key), operationIdOf({ ...key, client_id: 'b' }))
+  const alike = [
+    { client_id: 'a', key: 'b/c' },
+    { client_id: 'a/b', key: 'c' },
+    { client_id: 'a%2Fb', key: 'c' },
+  ].map((named) => operationIdOf({ ...key, ...named }))
+  assert.equal(new Set(alike).size, 3, 'clients with a slash in their id, and keys with one')
+  assert.equal(operationIdOf(key), '95b05c47-238b-8b5a-990b-70b2370725fc', 'it stays the same from release to release')
   assert.match(operationIdOf(key), /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 })

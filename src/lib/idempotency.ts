@@ -243,11 +243,10 @@ function replay(reply: FastifyReply, { status, body }: Stored): void {
 
 /** Opens the transaction and takes the key for its length; or finds what is stored, and then leaves nothing open. */
 async function begin(sql: Sql, used: IdempotencyKey) {
-  const { account_id, client_id, key } = used
   const transaction = await openTransaction(sql)
   try {
     const [lock] = await transaction.tx<{ taken: boolean }[]>`
-      select pg_try_advisory_xact_lock(hashtextextended(${`${account_id}/${client_id}/${key}`}, 0)) as taken`
+      select pg_try_advisory_xact_lock(hashtextextended(${nameOf(used)}, 0)) as taken`
     if (!lock!.taken) throw keyInFlight()
     const stored = await findStored(transaction.tx, used)
     if (stored) await transaction.rollback()
@@ -256,6 +255,11 @@ async function begin(sql: Sql, used: IdempotencyKey) {
     await transaction.rollback()
     throw error
   }
+}
+
+/** One text for a key. A slash in the client's id is escaped: the rest of that id and the key would be another client's key. */
+function nameOf({ account_id, client_id, key }: IdempotencyKey): string {
+  return `${account_id}/${client_id.replace(/[%/]/g, encodeURIComponent)}/${key}`
 }
 
 /** The refusal of a key whose first request has no outcome yet. */
@@ -276,8 +280,8 @@ export function keyReused(): ApiError {
  * The id of the operation that a key stands for: the same key always names the same operation, so the primary key of
  * `checkout.operations` lets it happen once.
  */
-export function operationIdOf({ account_id, client_id, key }: IdempotencyKey): string {
-  const bytes = createHash('sha256').update(`${account_id}/${client_id}/${key}`).digest().subarray(0, 16)
+export function operationIdOf(used: IdempotencyKey): string {
+  const bytes = createHash('sha256').update(nameOf(used)).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x80
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
