@@ -93,6 +93,8 @@ export const customerRows: Row[] = [
   ['sessions_session_id_pay_post', 400, 'payment_product_not_payable', async ({ session }) => pay(await session('vipps'))],
   ['sessions_session_id_pay_post', 400, 'session_incomplete', async ({ create }) => pay(await create(express))],
   ['sessions_session_id_pay_post', 404, 'session_gone', async (world) => pay(await over(world))],
+  ['sessions_session_id_pay_post', 404, 'session_not_found', async (world) => pay(nothing(world))],
+  ['sessions_session_id_pay_post', 404, 'session_not_found', async () => pay('no-id')],
   ['sessions_session_id_pay_post', 409, 'session_payment_in_progress', async (world) => pay((await waiting(world)).sid)],
   ['sessions_session_id_pay_post', 412, 'precondition_failed', async ({ session }) => pay(await session(), {}, stale)],
   [

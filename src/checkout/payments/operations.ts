@@ -9,14 +9,14 @@ import { assertUsable, tokenId } from '../card-tokens/operations.ts'
 import { isSettled, nextAttempt, type OperationRow } from '../operations-log/operation.ts'
 import { findOperation, postponeOperation } from '../operations-log/store.ts'
 import { productSettings } from '../profiles/configuration.ts'
-import { type Effect, plainly } from '../sessions/operations.ts'
+import { accountOf, type Effect, plainly, sessionNotFound } from '../sessions/operations.ts'
 import { amountToPay } from '../sessions/order.ts'
 import { causeOf, isUnmodified, mayPay, returnUrl, type SessionRow, switchesToMerchant } from '../sessions/session.ts'
 import { findSession, lockSession } from '../sessions/store.ts'
 import { type Payments as Money, remember, withTimeout } from '../transactions/operations.ts'
 import { findTransaction, lockTransaction, type Transaction } from '../transactions/store.ts'
 import { paymentProduct } from '../transactions/transaction.ts'
-import { sessionDetails } from '../view/express.ts'
+import { gone } from '../view/operations.ts'
 import { tickedOf } from './new-transaction.ts'
 import { type PaymentState, settlePayment, type TokenIds } from './payment.ts'
 import { insertPayment, writePayment } from './store.ts'
@@ -41,13 +41,6 @@ export type Paid = {
   transaction: Transaction | undefined
   /** The same request had been made before, and this is what came of it. */
   repeated?: boolean
-}
-
-/** The account in a session's id; customers have no token that says it. */
-export function accountOf(session_id: string): string {
-  const account_id = /^([PT]\d{8})\./.exec(session_id)?.[1]
-  if (!account_id) throw new ApiError('not_found', `There is no session ${session_id.slice(0, 100)}.`)
-  return account_id
 }
 
 /**
@@ -86,8 +79,7 @@ async function writeIntent(
   const { clock, gateways } = payments
   const { session_id, if_unmodified_since, payment } = attempt
   const now = clock.now()
-  const session = remembered ?? (await findSession(db, account_id, session_id))
-  if (!session) throw new ApiError('session_not_found', `There is no session ${session_id.slice(0, 100)}.`)
+  const session = remembered ?? (await findSession(db, account_id, session_id)) ?? sessionNotFound(session_id)
   const cause = causeOf(session, now)
   if (cause && cause !== 'PAYMENT_INITIATED') throw gone(session, cause)
   if (!isUnmodified(session, if_unmodified_since)) {
@@ -135,12 +127,6 @@ export function intentOf(
     created_by,
     updated_at: now,
   }
-}
-
-/** 404 with the cause: what a session that is over tells its customer (checkout-api §3.10.2). */
-export function gone(session: SessionRow, cause: string): ApiError {
-  const message = `Session ${session.id} can't be paid: ${cause}.`
-  return new ApiError('session_gone', message, { extra: { cause, session_details: sessionDetails(session) } })
 }
 
 async function authorize(payments: Payments, { session, operation, gateway }: Intent, attempt: Attempt): Promise<Paid> {
@@ -311,7 +297,7 @@ export async function resolvePayment(
   return outcome.outcome === 'succeeded' ? effect(record) : record()
 }
 
-/** The payment that the customer comes back from, brought up to date. Errors: not_found. */
+/** The payment that the customer comes back from, brought up to date. Errors: session_not_found for what is no session's id, not_found. */
 export async function readPayment(payments: Payments, session_id: string, operation_id: string): Promise<Paid> {
   const account_id = accountOf(session_id)
   const operation = await findOperation(payments.sql, account_id, operation_id)

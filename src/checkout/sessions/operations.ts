@@ -192,6 +192,11 @@ export async function readSession({ sql }: SessionParts, account_id: string, id:
   return (await store.findSession(sql, account_id, id, { events: true })) ?? sessionNotFound(id)
 }
 
+/** The account in a session's id, before the dot: customers have no token that says it. Errors: session_not_found. */
+export function accountOf(session_id: string): string {
+  return /^([PT]\d{8})\./.exec(session_id)?.[1] ?? sessionNotFound(session_id)
+}
+
 export function sessionNotFound(id: string): never {
   throw new ApiError('session_not_found', `There is no session ${id.slice(0, 100)}.`)
 }

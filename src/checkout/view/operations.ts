@@ -1,10 +1,12 @@
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
 import { payableProducts } from '../profiles/configuration.ts'
 import {
+  accountOf,
   type Caller,
   type Change,
   changeSession,
   newEvent,
+  readSession,
   refused,
   released,
   type SessionParts,
@@ -12,6 +14,7 @@ import {
   takePayLock,
 } from '../sessions/operations.ts'
 import {
+  type Cause,
   cancelledNotifications,
   causeOf,
   isUnmodified,
@@ -22,6 +25,7 @@ import {
   returnUrl,
   type SessionData,
   type SessionEventName,
+  type SessionRow,
 } from '../sessions/session.ts'
 import { type FoundSession, findSession, updateSession } from '../sessions/store.ts'
 import { type AskMerchant, askMerchant, assertNotNegative, writeAnswered } from '../sessions/update/operations.ts'
@@ -41,18 +45,12 @@ function callerOf({ sid, request_id }: Customer): Caller {
   return { account_id: accountOf(sid), request_id }
 }
 
-/** The account is the part of a session's id before the dot. */
-function accountOf(sid: string): string {
-  return /^([PT]\d{8})\./.exec(sid)?.[1] ?? sessionNotFound(sid)
-}
-
 /**
  * The session for the page. The first time from this browser it is a visit: `customer_ip`, `user_agent` and `VISITED` are recorded.
  * Throws session_gone (404 with a cause) when it is over.
  */
 export async function viewSession(parts: SessionParts, customer: Customer): Promise<Record<string, unknown>> {
-  const { sid } = customer
-  const session = (await findSession(parts.sql, accountOf(sid), sid, { events: true })) ?? sessionNotFound(sid)
+  const session = await read(parts, customer)
   assertOpen(parts, session)
   return showOpen(parts, customer, session)
 }
@@ -73,9 +71,13 @@ async function recordVisit(parts: SessionParts, customer: Customer, session: Fou
 
 function assertOpen({ clock }: SessionParts, session: FoundSession): void {
   const cause = causeOf(session, clock.now())
-  if (!cause) return
+  if (cause) throw gone(session, cause)
+}
+
+/** 404 with the cause: what a session that is over tells its customer (checkout-api §3.10.2). */
+export function gone(session: SessionRow, cause: Cause): ApiError {
   const message = `The session can no longer be paid: ${cause}.`
-  throw new ApiError('session_gone', message, { extra: { cause, session_details: express.sessionDetails(session) } })
+  return new ApiError('session_gone', message, { extra: { cause, session_details: express.sessionDetails(session) } })
 }
 
 function show(parts: SessionParts, session: FoundSession): Record<string, unknown> {
@@ -131,8 +133,8 @@ function assertMayEdit(parts: SessionParts, { unmodified_since }: Customer, sess
   throwRefusal(refuseFull(session))
 }
 
-async function read(parts: SessionParts, { sid }: Customer): Promise<FoundSession> {
-  return (await findSession(parts.sql, accountOf(sid), sid, { events: true })) ?? sessionNotFound(sid)
+function read(parts: SessionParts, { sid }: Customer): Promise<FoundSession> {
+  return readSession(parts, accountOf(sid), sid)
 }
 
 /**
