@@ -3,8 +3,9 @@ import type { FastifyPluginAsync } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
+import { systemHeaders } from '../headers.ts'
 import { SessionGone } from '../sessions/schemas.ts'
-import { switchesToMerchant, systemHeaders } from '../sessions/session.ts'
+import { switchesToMerchant } from '../sessions/session.ts'
 import { customerUrl, type Paid, pageUrl, pay, readPayment } from './operations.ts'
 
 const tags = ['payments']

@@ -6,6 +6,7 @@ import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
+import { featureToggles, systemHeaders } from '../headers.ts'
 import { voidForSession } from './cancel/operations.ts'
 import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
@@ -21,7 +22,6 @@ import {
   showSession,
 } from './operations.ts'
 import { Session } from './schemas.ts'
-import { featureToggles, systemHeaders } from './session.ts'
 import type { SessionFilter } from './store.ts'
 import { updateSession } from './update/operations.ts'
 import { nullsThatCount, SessionUpdateIn } from './update/update.ts'

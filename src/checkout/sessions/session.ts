@@ -167,11 +167,8 @@ export function mayPay(
   request: { payment_product_type: string; products: readonly PaymentProduct[]; now: Date },
 ): Refusal | undefined {
   const { payment_product_type: type, products, now } = request
-  const over = overRefusal(session, now)
-  if (over) return over
-  if (isLocked(session, now)) {
-    return { code: 'session_locked', message: 'The shop is changing the order. Try again when it is done.' }
-  }
+  const busy = mayChange(session, now)
+  if (busy) return busy
   const { order, express, configuration } = session.data
   const payable = payableOrder(session)
   if (express && !order.shipping_address) {
@@ -237,12 +234,14 @@ function fullRefusal({ event_count, events }: WithEvents, size: number, count = 
   return { code: 'session_finished', message: 'The session has too many events, or too large ones; start a new one.' }
 }
 
-/** May the customer's side change the session, or end it? Not while the shop holds the lock. */
+/** May the customer's side change the session? Not while the shop holds the lock; to give up it may all the same. */
 export function mayChange(session: SessionRow, now: Date): Refusal | undefined {
-  const over = overRefusal(session, now)
-  if (over) return over
-  if (isLocked(session, now))
-    return { code: 'session_locked', message: 'The shop is changing the order. Try again when it is done.' }
+  return overRefusal(session, now) ?? (isLocked(session, now) ? shop_is_changing : undefined)
+}
+
+const shop_is_changing: Refusal = {
+  code: 'session_locked',
+  message: 'The shop is changing the order. Try again when it is done.',
 }
 
 /**
@@ -267,22 +266,6 @@ export function isUnmodified({ updated_at, version }: SessionRow, header: string
 /** When content changes, `updated_at` moves, by a millisecond at least: it is what `If-Unmodified-Since` compares. */
 export function nextUpdate({ updated_at }: SessionRow, now: Date): Date {
   return new Date(Math.max(now.getTime(), updated_at.getTime() + 1))
-}
-
-/** The metadata headers of checkout-api §1.2, with lower-case names; `undefined` when there are none. */
-export function systemHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
-  const kept: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    const wanted = /^(dintero-system-(plugin-)?(name|version)|dintero-checkout-instance-id|user-agent)$/.test(name.toLowerCase())
-    if (wanted && typeof value === 'string') kept[name.toLowerCase()] = value.slice(0, 1000)
-  }
-  return Object.keys(kept).length > 0 ? kept : undefined
-}
-
-/** The toggles of `Dintero-Feature-Toggles` (checkout-api §1.10); unknown ones do nothing. */
-export function featureToggles(header: unknown): ReadonlySet<string> {
-  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : ''
-  return new Set(text.split(',').map((toggle) => toggle.trim().toLowerCase()))
 }
 
 /**

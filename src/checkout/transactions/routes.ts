@@ -4,6 +4,7 @@ import type { Parts } from '../../app.ts'
 import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
 import { operationIdOf } from '../../lib/idempotency.ts'
 import { dropsEmpties, responses } from '../../lib/schema.ts'
+import { systemHeaders } from '../headers.ts'
 import { showSession } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
 import { TransactionAnswer } from './answer.ts'
@@ -19,7 +20,6 @@ import {
   metadataOf,
   ReferenceBody,
   RefundBody,
-  systemHeaders,
   VoidBody,
 } from './schemas.ts'
 import type { Transaction } from './store.ts'

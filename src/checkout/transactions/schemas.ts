@@ -78,17 +78,6 @@ export function metadataOf(metadata: Record<string, unknown> | undefined): Recor
   return kept
 }
 
-/** The request headers that are stored and shown with what they caused (checkout-api §1.2). */
-export function systemHeaders(headers: Record<string, unknown>): Record<string, string> | undefined {
-  const names = ['dintero-system-name', 'dintero-system-version', 'dintero-system-plugin-name', 'dintero-system-plugin-version']
-  const kept: Record<string, string> = {}
-  for (const name of [...names, 'dintero-checkout-instance-id', 'user-agent']) {
-    const value = headers[name]
-    if (typeof value === 'string' && value !== '') kept[name] = value.slice(0, 500)
-  }
-  return Object.keys(kept).length ? kept : undefined
-}
-
 /** A list parameter, whether repeated or written with commas. */
 export function listOf(values: readonly string[] | undefined): string[] {
   return values?.flatMap((value) => value.split(',')).filter((value) => value !== '') ?? []
