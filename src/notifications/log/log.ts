@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime, FreeObject } from '../../lib/schema.ts'
+import { endOfRange } from '../../lib/time.ts'
 import { PageQuery } from '../subscriptions/subscription.ts'
 
 const status = Type.Union([Type.Literal('pending'), Type.Literal('delivered'), Type.Literal('dead')], {
@@ -78,19 +79,13 @@ export const ReplayRangeIn = Type.Object(
 )
 export type ReplayRangeIn = Static<typeof ReplayRangeIn>
 
-const latest_ms = Date.parse('9999-12-31T23:59:59.999Z')
-
-/**
- * A range with its ends as times that every database can hold: nothing here is older than 1970 or younger than 9999. A leap second passes
- * as a date-time and is none that a clock here can show: refused.
- */
+/** A range with its ends as {@link endOfRange} has them; or which of them is no time. */
 export function replayable(range: ReplayRangeIn): { range: ReplayRangeIn; refusals: Refusal[] } {
   const refusals: Refusal[] = []
   const instant = (name: 'from' | 'to'): string => {
-    const ms = Date.parse(range[name])
-    if (Number.isFinite(ms)) return new Date(Math.min(Math.max(ms, 0), latest_ms)).toISOString()
-    refusals.push({ code: 'invalid_request', path: `/${name}`, message: `${range[name]} is no time.` })
-    return ''
+    const end = endOfRange(range[name])
+    if (end === undefined) refusals.push({ code: 'invalid_request', path: `/${name}`, message: `${range[name]} is no time.` })
+    return end ?? ''
   }
   return { range: { ...range, from: instant('from'), to: instant('to') }, refusals }
 }

@@ -55,6 +55,7 @@ test('window: both ends, as times that a database can hold', () => {
   assert.deepEqual(windowOf({ 'created_at.gte': '0001-01-01T00:00:00Z', 'created_at.lte': '2026-01-01T01:00:00+01:00' }), {
     ...{ from: '1970-01-01T00:00:00.000Z', until: '2026-01-01T00:00:00.000Z', refusals: [] },
   })
+  assert.equal(windowOf({ 'created_at.lte': '9999-12-31T23:59:59-12:00' }).until, '9999-12-31T23:59:59.999Z')
   const text = '2016-12-31T23:59:60Z'
   const refusal = (path: string) => ({ code: 'invalid_request', path, message: `${text} is no time.` })
   assert.deepEqual(windowOf({ 'created_at.gte': text, 'created_at.lte': text }), {

@@ -3,6 +3,7 @@ import { part } from '../../lib/db.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { DateTime } from '../../lib/schema.ts'
+import { endOfRange } from '../../lib/time.ts'
 
 /** Where a page starts: after this row, newest first. */
 export type After = { created_at: string; id: string }
@@ -53,19 +54,15 @@ export function parseCursor(text: string | undefined): After | undefined | { ref
 
 type Window = { 'created_at.gte'?: string; 'created_at.lte'?: string }
 
-/**
- * The window of a list, both ends inclusive, as times that every database can hold: what lies before 1970 counts as 1970. A leap
- * second passes as a date-time and is none that a clock here can show: refused.
- */
+/** The window of a list, both ends inclusive, as {@link endOfRange} has them; or which of them is no time. */
 export function windowOf(query: Window): { from: string | undefined; until: string | undefined; refusals: Refusal[] } {
   const refusals: Refusal[] = []
   const instant = (name: keyof Window): string | undefined => {
     const text = query[name]
     if (text === undefined) return undefined
-    const ms = Date.parse(text)
-    if (Number.isFinite(ms)) return new Date(Math.max(ms, 0)).toISOString()
-    refusals.push({ code: 'invalid_request', path: `?${name}`, message: `${text} is no time.` })
-    return undefined
+    const end = endOfRange(text)
+    if (end === undefined) refusals.push({ code: 'invalid_request', path: `?${name}`, message: `${text} is no time.` })
+    return end
   }
   return { from: instant('created_at.gte'), until: instant('created_at.lte'), refusals }
 }
