@@ -9,7 +9,6 @@ import {
   givenTokens,
   newSessionData,
   newTokenSessionData,
-  parseTime,
   type SessionRequest,
   storedExpress,
 } from './create.ts'
@@ -195,26 +194,6 @@ for (const [payment_product_type, token_types, refusal] of [
     assert.deepEqual(newTokenSessionData(asked, basis), { refusal })
   })
 }
-
-const times: [text: string, expected: string | undefined][] = [
-  [' 2026-11-22T17:48:57,5z ', '2026-11-22T17:48:57.500Z'],
-  ['2026-11-22t17:48:57.5+01:30', '2026-11-22T16:18:57.500Z'],
-  ['2026-11-22T17:48:57 -0130', '2026-11-22T19:18:57.000Z'],
-  ['2026-11-22T17:48+01', '2026-11-22T16:48:00.000Z'],
-  ['2026-11-22Z', undefined],
-  ['x2026-11-22', undefined],
-  ['2026-11-22x', undefined],
-  ['2026-11-22T17', undefined],
-  ['2026-11-22T17:48:57.Z', undefined],
-  ['2026-11-31T00:00:00Z', undefined],
-  ['2026-02-29', undefined],
-  ['2028-02-29', '2028-02-29T00:00:00.000Z'],
-  ['0000-01-01', undefined],
-  ['0001-01-01T00:00:00+01:00', undefined],
-  ['9999-12-31', '9999-12-31T00:00:00.000Z'],
-  ['9999-12-31T23:30:00-01:00', undefined],
-]
-for (const [text, expected] of times) test(`time: ${text}`, () => assert.equal(parseTime(text)?.toISOString(), expected))
 
 const no_time = (message: string) => ({ refusal: { code: 'invalid_request', path: '/expires_at', message } })
 test('expiry: why not', () => {

@@ -4,6 +4,7 @@ import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { asText, isObject } from '../../lib/object.ts'
 import { Currency, FreeObject, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
+import { parseTime } from '../../lib/time.ts'
 import {
   configurationRefusal,
   lacking,
@@ -330,34 +331,6 @@ export function storedExpress(express: Static<typeof ExpressIn>): Express & { sh
 
 function withTextId(customer: Static<typeof Customer>): Tree {
   return customer.customer_id === undefined ? customer : { ...customer, customer_id: String(customer.customer_id) }
-}
-
-/** Other years, which an offset may lead to, are written in a way that the database does not take. */
-const [earliest, latest] = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59.999Z')]
-
-/**
- * When the session expires. Leniently: any number of fraction digits (clients §4.4), with or without a zone (then UTC), a date alone.
- * @returns undefined when the text is no time, or of a day that its month does not have
- */
-export function parseTime(text: string): Date | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i.exec(text.trim())
-  if (!match) return undefined
-  const [, day, time = '00:00:00', fraction = '', zone = 'Z'] = match
-  const offset = /^z$/i.test(zone)
-    ? 'Z'
-    : zone.length === 3
-      ? `${zone}:00`
-      : zone.length === 5
-        ? `${zone.slice(0, 3)}:${zone.slice(3)}`
-        : zone
-  const at = new Date(`${day}T${time.length === 5 ? `${time}:00` : time}.${`${fraction}000`.slice(0, 3)}${offset}`)
-  return at >= earliest && at <= latest && isDay(day!) ? at : undefined
-}
-
-/** JavaScript takes the 31st of November for the 1st of December. */
-function isDay(day: string): boolean {
-  const at = new Date(`${day}T00:00:00Z`)
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day)
 }
 
 /** The time of expiry that was asked for, or a day from now; or why it can't be (checkout-api §12 Q1). */

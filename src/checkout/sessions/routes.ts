@@ -6,9 +6,10 @@ import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
+import { dateOf } from '../../lib/time.ts'
 import { featureToggles, systemHeaders } from '../headers.ts'
 import { voidForSession } from './cancel/operations.ts'
-import { parseTime, SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
+import { SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
   type Caller,
   type CreatedSession,
@@ -278,11 +279,7 @@ type ListQuery = {
   'created_at.lte'?: string
 }
 
-/** An end date without a time stands for its whole day (checkout-api §1.9). */
 function sessionFilter(query: ListQuery): SessionFilter {
-  const from = time(query['created_at.gte'], '?created_at.gte')
-  const to = time(query['created_at.lte'], '?created_at.lte')
-  const whole_day = /^\d{4}-\d\d-\d\d$/.test(query['created_at.lte'] ?? '')
   return {
     limit: query.limit ?? limits.page_size_default,
     starting_after: query.starting_after ?? null,
@@ -290,15 +287,15 @@ function sessionFilter(query: ListQuery): SessionFilter {
     search: query.search ?? null,
     transaction_id: listed(query.transaction_id) ?? null,
     store_id: listed(query.store_id) ?? null,
-    created_at_gte: from,
-    created_at_lte: to && whole_day ? new Date(to.getTime() + 86_400_000 - 1) : to,
+    created_at_gte: time(query, 'gte'),
+    created_at_lte: time(query, 'lte'),
   }
 }
 
-function time(text: string | undefined, path: string): Date | null {
-  if (text === undefined) return null
-  const at = parseTime(text)
-  if (at) return at
+function time(query: ListQuery, end: 'gte' | 'lte'): Date | null {
+  const at = dateOf(query[`created_at.${end}`], end)
+  if (at !== undefined) return at
+  const path = `?created_at.${end}`
   const message = `${path} is not an ISO 8601 time.`
   throw new ApiError('invalid_request', message, { details: [{ path, message }] })
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
-import { expiry, parseTime } from './create.ts'
+import { expiry } from './create.ts'
 import { amountRefusal, type StoredOption, sumOfLines } from './order.ts'
 import {
   causeOf,
@@ -206,26 +206,6 @@ for (const [name, change, cause, pay, update, strict, lock, cancel] of rows) {
     const verdict = mayCancel(session)
     assert.equal('refusal' in verdict ? verdict.refusal.code : verdict.step, cancel)
   })
-}
-
-// text -> time
-const times: [text: string, expected: string | undefined][] = [
-  ['2026-11-22T17:48:57.325Z', '2026-11-22T17:48:57.325Z'],
-  ['2026-11-22T17:48:57.5Z', '2026-11-22T17:48:57.500Z'],
-  ['2026-11-22T17:48:57.59Z', '2026-11-22T17:48:57.590Z'],
-  ['2026-11-22T17:48:57.1234567Z', '2026-11-22T17:48:57.123Z'],
-  ['2026-11-22T17:48:57Z', '2026-11-22T17:48:57.000Z'],
-  ['2026-11-22T17:48:57', '2026-11-22T17:48:57.000Z'],
-  ['2026-11-22T17:48Z', '2026-11-22T17:48:00.000Z'],
-  ['2026-11-22T17:48:57+0100', '2026-11-22T16:48:57.000Z'],
-  ['2026-11-22 17:48:57+01', '2026-11-22T16:48:57.000Z'],
-  ['2026-11-22', '2026-11-22T00:00:00.000Z'],
-  ['2026-13-22T17:48:57Z', undefined],
-  ['tomorrow', undefined],
-  ['', undefined],
-]
-for (const [text, expected] of times) {
-  test(`time: ${text || 'nothing'}`, () => assert.equal(parseTime(text)?.toISOString(), expected))
 }
 test('expiry: a day when nothing is said, 30 days at most', () => {
   assert.deepEqual(expiry(undefined, now), { expires_at: new Date('2026-11-24T10:00:00.000Z') })

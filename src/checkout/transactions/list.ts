@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { parseTime } from '../sessions/create.ts'
+import { dateOf } from '../../lib/time.ts'
 import { listOf, TextList } from './schemas.ts'
 import type { TransactionRow } from './transaction.ts'
 
@@ -193,12 +193,4 @@ const term_length = 255
 /** A text as it stands in `search_terms`: after the account's id, since that index is not divided by account. */
 export function searchTerm(account_id: string, text: string): string {
   return `${account_id}/${text.slice(0, term_length).toLowerCase()}`
-}
-
-/** A date of a query; `null` when none was given, undefined when it can't be read. An end date without a time means the whole day. */
-export function dateOf(given: string | undefined, end: 'gte' | 'lte'): Date | null | undefined {
-  if (given === undefined || given === '') return null
-  const at = parseTime(given)
-  if (!at || end === 'gte' || !/^\d{4}-\d\d-\d\d$/.test(given.trim())) return at
-  return new Date(at.getTime() + 86_400_000 - 1)
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { before, later, now, transactionRow } from '../../../test/rows.ts'
 import { limits } from '../../lib/limits.ts'
-import { dateOf, filterOf, searchTerm } from './list.ts'
+import { filterOf, searchTerm } from './list.ts'
 import type { EventRow, Item } from './transaction.ts'
 import { asOf, eventView, transactionView } from './view.ts'
 
@@ -144,18 +144,6 @@ test('transaction: as it was before it was authorized, or failed: the amount it 
 })
 
 const day = 86_400_000
-const dates: [given: string | undefined, end: 'gte' | 'lte', expected: Date | null | undefined][] = [
-  [undefined, 'gte', null],
-  ['', 'lte', null],
-  ['yesterday', 'lte', undefined],
-  ['2026-11-23', 'gte', new Date('2026-11-23T00:00:00.000Z')],
-  ['2026-11-23', 'lte', new Date('2026-11-23T23:59:59.999Z')],
-  [' 2026-11-23 ', 'lte', new Date('2026-11-23T23:59:59.999Z')],
-  ['2026-11-23T10:00:00Z', 'lte', now],
-]
-for (const [given, end, expected] of dates) {
-  test(`list: ${end} ${given} is ${expected?.toISOString()}`, () => assert.deepEqual(dateOf(given, end), expected))
-}
 test('list: search terms stand under their account, whatever the case', () => {
   assert.equal(searchTerm('T12345678', 'Ada'), 'T12345678/ada')
 })
