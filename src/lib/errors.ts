@@ -185,11 +185,16 @@ export class ApiError extends Error {
   }
 }
 
-/** Turns what the core refused into the error that is sent; does nothing when it refused nothing. */
+/** The error that is sent for what the core refused; several things have the code and the message of the first. */
+export function refused(refusal: Refusal | readonly Refusal[]): ApiError {
+  const details = [refusal].flat() as Refusal[]
+  const { code, message } = details[0]!
+  return new ApiError(code, message, { details })
+}
+
+/** Throws what the core refused; does nothing when it refused nothing. */
 export function throwRefusal(refusal: Refusal | readonly Refusal[] | undefined): void {
-  const refusals = refusal === undefined ? [] : Array.isArray(refusal) ? (refusal as readonly Refusal[]) : [refusal as Refusal]
-  const first = refusals[0]
-  if (first) throw new ApiError(first.code, first.message, { details: [...refusals] })
+  if (refusal !== undefined && [refusal].flat().length > 0) throw refused(refusal)
 }
 
 /** An invariant that must hold in production too: breaking it is a 500 and an alarm, never a clamp. */

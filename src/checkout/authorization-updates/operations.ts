@@ -1,4 +1,4 @@
-import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, refused } from '../../lib/errors.ts'
 import type { OperationRequest } from '../operations-log/operation.ts'
 import { findOpenPayment } from '../operations-log/store.ts'
 import { answerOf, type Payments, resolvePayment } from '../payments/operations.ts'
@@ -6,7 +6,7 @@ import { type Effect, plainly } from '../sessions/operations.ts'
 import { type Command, findRepeated, type Moved, move, productOf, readTransaction } from '../transactions/operations.ts'
 import type { Transaction } from '../transactions/store.ts'
 import { isRefusal } from '../transactions/transaction.ts'
-import { type AuthorizationRequest, type AuthorizationUpdate, mayUpdateAuthorization } from './authorization-update.ts'
+import { type AuthorizationRequest, mayUpdateAuthorization } from './authorization-update.ts'
 
 /**
  * Extends, changes or finalises an authorization, or releases a hold (checkout-api §4.5.5).
@@ -23,9 +23,8 @@ export async function updateAuthorization(
   if (repeated) return repeated
   const transaction = await readTransaction(payments, command.account_id, command.id)
   const gateway = gateways.find(command.account_id, transaction.payment_product_type)
-  const verdict = mayUpdateAuthorization(transaction, productOf(gateway, transaction.payment_product_type), body)
-  if (isRefusal(verdict)) throwRefusal(verdict)
-  const update = verdict as AuthorizationUpdate
+  const update = mayUpdateAuthorization(transaction, productOf(gateway, transaction.payment_product_type), body)
+  if (isRefusal(update)) throw refused(update)
   if (update.update === 'release_hold') return releaseHold(payments, transaction, command, effect)
   const request: OperationRequest = {
     ...command.request,
@@ -40,7 +39,7 @@ export async function updateAuthorization(
   // Decided again on what is read under the guard; another kind of update by then would be another request.
   return move(payments, { ...command, request }, 'update_authorization', (row, product) => {
     const again = mayUpdateAuthorization(row, product, body)
-    if (isRefusal(again) || (again as AuthorizationUpdate).update === update.update) return again
+    if (isRefusal(again) || again.update === update.update) return again
     return { code: 'operation_conflict', message: 'The transaction was changed by another request. Read it and try again.' }
   })
 }

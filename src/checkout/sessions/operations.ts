@@ -1,6 +1,6 @@
 import type { Parts } from '../../app.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
-import { ApiError, invariant, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, invariant, refused, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
@@ -180,11 +180,6 @@ export function withTokenIds(data: SessionData, account_id: string): SessionData
     return [type, { ...token, payment_token_id: tokenId(account_id, type, value) }]
   })
   return { ...data, customer: { ...data.customer, tokens: Object.fromEntries(tokens) } }
-}
-
-/** The error that is sent for what the core refused. */
-export function refused(refusal: Refusal): ApiError {
-  return new ApiError(refusal.code, refusal.message, { details: [refusal] })
 }
 
 /** The session with its events; 404 when the account has none with this id. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
-import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, refused, throwRefusal } from '../../lib/errors.ts'
 import { responses } from '../../lib/schema.ts'
 import { bodyOf } from '../transactions/schemas.ts'
 import { attachmentUrl, downloadAttachment } from './attachments/operations.ts'
@@ -20,7 +20,7 @@ import {
   testReport,
 } from './schemas.ts'
 import { settlementView } from './settlement.ts'
-import { listFees, listSettlements, replaceFees, type SettlementFilter } from './store.ts'
+import { listFees, listSettlements, replaceFees } from './store.ts'
 
 const tags = ['settlements']
 const SignedUrl = Type.String({
@@ -59,9 +59,9 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
     },
     async ({ auth, query }) => {
       const filter = settlementFilter(query)
-      if ('code' in filter) throwRefusal(filter)
-      const { limit } = filter as SettlementFilter
-      const rows = await listSettlements(sql, auth.account_id, { ...(filter as SettlementFilter), limit: limit + 1 })
+      if ('code' in filter) throw refused(filter)
+      const { limit } = filter
+      const rows = await listSettlements(sql, auth.account_id, { ...filter, limit: limit + 1 })
       const items = rows.slice(0, limit)
       const last = rows.length > limit ? items.at(-1) : undefined
       return {
@@ -135,7 +135,7 @@ export const settlementRoutes: FastifyPluginAsync<Parts> = async (app, parts) =>
         throw new ApiError('test_accounts_only', 'A test report can be generated on test accounts only.')
       }
       const report = testReport(bodyOf(body), account_id, clock.now())
-      if ('code' in report) throw new ApiError(report.code, report.message, { details: [report] })
+      if ('code' in report) throw refused(report)
       const made = await settleForTest(parts, report)
       if (made === 0) return { message: 'There is nothing to report: no money moved that is not settled.' }
       reply.code(201)

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Gateway, Gateways, OperationOutcome, PaymentProduct } from '../../gateways/gateway.ts'
 import { type Db, inTransaction, type Sql, violates } from '../../lib/db.ts'
 import { isDryRun } from '../../lib/dry-run.ts'
-import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, type Refusal, refused } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import { keyInFlight, keyReused } from '../../lib/idempotency.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
@@ -167,8 +167,8 @@ async function writeIntent(
   const { account_id, request } = command
   const product = productOf(gateways.find(account_id, row.payment_product_type), row.payment_product_type)
   const verdict = decide(row, product)
-  if (isRefusal(verdict)) throwRefusal(verdict)
-  const { amount, void_amount } = verdict as Reservation
+  if (isRefusal(verdict)) throw refused(verdict)
+  const { amount, void_amount } = verdict
   const now = clock.now()
   const operation: OperationRow = {
     account_id,
@@ -202,7 +202,7 @@ async function writeIntent(
     return written && { transaction: { ...next, ...written, events: row.events }, operation, repeated: false }
   } catch (error) {
     if (violates(error, 'operations_pkey')) throw keyReused()
-    if (violates(error, 'one_authorization_update')) throwRefusal(change_pending)
+    if (violates(error, 'one_authorization_update')) throw refused(change_pending)
     throw error
   }
 }

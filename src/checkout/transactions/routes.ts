@@ -1,14 +1,14 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
-import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, type Refusal, refused } from '../../lib/errors.ts'
 import { operationIdOf } from '../../lib/idempotency.ts'
 import { dropsEmpties, responses } from '../../lib/schema.ts'
 import { systemHeaders } from '../headers.ts'
 import { showSession } from '../sessions/operations.ts'
 import { findSession } from '../sessions/store.ts'
 import { TransactionAnswer } from './answer.ts'
-import { filterOf, type TransactionFilter, TransactionsQuery } from './list.ts'
+import { filterOf, TransactionsQuery } from './list.ts'
 import { listTransactions } from './listing/store.ts'
 import { capture, changeReference, type Moved, type Payments, readTransaction, refund, voidAuthorization } from './operations.ts'
 import {
@@ -48,8 +48,8 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     },
     async ({ query, auth }) => {
       const filter = filterOf(query, auth.account_id)
-      if ('code' in filter) throwRefusal(filter)
-      const page = await listTransactions(parts.sql, auth.account_id, filter as TransactionFilter)
+      if ('code' in filter) throw refused(filter)
+      const page = await listTransactions(parts.sql, auth.account_id, filter)
       const includes = listOf(query.includes)
       return page.map((transaction) => transactionView(transaction, includes))
     },
@@ -193,11 +193,11 @@ function movementOf({ amount, items }: Movement) {
 /** What the event will show of the request. */
 export function recordOf({ headers, idempotency }: FastifyRequest, { items, metadata }: Movement) {
   const kept = metadataOf(metadata)
-  if (isRefusal(kept)) throwRefusal(kept)
+  if (isRefusal(kept)) throw refused(kept)
   const request_headers = systemHeaders(headers)
   const lines = itemsOf(items)
   return {
-    ...(Object.keys(kept).length ? { metadata: kept as Record<string, string> } : {}),
+    ...(Object.keys(kept).length ? { metadata: kept } : {}),
     ...(lines ? { items: lines } : {}),
     ...(request_headers ? { request_headers } : {}),
     ...(idempotency ? { request_hash: idempotency.hash.toString('hex') } : {}),

@@ -1,4 +1,4 @@
-import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, refused, throwRefusal } from '../../lib/errors.ts'
 import { payableProducts } from '../profiles/configuration.ts'
 import {
   accountOf,
@@ -7,7 +7,6 @@ import {
   changeSession,
   newEvent,
   readSession,
-  refused,
   released,
   type SessionParts,
   sessionNotFound,

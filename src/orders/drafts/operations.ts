@@ -1,11 +1,11 @@
 import { type Db, inTransaction, violates } from '../../lib/db.ts'
-import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, refused, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { apiEventView } from '../events/event.ts'
 import { completeItems, type ItemIn, parseLineId } from '../items/item.ts'
 import { orderNotification, unknownOrder } from '../orders/notice.ts'
-import { applyEvent, foldOrder, type Order, type OrderChange } from '../orders/order.ts'
+import { applyEvent, foldOrder, type Order } from '../orders/order.ts'
 import { appendOrderEvent, findOrder, insertOrders, lockOrder } from '../orders/store.ts'
 import { assertRoom, assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
 import { type After, pageOf, pageSize, parseCursor, windowOf } from '../shared/page.ts'
@@ -303,9 +303,8 @@ export async function completeInto(service: Service, caller: Caller, id: string,
   if (!target) throw unknownOrder(name)
   const before = target.order
   const decision = intoOrder(draft, before)
-  if ('refusals' in decision) throwRefusal(decision.refusals)
-  const { change } = decision as { change: OrderChange }
-  const event = { ...nextEvent(service, caller, before.version), draft_id: id, ...change }
+  if ('refusals' in decision) throw refused(decision.refusals)
+  const event = { ...nextEvent(service, caller, before.version), draft_id: id, ...decision.change }
   assertRoom(target.size, event)
   const after = applyEvent(before, event)
   const completed: core.DraftEvent = {

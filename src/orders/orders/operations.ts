@@ -1,5 +1,5 @@
 import type { Db } from '../../lib/db.ts'
-import { ApiError, type Refusal, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, type Refusal, refused, throwRefusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import type { DraftIn } from '../drafts/draft.ts'
 import { createAndComplete } from '../drafts/operations.ts'
@@ -48,14 +48,10 @@ export async function changeOrder(
     assertVersion(before.version, caller)
     const base = nextEvent(service, caller, before.version)
     const decision = decide(before, base)
-    if ('refusals' in decision) throwRefusal(decision.refusals)
+    if ('refusals' in decision) throw refused(decision.refusals)
     // That nothing needs to change no guard confirms: it counts only for what the database says.
-    if (!('change' in decision) || !decision.change) return known ? undefined : found
-    const event = {
-      ...base,
-      ...('event_id' in decision && decision.event_id ? { id: decision.event_id } : {}),
-      ...decision.change,
-    }
+    if (!decision.change) return known ? undefined : found
+    const event = { ...base, ...(decision.event_id ? { id: decision.event_id } : {}), ...decision.change }
     assertRoom(found.size, event)
     const after = applyEvent(before, event)
     const notification = orderNotification(after, event)

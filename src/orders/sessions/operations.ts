@@ -1,4 +1,4 @@
-import { ApiError, throwRefusal } from '../../lib/errors.ts'
+import { ApiError, refused } from '../../lib/errors.ts'
 import { type IdempotencyKey, keyReused } from '../../lib/idempotency.ts'
 import { changeOrder, type Decision, getOrder } from '../orders/operations.ts'
 import type { EventBase, Order, Session } from '../orders/order.ts'
@@ -24,7 +24,7 @@ export async function startSession(
   if (made) return { session: sessionView(made), version: order.version, repeated: true }
   assertVersion(order.version, caller)
   const decided = decideSession(order, request)
-  if ('refusals' in decided) return refuse(decided.refusals)
+  if ('refusals' in decided) throw refused(decided.refusals)
   const { id, url } = await service.createCheckoutSession(caller, decided.body)
 
   let session: Session | undefined
@@ -51,11 +51,6 @@ export async function startSession(
   const { if_match: _, ...unguarded } = caller
   const { order: after } = await changeOrder(service, unguarded, name, decide)
   return { session: sessionView(session!), version: after.version, repeated: false }
-}
-
-function refuse(refusals: Parameters<typeof throwRefusal>[0]): never {
-  throwRefusal(refusals)
-  throw new Error('refused without a reason')
 }
 
 function sessionOfKey(order: Order, key: IdempotencyKey | undefined): Session | undefined {

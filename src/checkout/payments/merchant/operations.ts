@@ -1,5 +1,5 @@
 import { type Db, inTransaction, violates } from '../../../lib/db.ts'
-import { ApiError, type Refusal, throwRefusal } from '../../../lib/errors.ts'
+import { ApiError, refused } from '../../../lib/errors.ts'
 import { keyInFlight, keyReused } from '../../../lib/idempotency.ts'
 import { assertChargeable } from '../../card-tokens/operations.ts'
 import type { OperationRow } from '../../operations-log/operation.ts'
@@ -36,17 +36,17 @@ export async function payAsMerchant(payments: Payments, attempt: MerchantAttempt
   if (known) return repeated(payments, known, attempt)
   const { account } = await findSessionDefaults(payments, account_id, undefined)
   const prepared = prepareMerchantPayment(body, availableProducts(payments.gateways.products(account_id), account))
-  if ('code' in prepared) throwRefusal(prepared)
-  const { token } = prepared as Prepared
+  if ('code' in prepared) throw refused(prepared)
+  const { token } = prepared
   const { payment_product_type, operation: purchase } = body.payment
   const gateway = payments.gateways.find(account_id, payment_product_type)
   if (!gateway) throw new ApiError('payment_product_not_payable', `No gateway of this account serves ${payment_product_type}.`)
-  const intent = await inTransaction(payments.sql, (tx) =>
-    writeIntent(payments, tx, attempt, prepared as Prepared, gateway.name),
-  ).catch((error: unknown) => {
-    if (violates(error, 'operations_pkey')) throw keyInFlight()
-    throw error
-  })
+  const intent = await inTransaction(payments.sql, (tx) => writeIntent(payments, tx, attempt, prepared, gateway.name)).catch(
+    (error: unknown) => {
+      if (violates(error, 'operations_pkey')) throw keyInFlight()
+      throw error
+    },
+  )
   const call = {
     ...authorizeCall(payments, intent.session, intent.operation, { payment: { payment_product_type } }),
     ...token,
@@ -70,8 +70,8 @@ async function writeIntent(
   const { payment_product_type } = body.payment
   const [value] = Object.values(token) as [string]
   const token_id = await assertChargeable(db, { account_id, payment_product_type, token: value, now })
-  const until = expiry(body.session.expires_at, now)
-  if ('refusal' in until) throwRefusal({ ...until.refusal, path: '/session/expires_at' } as Refusal)
+  const until = expiry(body.session.expires_at, now, '/session/expires_at')
+  if ('refusal' in until) throw refused(until.refusal)
   const id = ids.short(account_id)
   await insertSession(
     db,
@@ -81,7 +81,7 @@ async function writeIntent(
       profile_id: null,
       payment_operation: body.payment.operation,
       data: withTokenIds(data, account_id),
-      expires_at: (until as { expires_at: Date }).expires_at,
+      expires_at: until.expires_at,
       created_at: now,
       created_by,
     },
@@ -114,11 +114,11 @@ async function assertReferenceFree(db: Db, { account_id, body, toggles, operatio
   const path = '/session/order/merchant_reference'
   if (strict ? used : paid) {
     const message = `There is a session${strict ? '' : ' that was paid'} with the merchant_reference ${merchant_reference}.`
-    throwRefusal({ code: 'merchant_reference_used', path, message })
+    throw refused({ code: 'merchant_reference_used', path, message })
   }
   if (paying) {
     const message = `A session with the merchant_reference ${merchant_reference} is being paid; wait for its outcome.`
-    throwRefusal({ code: 'session_payment_in_progress', path, message })
+    throw refused({ code: 'session_payment_in_progress', path, message })
   }
 }
 

@@ -1,4 +1,4 @@
-import { throwRefusal } from '../../../lib/errors.ts'
+import { refused } from '../../../lib/errors.ts'
 import { findOperation } from '../../operations-log/store.ts'
 import { type Command, type Payments, voidForCancel } from '../../transactions/operations.ts'
 import { findTransaction } from '../../transactions/store.ts'
@@ -13,8 +13,7 @@ export async function voidForSession(payments: Payments, command: Command): Prom
   const voided = await voidForCancel(payments, command)
   if (!voided || (await wasVoidedByCancel(payments, command))) return voided
   const message = "A transaction that is AUTHORIZATION_VOIDED can't be cancelled."
-  throwRefusal(refuseStatus(message, ['INITIATED', 'ON_HOLD', 'UNKNOWN', 'AUTHORIZED']))
-  return false
+  throw refused(refuseStatus(message, ['INITIATED', 'ON_HOLD', 'UNKNOWN', 'AUTHORIZED']))
 }
 
 async function wasVoidedByCancel({ sql }: Payments, { account_id, id }: Command): Promise<boolean> {
