@@ -7,6 +7,8 @@ import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import type { SessionEvent, SessionRow } from './session.ts'
 
+type Fragment = postgres.PendingQuery<never[]>
+
 /** A session with its events; `events` is absent when they were not asked for. */
 export type FoundSession = SessionRow & { events?: SessionEvent[] }
 
@@ -36,7 +38,7 @@ export function chainSessionEvents(
 export function insertSessionEvents(
   { account_id, id }: Pick<SessionRow, 'account_id' | 'id'>,
   events: readonly ChainedSessionEvent[],
-): postgres.PendingQuery<never[]> {
+): Fragment {
   const rows = events.map(
     ({ sequence, body, hash }, index) => part`
     ${index > 0 ? part`union all` : part``}
@@ -110,13 +112,11 @@ export async function listSessions(db: Db, account_id: string, filter: SessionFi
   return newestFirst(limit, newest, () => findSessions(db, account_id, filter, hasTerm(part`${terms}::text[]`)))
 }
 
-type Fragment = postgres.PendingQuery<never[]>
-
 /** Along the index of time, from where the page starts. */
 function walkSessions(db: Db, account_id: string, filter: SessionFilter, source: Fragment) {
   return db<FoundSession[]>`
     with page as (
-      select * from ${source} s where ${page(account_id, filter)} and ${matches(filter)}
+      select * from ${source} s where ${page(account_id, filter)} and ${ofStores(filter)}
       order by s.account_id, s.created_at desc, s.id desc
       limit ${filter.limit})
     ${shown()}`
@@ -131,7 +131,7 @@ function findSessions(db: Db, account_id: string, filter: SessionFilter, narrowe
     with found as materialized (
       select s.id, s.created_at
       from (select * from checkout.sessions s where s.account_id = ${account_id} and ${narrowed} offset 0) s
-      where ${page(account_id, filter)} and ${matches(filter)}),
+      where ${page(account_id, filter)} and ${ofStores(filter)}),
     page as (
       select s.* from (select id from found order by created_at desc, id desc limit ${filter.limit}) wanted
       join checkout.sessions s on s.account_id = ${account_id} and s.id = wanted.id)
@@ -149,11 +149,8 @@ function shown() {
     order by p.created_at desc, p.id desc`
 }
 
-function matches({ id, transaction_id, store_id }: SessionFilter) {
-  return part`
-    (${id}::text[] is null or s.id = any(${id}))
-    and (${transaction_id}::text[] is null or s.transaction_id = any(${transaction_id}))
-    and (${store_id}::text[] is null or s.store_id = any(${store_id}))`
+function ofStores({ store_id }: SessionFilter): Fragment {
+  return part`(${store_id}::text[] is null or s.store_id = any(${store_id}))`
 }
 
 /** Whose, from when until when, and after which. */
@@ -188,7 +185,7 @@ function narrow(account_id: string, { id, transaction_id, search }: SessionFilte
 }
 
 /** After the last session of the page before; from the newest when there is none. */
-function after(account_id: string, starting_after: string | null): postgres.PendingQuery<never[]> {
+function after(account_id: string, starting_after: string | null): Fragment {
   if (starting_after === null) return part`true`
   return part`(s.created_at, s.id) < (
     select c.created_at, c.id from checkout.sessions c where c.account_id = ${account_id} and c.id = ${starting_after})`
