@@ -23,7 +23,7 @@ import {
   VoidBody,
 } from './schemas.ts'
 import type { Transaction } from './store.ts'
-import { asOf, transactionView } from './view.ts'
+import { asLeftBy, transactionView } from './view.ts'
 
 const write = ['admin:checkout', 'write:checkout']
 const read = ['admin:checkout', 'read:checkout']
@@ -217,13 +217,6 @@ export function answer(reply: FastifyReply, { transaction, operation, repeated }
   }
   if (operation.state !== 'succeeded') reply.code(202).header('event-request-id', operation.id)
   // Of a repeated request the answer is the one that the first one got, whatever has happened since.
-  const shown = repeated ? asOf(transaction, lastEventOf(transaction, operation)) : transaction
+  const shown = repeated ? asLeftBy(transaction, operation) : transaction
   return transactionView(shown, ['initiating_system_request_headers'])
-}
-
-/** The number of the last event that the operation wrote; the rest voided with a final capture comes right after it. */
-export function lastEventOf({ events }: Transaction, { id, request }: Moved['operation']): number {
-  const index = events.findLastIndex((event) => event.operation_id === id)
-  const also = request.final_capture && events[index + 1]?.event === 'VOID' && !events[index + 1]?.operation_id
-  return events[also ? index + 1 : index]?.sequence ?? events.length
 }

@@ -1,3 +1,4 @@
+import type { OperationRow } from '../operations-log/operation.ts'
 import type { ListedTransaction } from './listing/store.ts'
 import { type EventRow, type Item, paymentProduct, settlementStatusOf, type TransactionRow } from './transaction.ts'
 
@@ -97,6 +98,17 @@ export function asOf<T extends TransactionRow & { events: EventRow[] }>(row: T, 
     settlement_status: settlementStatusOf(events),
     updated_at: new Date(last.created_at),
   }
+}
+
+/** The transaction as the operation left it, with what came with it: the rest voided by a final capture is the event right after. */
+export function asLeftBy<T extends TransactionRow & { events: EventRow[] }>(
+  row: T,
+  { id, request }: Pick<OperationRow, 'id' | 'request'>,
+): T {
+  const { events } = row
+  const index = events.findLastIndex((event) => event.operation_id === id)
+  const also = request.final_capture && events[index + 1]?.event === 'VOID' && !events[index + 1]?.operation_id
+  return asOf(row, events[also ? index + 1 : index]?.sequence ?? events.length)
 }
 
 /** Tells the amount that is authorized from then on; one that failed, the amount that stays. */

@@ -5,8 +5,7 @@ import { operationIdOf } from '../../../lib/idempotency.ts'
 import { dropsEmpties, FreeObject, responses } from '../../../lib/schema.ts'
 import { featureToggles, systemHeaders } from '../../headers.ts'
 import { TransactionAnswer } from '../../transactions/answer.ts'
-import { lastEventOf } from '../../transactions/routes.ts'
-import { asOf, transactionView } from '../../transactions/view.ts'
+import { asLeftBy, transactionView } from '../../transactions/view.ts'
 import { MerchantPayment } from './merchant-payment.ts'
 import { payAsMerchant } from './operations.ts'
 
@@ -53,7 +52,7 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
       if (repeated) reply.header('idempotent-replayed', 'true')
       const success = operation.state === 'succeeded'
       const source = operation.payment_product_type.split('.')[0]!.toUpperCase()
-      const shown = transaction && repeated ? asOf(transaction, lastEventOf(transaction, operation)) : transaction
+      const shown = transaction && repeated ? asLeftBy(transaction, operation) : transaction
       const action = { source, code: shown?.status ?? 'FAILED', type: success ? 'success' : 'error' }
       const view: Record<string, unknown> = shown ? transactionView(shown) : {}
       return { ...view, ...echoedTokens(view, body), session_id: session.id, success, actions: [action] }
