@@ -48,7 +48,6 @@ export const errors = {
   subscription_limit_reached: [400, 'The account has as many subscriptions as it may.'],
   delivery_not_found: [404, 'There is no such delivery.'],
   replay_too_large: [400, 'More deliveries match than are replayed at once; `errors[].allowed` is the most.'],
-  replay_not_possible: [400, 'The subscription of this delivery is gone; replay it to a URL.'],
   internal_error: [500, 'A fault in Kvitt. The `request-id` header finds it in the log.'],
   unavailable: [503, 'Kvitt or what it depends on is not ready; try again.'],
 
