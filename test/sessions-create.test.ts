@@ -199,6 +199,7 @@ const unbounded: [body: object, path: string][] = [
   ],
   [{ metadata: { [`${'k'.repeat(129)}`]: 1 } }, `/metadata/${'k'.repeat(128)}`],
   [{ metadata: { a: 'x'.repeat(10_001) } }, '/metadata/a'],
+  [{ metadata: { 'a/b~c': 'x'.repeat(10_001) } }, '/metadata/a~1b~0c'],
   [{ metadata: { payout_correlation_id: long } }, '/metadata/payout_correlation_id'],
   [{ metadata: { payout_correlation_id: { a: long } } }, '/metadata/payout_correlation_id'],
 ]

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
-import { asText, isObject } from '../../lib/object.ts'
+import { asText, isObject, pointerStep } from '../../lib/object.ts'
 import { Currency, FreeObject, LineIdIn, Reference, TextLike } from '../../lib/schema.ts'
 import { parseTime } from '../../lib/time.ts'
 import {
@@ -234,9 +234,12 @@ export function boundsRefusal(
   at = '',
 ): Refusal | undefined {
   for (const [key, value] of Object.entries(metadata)) {
-    const path = `${at}/metadata/${key.slice(0, limits.metadata_key_length_max)}`
+    const path = `${at}/metadata/${pointerStep(key.slice(0, limits.metadata_key_length_max))}`
     const refuse = (what: string, allowed: number): Refusal => ({
-      ...{ code: 'invalid_request', path, message: `${path}: ${what} at most ${allowed} characters.`, allowed },
+      code: 'invalid_request',
+      path,
+      message: `${path}: ${what} at most ${allowed} characters.`,
+      allowed,
     })
     if (key.length > limits.metadata_key_length_max) return refuse('its key may have', limits.metadata_key_length_max)
     if (key === 'payout_correlation_id') {
