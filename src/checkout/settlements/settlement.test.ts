@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type EventName, settlementStatusOf } from '../transactions/transaction.ts'
-import { csvCell, decimal } from './attachments/report.ts'
+import { decimal } from './attachments/report.ts'
 import { feeOf, finishedUntil, nextMidnight, settlementStatus } from './settlement.ts'
 
 for (const [moved, settled, status] of [
@@ -78,17 +78,4 @@ for (const [amount, currency, text] of [
   [100_000, 'EUR', '1 000.00'],
 ] as const) {
   test(`decimal: ${amount} ${currency} is ${text}`, () => assert.equal(decimal(amount, currency), text))
-}
-
-for (const [value, cell] of [
-  ['plain', 'plain'],
-  ['a,b', '"a,b"'],
-  ['a"b', '"a""b"'],
-  ['=1+1', "'=1+1"],
-  ['＝1+1', "'＝1+1"],
-  ['@x,y', `"'@x,y"`],
-  ['\n=1', `"'\n=1"`],
-  [-5, '-5'],
-] as const) {
-  test(`csv: ${value} is ${cell}`, () => assert.equal(csvCell(value), cell))
 }

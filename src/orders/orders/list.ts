@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { csvCell } from '../../lib/csv.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { type EventKinds, eventKinds } from '../events/event.ts'
 import { type After, pageSize, paging, parseCursor, windowOf } from '../shared/page.ts'
@@ -95,15 +96,8 @@ const columns = `id order_id version created_at updated_at status payment_status
 /** The first line of a CSV export. */
 export const csvHeader = `${columns.join(',')}\r\n`
 
-/** One order as a line of CSV (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe in front. */
+/** One order as a line of CSV. */
 export function csvLine(order: Order): string {
   const row: Record<string, unknown> = { ...orderView(order), ...orderSums(order), customer_id: orderSummary(order).customer_id }
   return `${columns.map((column) => csvCell(row[column])).join(',')}\r\n`
-}
-
-function csvCell(value: unknown): string {
-  if (typeof value === 'number') return String(value)
-  const text = value === undefined ? '' : String(value)
-  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

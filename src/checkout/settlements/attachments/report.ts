@@ -3,6 +3,7 @@
  *
  * - report: a settlement and its items as a file for people and their bookkeeping: CSV or PDF
  */
+import { csvCell } from '../../../lib/csv.ts'
 import { decimalsOf } from '../../../lib/currency.ts'
 import type { SettlementRow } from '../settlement.ts'
 import type { ItemRow } from '../store.ts'
@@ -51,13 +52,6 @@ function csvShared(settlement: SettlementRow) {
 
 function csvLine(cells: Cells): string {
   return `${columns.map((name) => csvCell(cells[name])).join(',')}\r\n`
-}
-
-/** RFC 4180. A text that a spreadsheet would run as a formula gets an apostrophe before it. */
-export function csvCell(value: string | number): string {
-  if (typeof value === 'number') return String(value)
-  const text = /^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** An amount as people read it, without the currency: `-1 234.50`. */
