@@ -47,6 +47,37 @@ test('page: hostile text in any member of the session stays text', () => {
   }
 })
 
+const free = {
+  dintero: { external: { display: { content: { title: 'a', description: 'b' }, terms: [{ label: 'a', href: 'https://a.b' }] } } },
+  collector: { installment: { products: [{ id: '1', title: 'a', name: 'b' }] } },
+  payex: { creditcard: { generate_payment_token_config: { save_card_checkbox: 'opt_in' } } },
+}
+
+/** The value itself and every member of it, one at a time, as something else. */
+function* replaced(value: unknown, by: unknown): Generator<unknown> {
+  yield by
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, member] of Object.entries(value)) {
+    for (const other of replaced(member, by)) yield Array.isArray(value) ? [other] : { ...value, [name]: other }
+  }
+}
+
+test('page: shown whatever shops send where no schema says what', () => {
+  const enabled = { type: 'payment_product_type', enabled: true }
+  for (const [group, products] of Object.entries(free)) {
+    for (const [name, settings] of Object.entries(products)) {
+      for (const by of [null, 5, 'x', true, {}, [], [null], [5]]) {
+        for (const odd of replaced(settings, by)) {
+          const configuration = { [group]: { [name]: { ...(odd as object), ...enabled } } }
+          const session: SessionView = { id: 'T00000000.x', url: {}, order: { amount: 100, currency: 'NOK' }, configuration }
+          const { fragment } = render({ session })
+          assert.match(fragment.markup, new RegExp(`data-product="${group}.${name}"`), JSON.stringify(configuration))
+        }
+      }
+    }
+  }
+})
+
 test('page: no link and no way back runs a script', () => {
   for (const url of [
     'javascript:alert(1)',

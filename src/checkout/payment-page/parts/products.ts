@@ -1,4 +1,5 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
+import { isObject } from '../../../lib/object.ts'
 import { fill, languages } from '../language.ts'
 import type { Product, ProductGroup } from '../products.ts'
 import { type Context, pageQuery } from './context.ts'
@@ -67,7 +68,7 @@ function productFields(context: Context, product: Product): Html {
     case 'gift_card':
       return html`${textField(context, { name: 'gift_card.number', label: t.gift_card, inputmode: 'numeric' })}${testFill(context)}`
     case 'external':
-      return externalFields(context, product)
+      return externalFields(product)
     case 'terminal':
       return html`<p class="hint">${t.terminal_note}</p>`
     case 'zero':
@@ -167,30 +168,37 @@ function invoiceAddress(context: Context, company: boolean): Html {
 }
 
 function plans(context: Context, product: Product): Html | '' {
-  const offered = (product.options.products ?? []) as { id?: string; title?: string; name?: string }[]
-  const known = Array.isArray(offered) && offered.length > 0 ? offered : usualPlans(context)
+  const offered = objectsIn<Plan>(product.options.products)
+  const known = offered.length > 0 ? offered : usualPlans(context)
   return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id"
  data-testid="plan">${known.map(
    ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
  )}</select></div>`
 }
 
+type Plan = { id?: string; title?: string; name?: string }
+
 /** Numbers of months, when the provider's plans are not in the configuration. */
-function usualPlans({ language }: Context): { id: string; title: string; name?: string }[] {
+function usualPlans({ language }: Context): Plan[] {
   const format = new Intl.NumberFormat(languages[language].locale, { style: 'unit', unit: 'month', unitDisplay: 'long' })
   return [3, 6, 12].map((months) => ({ id: String(months), title: format.format(months) }))
 }
 
-function externalFields(_context: Context, product: Product): Html {
+function externalFields(product: Product): Html {
   const { content, terms } = (product.options.display ?? {}) as {
     content?: { title?: string; description?: string }
-    terms?: { label?: string; href?: string }[]
+    terms?: unknown
   }
   return html`${content?.title && html`<p><strong>${content.title}</strong></p>`}${
     content?.description &&
     html`<p>
 ${content.description}</p>`
-  }${(terms ?? []).map(
+  }${objectsIn<{ label?: string; href?: string }>(terms).map(
     ({ label, href }) => safeHref(href) && html`<p><a href="${href}" target="_blank" rel="noopener noreferrer">${label}</a></p>`,
   )}`
+}
+
+/** What of it is a list of objects: no schema describes what shops send here, and the page is shown whatever it is. */
+function objectsIn<T>(list: unknown): T[] {
+  return Array.isArray(list) ? (list.filter(isObject) as T[]) : []
 }
