@@ -1,3 +1,4 @@
+import { escapeHtml } from './html.ts'
 import type { OpenApi } from './openapi.ts'
 
 type Operation = {
@@ -78,10 +79,6 @@ function inline(schema: unknown): string {
 /** Turns references to named schemas into links. */
 function linked(html: string): string {
   return html.replace(/#\/components\/schemas\/([A-Za-z0-9_.-]+)/g, '<a href="#schema-$1">$1</a>')
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:0;color:#1b1f24;background:#fff}main{max-width:60rem;margin:auto;padding:1rem}

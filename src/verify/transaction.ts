@@ -1,3 +1,4 @@
+import { isSettled } from '../checkout/operations-log/operation.ts'
 import { searchTerm } from '../checkout/transactions/list.ts'
 import { notificationsOf } from '../checkout/transactions/tell.ts'
 import { type EventRow, settlementStatusOf, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
@@ -27,7 +28,7 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
     findings.compare(name, value, row[name as keyof TransactionRow])
   for (const [name, value] of Object.entries(timesOf(events)))
     findings.compare(name, moment(value), moment(row[name as keyof TransactionRow]))
-  for (const operation of operations) verifySettlement(findings, operation, events)
+  for (const operation of operations) verifyOperation(findings, operation, events)
   const known = new Map(operations.map((operation) => [operation.id, operation]))
   for (const { sequence, operation_id } of events) {
     if (operation_id && !known.has(operation_id)) findings.add(`event ${sequence} operation_id`, 'an operation', operation_id)
@@ -109,7 +110,7 @@ function pendingOf(operations: readonly OperationRead[]) {
 }
 
 /** A settled operation has one event that says so, an open one has none. */
-function verifySettlement(findings: Findings, operation: OperationRead, events: readonly EventRow[]): void {
+function verifyOperation(findings: Findings, operation: OperationRead, events: readonly EventRow[]): void {
   const { id, kind, state, outcome } = operation
   const settled = events.filter((event) => event.operation_id === id && settling.includes(event.event))
   const what = `operation ${id}`
@@ -133,10 +134,6 @@ function amountOf({ kind, state, amount, request }: OperationRead, event: EventR
   if (kind === 'void') return request.void_amount || event.amount
   if (kind === 'update_authorization') return state === 'succeeded' ? (request.new_amount ?? event.amount) : event.amount
   return amount
-}
-
-function isSettled({ state }: Pick<OperationRead, 'state'>): boolean {
-  return state === 'succeeded' || state === 'failed'
 }
 
 /** A session against its events and against what was paid with it. */

@@ -7,7 +7,9 @@ import { CaptureBody } from '../transactions/schemas.ts'
 import {
   change_pending,
   type Item,
+  open,
   type Reservation,
+  refuse,
   refuseStatus,
   restOf,
   type TransactionRow,
@@ -119,8 +121,6 @@ function changeAmount(row: TransactionRow, { items }: AuthorizationRequest, amou
   return { update: 'amount', amount, void_amount: Math.max(less, 0), new_amount: amount }
 }
 
-const open: readonly TransactionRow['status'][] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
-
 function refusedStatus(row: TransactionRow): Refusal | undefined {
   if (row.pending_void > 0 || updatePending(row)) return change_pending
   if (open.includes(row.status)) return undefined
@@ -129,8 +129,4 @@ function refusedStatus(row: TransactionRow): Refusal | undefined {
 
 function sumOf(items: readonly Item[] | undefined): number | undefined {
   return items?.length ? items.reduce((total, { amount = 0 }) => total + amount, 0) : undefined
-}
-
-function refuse(code: Refusal['code'], message: string, path?: string, allowed?: number): Refusal {
-  return { code, message, ...(path === undefined ? {} : { path }), ...(allowed === undefined ? {} : { allowed }) }
 }

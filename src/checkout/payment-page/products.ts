@@ -1,3 +1,4 @@
+import { isObject } from '../../lib/object.ts'
 import type { Texts } from './language.ts'
 
 /** How the customer pays with a product; decides which fields the page shows. */
@@ -82,20 +83,19 @@ export const productTypes: readonly string[] = Object.keys(catalogue)
 const order: Record<ProductGroup, number> = { card: 0, wallet: 1, later: 2, other: 3 }
 
 type Node = Readonly<Record<string, unknown>>
-const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The enabled products of a session's configuration, grouped, the default one first in its group. Unknown types are shown too. */
 export function enabledProducts(configuration: unknown, texts: Texts, amount: number): Product[] {
   const found: Product[] = []
-  for (const [group, node] of Object.entries(isNode(configuration) ? configuration : {})) {
-    if (!isNode(node)) continue
+  for (const [group, node] of Object.entries(isObject(configuration) ? configuration : {})) {
+    if (!isObject(node)) continue
     if (group === 'vipps') {
       if (node.enabled === true) found.push(describe('vipps', node, texts, amount))
       continue
     }
     if (group === 'discounts' || group === 'active_payment_types') continue
     for (const [name, product] of Object.entries(node)) {
-      if (!isNode(product) || product.enabled !== true) continue
+      if (!isObject(product) || product.enabled !== true) continue
       const type = `${group}.${name}`
       if (product.type === 'payment_product_type' || Object.hasOwn(catalogue, type)) {
         found.push(describe(type, product, texts, amount))
@@ -123,7 +123,7 @@ function describe(type: string, options: Node, texts: Texts, amount: number): Pr
       : options.payability === 'disabled_by_gateway'
         ? 'unavailable'
         : undefined
-  const display = isNode(options.display) ? options.display : {}
+  const display = isObject(options.display) ? options.display : {}
   const { payment_method_label: label } = display
   const own = kind === 'external' && typeof label === 'string' && label !== unnamed ? label : undefined
   const named = text ? (provider && kind !== 'redirect' ? `${texts[text]} (${provider})` : texts[text]) : provider
@@ -146,7 +146,7 @@ export function selectedProduct(
   configuration: unknown,
 ): Product | undefined {
   const usable = products.filter((product) => product.payable)
-  const wanted = [asked, isNode(configuration) ? configuration.default_payment_type : undefined]
+  const wanted = [asked, isObject(configuration) ? configuration.default_payment_type : undefined]
   for (const type of wanted) {
     const product = usable.find(({ payment_product_type }) => payment_product_type === type)
     if (product) return product

@@ -13,14 +13,21 @@ import { type Outcome, type SessionEvent, type SessionEventName, type SessionRow
 import { searchTerm } from '../transactions/list.ts'
 import { auto_capture_ms, type Chance } from '../transactions/settlement.ts'
 import { notificationsOf } from '../transactions/tell.ts'
-import { assertTotals, type EventData, type EventName, type EventRow, type TransactionRow } from '../transactions/transaction.ts'
+import {
+  assertTotals,
+  type EventData,
+  type EventName,
+  type EventRow,
+  type TransactionRow,
+  unfinished,
+} from '../transactions/transaction.ts'
 import { newTransaction } from './new-transaction.ts'
 
 /** What one statement writes when a payment's outcome, or a step on the way to it, is known. */
 export type PaymentChange = {
   session: Pick<SessionRow, 'outcome' | 'transaction_id' | 'operation_id'>
   session_events: SessionEvent[]
-  /** The transaction as it becomes; absent when none is published. `known` says whether the row exists already. */
+  /** The transaction as it becomes; absent when none is published. */
   transaction: TransactionRow | undefined
   events: EventRow[]
   operation: OperationRow
@@ -62,14 +69,12 @@ export function settlePayment(
   }
 }
 
-const unfinished: readonly string[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
-
 function approved(
   state: PaymentState,
   outcome: Extract<AuthorizeOutcome, { outcome: 'succeeded' }>,
   context: Chance & { token_ids?: TokenIds },
 ): PaymentChange {
-  const { session, operation } = state
+  const { operation } = state
   const { now } = context
   const log = openLog(state, context)
   const { next } = log
@@ -97,8 +102,8 @@ function approved(
   return {
     session: { outcome: 'AUTHORIZED', transaction_id: next.id, operation_id: null },
     session_events: [
-      event('AUTHORIZED', state, context, { transaction_id: next.id, amount: next.amount }),
-      event('COMPLETED', { session, operation }, context),
+      event('AUTHORIZED', operation, context, { transaction_id: next.id, amount: next.amount }),
+      event('COMPLETED', operation, context),
     ],
     transaction: next,
     events: log.events,
@@ -123,7 +128,7 @@ function authorizedData(
 }
 
 function refused(state: PaymentState, failure: Failed, context: Chance): PaymentChange {
-  const { session, operation, transaction } = state
+  const { operation, transaction } = state
   const { error } = failure
   // Without a customer there is nobody who declined: the merchant reads FAILED (checkout-api §3.9).
   const reason = operation.request.merchant_initiated ? 'failed' : (failure.reason ?? 'failed')
@@ -144,7 +149,7 @@ function refused(state: PaymentState, failure: Failed, context: Chance): Payment
     }
     return {
       session: { outcome: null, transaction_id: null, operation_id: null },
-      session_events: [event('PAY_FAILED', state, context, details)],
+      session_events: [event('PAY_FAILED', operation, context, details)],
       transaction: undefined,
       events: [],
       operation: failed,
@@ -159,7 +164,7 @@ function refused(state: PaymentState, failure: Failed, context: Chance): Payment
   const outcome: Outcome & SessionEventName = reason === 'cancelled' ? 'CANCELLED' : reason === 'declined' ? 'DECLINED' : 'FAILED'
   return {
     session: { outcome, transaction_id: next.id, operation_id: null },
-    session_events: [event(outcome, { session, operation }, context, { transaction_id: next.id, error: error.message })],
+    session_events: [event(outcome, operation, context, { transaction_id: next.id, error: error.message })],
     transaction: next,
     events: log.events,
     operation: failed,
@@ -244,7 +249,7 @@ function openLog(
 
 function event(
   name: SessionEventName,
-  { operation }: Pick<PaymentState, 'session' | 'operation'>,
+  operation: OperationRow,
   { now, uuid }: Chance,
   details?: Record<string, unknown>,
 ): SessionEvent {

@@ -10,7 +10,7 @@ import {
   restOf,
   statusOf,
   type TransactionRow,
-  type TransactionStatus,
+  unfinished,
 } from './transaction.ts'
 
 /** What one statement writes: the transaction as it will be, its new events, and the operation. */
@@ -19,7 +19,6 @@ export type Change = { next: TransactionRow; events: EventRow[]; operation: Oper
 export type Chance = { now: Date; uuid: () => string }
 
 const eventOf = { capture: 'CAPTURE', refund: 'REFUND', void: 'VOID' } as const
-const unfinished: readonly TransactionStatus[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
 
 /** The intent: reserves the amounts of the operation, so that no other request can move them meanwhile. No event yet. */
 export function reserve(row: TransactionRow, operation: OperationRow): TransactionRow {

@@ -148,7 +148,7 @@ export type EventRow = {
 }
 
 /** The statuses in which there is an authorization that can still be captured or voided. */
-const open: readonly TransactionStatus[] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
+export const open: readonly TransactionStatus[] = ['AUTHORIZED', 'PARTIALLY_CAPTURED', 'PARTIALLY_CAPTURED_REFUNDED']
 const refundable: readonly TransactionStatus[] = [
   'CAPTURED',
   'PARTIALLY_CAPTURED',
@@ -156,7 +156,9 @@ const refundable: readonly TransactionStatus[] = [
   'PARTIALLY_CAPTURED_REFUNDED',
 ]
 /** The statuses in which the customer has not finished paying; only a session's cancellation voids these. */
-const unfinished: readonly TransactionStatus[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
+export const unfinished: readonly TransactionStatus[] = ['INITIATED', 'ON_HOLD', 'UNKNOWN']
+/** The statuses in which a session's cancellation voids the payment. */
+export const cancellable: readonly TransactionStatus[] = [...unfinished, 'AUTHORIZED']
 
 /** Status by the closed form of checkout-api §5.3, for a transaction whose authorization succeeded. */
 export function statusOf(totals: Pick<Totals, 'authorized' | 'captured' | 'refunded' | 'voided'>): TransactionStatus {
@@ -261,7 +263,7 @@ export function mayRefund(
  * reaches payments that the customer has not finished. Precedence: status, operation under way, product.
  */
 export function mayVoid(row: TransactionRow, product: PaymentProduct | undefined, cancelling = false): Reservation | Refusal {
-  const statuses = cancelling ? [...unfinished, 'AUTHORIZED' as const] : open
+  const statuses = cancelling ? cancellable : open
   const refusal = refusedByState(row, statuses, cancelling ? 'cancelled' : 'voided')
   if (refusal) return refusal
   const other = voidPending(row) ?? updatePending(row) ?? capturePending(row)
@@ -351,6 +353,6 @@ export function refuseStatus(message: string, allowed: readonly TransactionStatu
   return { code: 'transaction_status_conflict', message, path: 'id', allowed }
 }
 
-function refuse(code: Refusal['code'], message: string, path?: string, allowed?: number): Refusal {
+export function refuse(code: Refusal['code'], message: string, path?: string, allowed?: number): Refusal {
   return { code, message, ...(path === undefined ? {} : { path }), ...(allowed === undefined ? {} : { allowed }) }
 }

@@ -2,7 +2,7 @@ import { refused } from '../../../lib/errors.ts'
 import { findOperation } from '../../operations-log/store.ts'
 import { type Command, type Payments, voidForCancel } from '../../transactions/operations.ts'
 import { findTransaction } from '../../transactions/store.ts'
-import { refuseStatus } from '../../transactions/transaction.ts'
+import { cancellable, refuseStatus } from '../../transactions/transaction.ts'
 
 /**
  * Voids the payment of a session that the merchant cancels; says whether it is void by now. One that was voided by a cancel before is:
@@ -13,7 +13,7 @@ export async function voidForSession(payments: Payments, command: Command): Prom
   const voided = await voidForCancel(payments, command)
   if (!voided || (await wasVoidedByCancel(payments, command))) return voided
   const message = "A transaction that is AUTHORIZATION_VOIDED can't be cancelled."
-  throw refused(refuseStatus(message, ['INITIATED', 'ON_HOLD', 'UNKNOWN', 'AUTHORIZED']))
+  throw refused(refuseStatus(message, cancellable))
 }
 
 async function wasVoidedByCancel({ sql }: Payments, { account_id, id }: Command): Promise<boolean> {
