@@ -171,6 +171,7 @@ export async function authorized(server: TransactionsServer, changes: Record<str
     session_id: server.ids.short(account_id),
     version: 1,
     event_count: 2,
+    events_size: 0,
     hash: '\\x',
     status: 'AUTHORIZED',
     settlement_status: 'NOT_SETTLED',

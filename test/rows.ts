@@ -36,6 +36,7 @@ export function transactionRow(changes: Partial<TransactionRow> = {}): Transacti
     session_id: 'T12345678.s',
     version: 1,
     event_count: 2,
+    events_size: 0,
     hash: new Uint8Array(),
     status: 'AUTHORIZED',
     settlement_status: 'NOT_SETTLED',

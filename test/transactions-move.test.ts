@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { authorized, call, failed, has, startTransactions, succeeded, type TransactionsServer, unknown } from './payments.ts'
 
 let server: TransactionsServer
@@ -225,6 +226,45 @@ for (const operation of ['capture', 'refund', 'void'] as const) {
     })
   })
 }
+
+test('capture, refund: refused before the provider is asked when the events are too large; what it answers is recorded, and voids are', async () => {
+  const { events_size_max: most } = limits
+  const id = await authorized(server)
+  const path = `/v1/transactions/${id}`
+  // As if by another process: this one would take what it remembers.
+  const sized = (size: number) =>
+    server.sql`update checkout.transactions set events_size = ${size}, version = version + 1 where id = ${id}`
+  const items = [{ line_id: '1', amount: 100, quantity: 1, description: 'd'.repeat(5_000) }]
+  const refused = async (operation: string, body: object) => {
+    const asked = server.gateway.calls.length
+    const answer = await call(server, 'POST', `${path}/${operation}`, body)
+    has(answer, { status: 400 })
+    assert.match(JSON.stringify(answer.body.error), /events_full/)
+    assert.equal(server.gateway.calls.length, asked)
+  }
+  assert.equal((await call(server, 'POST', `${path}/capture`, { amount: 100, items })).status, 200)
+  const [counted] = await server.sql`select events_size from checkout.transactions where id = ${id}`
+  assert.ok(counted!.events_size > 10_000, 'the event and its request')
+  await sized(most)
+  await refused('capture', { amount: 100, items })
+  await refused('refund', { amount: 100, items })
+  server.gateway.script = [
+    async () => {
+      await sized(3 * most)
+      return succeeded
+    },
+  ]
+  assert.equal((await call(server, 'POST', `${path}/capture`, { amount: 100 })).status, 200)
+  await refused('capture', { amount: 100 })
+  await refused('refund', { amount: 100 })
+  const { status, body } = await call(server, 'POST', `${path}/void`)
+  assert.equal(status, 200)
+  assert.deepEqual(body.events.map(({ event, amount }) => [event, amount]).slice(2), [
+    ['CAPTURE', 100],
+    ['CAPTURE', 100],
+    ['VOID', 33_690],
+  ])
+})
 
 test('capture: final_capture voids the rest', async () => {
   const id = await authorized(server)

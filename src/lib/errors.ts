@@ -84,7 +84,7 @@ export const errors = {
   reversal_exceeds_line: [409, 'The reversals of a line would take back more than the line; `allowed` is the largest amount.'],
   events_full: [
     400,
-    'The events of the order or draft take all the room they may, so it can no longer be changed; make another one.',
+    'The events of the order, draft or transaction take all the room they may. Make another order; capture and refund without items.',
   ],
   operation_id_exists: [409, 'The order already has an operation with this `id`.'],
   already_authorized: [409, 'The line is authorized and the order was made without `multiple_authorizations`.'],

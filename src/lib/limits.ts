@@ -20,9 +20,9 @@ export const limits = {
   /** Of a session's metadata. */
   metadata_key_length_max: 128,
   /**
-   * Characters of all events of one order, draft or session, and of the requests that made them: whoever reads it reads them. Past it
-   * nothing is changed any more, but payments of an order are recorded, and it is closed or cancelled, until twice as much. Customers
-   * fill half.
+   * Characters of all events of one order, draft, session or transaction, and of the requests that made them: whoever reads it reads them.
+   * Past it nothing is changed any more, but payments of an order are recorded, and it is closed or cancelled, until twice as much, and so
+   * long a transaction is captured and refunded without items. Customers fill half.
    */
   events_size_max: 8_388_608,
   /** One amount, in minor units: a thousand lines of it still add up to a safe integer. */

@@ -19,6 +19,7 @@ export function newTransaction(session: SessionRow, operation: OperationRow, now
     session_id: session.id,
     version: 1,
     event_count: 0,
+    events_size: 0,
     hash: new Uint8Array(),
     status: 'INITIATED',
     settlement_status: 'NOT_SETTLED',

@@ -254,6 +254,7 @@ async function write(
     ...change.transaction,
     version: transaction ? transaction.version + 1 : change.transaction.version,
     hash: hashes.transaction,
+    events_size: hashes.events_size,
     events: [...(transaction?.events ?? []), ...change.events],
   }
   if (published && db === sql) remember(memory, published)

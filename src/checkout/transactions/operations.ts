@@ -356,9 +356,10 @@ export async function missAutoCapture(payments: Payments, { account_id, id }: { 
 
 /** What was just written and committed, for the next change of it. */
 export function remember({ transactions }: Payments['memory'], transaction: Transaction): void {
-  const size = JSON.stringify(transaction.data).length + transaction.events.length * event_size
-  transactions.keep(transaction.account_id, transaction.id, transaction, size)
+  const { account_id, id, events_size, events } = transaction
+  transactions.keep(account_id, id, transaction, events_size + events.length * event_size)
 }
+/** What an event takes besides its data. */
 const event_size = 500
 
 /** The payment that the void of a cancelled session has ended: nobody needs to ask about it again. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { transactionRow } from '../../../test/rows.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import type { Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 import {
   assertTotals,
   type CaptureRequest,
@@ -61,7 +62,15 @@ type Case = [
 const part = { status: 'PARTIALLY_CAPTURED', captured: 40 } as const
 const collector = { payment_product_type: 'collector.invoice', data: { items: [{ line_id: 1 }, { line_id: '2' }] } }
 const instabank = { payment_product_type: 'instabank.finance', data: { items: [{ line_id: 1 }, { line_id: '2' }] } }
+const full = { events_size: limits.events_size_max }
+const overfull = { events_size: limits.events_size_max * 2 }
+const items = [{ line_id: 'x' }]
+const no_room: Refusal = { code: 'events_full', message: 'The events of the transaction take all the room they may.' }
+const no_room_for_items: Refusal = { ...no_room, message: `${no_room.message} Leave out the items.`, path: '/items' }
 const captures: Case[] = [
+  ['lines, of one that has no room', { ...part, ...full }, { items }, no_room_for_items],
+  ['no lines, of one that has no room', { ...part, ...full }, { items: [] }, { amount: 60, void_amount: 0 }],
+  ['anything, of one that has twice as much', { ...part, ...overfull }, {}, no_room],
   ['all that is left', part, {}, { amount: 60, void_amount: 0 }],
   ['all that is left and free', { ...part, pending_capture: 10 }, {}, { amount: 50, void_amount: 0 }],
   ['a part, the last one', part, { amount: 20, final_capture: true }, { amount: 20, void_amount: 40 }],
@@ -185,6 +194,9 @@ for (const [title, row, request, verdict, product] of captures) {
 
 const captured = { status: 'CAPTURED', captured: 100 } as const
 const refunds: Case[] = [
+  ['lines, of one that has no room', { ...captured, ...full }, { amount: 1, items }, no_room_for_items],
+  ['no lines, of one that has no room', { ...captured, ...full }, { amount: 1 }, { amount: 1, void_amount: 0 }],
+  ['anything, of one that has twice as much', { ...captured, ...overfull }, { amount: 1 }, no_room],
   ['a part', captured, { amount: 1 }, { amount: 1, void_amount: 0 }],
   ['what is only authorized', {}, { amount: 1 }, state('AUTHORIZED', 'refunded')],
   [

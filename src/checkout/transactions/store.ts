@@ -101,13 +101,13 @@ export type Write = {
 /** What settling writes of an operation. */
 export type Ended = Pick<OperationRow, 'account_id' | 'id' | 'state' | 'next_attempt_at' | 'outcome' | 'updated_at'>
 
-export type Written = Pick<TransactionRow, 'version' | 'hash'>
+export type Written = Pick<TransactionRow, 'version' | 'hash' | 'events_size'>
 
 /**
  * Writes a change in one statement: totals, events, hash chain, operation, notifications. Nothing at all when the transaction
  * is no longer what it was taken for. What there is none of is left out: a part that writes no row costs as much as one that
  * writes one. Errors: `operation_settles_once` when the operation has been settled already.
- * @returns the new version and hash, when it was written
+ * @returns the new version, hash and size, when it was written
  */
 export async function writeTransaction(
   db: Db,
@@ -116,11 +116,14 @@ export async function writeTransaction(
   const chained = chainEvents(row.hash, events)
   const hash = chained.at(-1)?.hash ?? row.hash
   const { account_id, id, version } = row
+  const asked = intent ? JSON.stringify((operation as OperationRow).request).length : 0
+  const events_size = row.events_size + sizeOf(chained) + asked
   const rows = await together(db)`
     with changed as (
       update checkout.transactions t set
-        version = ${version + 1}, updated_at = ${next.updated_at}, pending_capture = ${next.pending_capture},
-        pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void}, auto_capture_at = ${next.auto_capture_at}
+        version = ${version + 1}, events_size = ${events_size}, updated_at = ${next.updated_at},
+        pending_capture = ${next.pending_capture}, pending_refund = ${next.pending_refund}, pending_void = ${next.pending_void},
+        auto_capture_at = ${next.auto_capture_at}
         ${intent ? part`` : settledColumns(row, next, hash)} ${next.data === row.data ? part`` : part`, data = ${json(next.data)}`}
       where t.account_id = ${account_id} and t.id = ${id} and t.version = ${version} and t.hash = ${row.hash}
       returning t.id
@@ -130,7 +133,7 @@ export async function writeTransaction(
     ${notifications.length > 0 ? part`, told as (${insertNotifications(account_id, notifications)})` : part``}
     ${operation ? part`, recorded as (${intent ? insertOperation(operation as OperationRow) : settleOperation(operation)})` : part``}
     select from changed`
-  return rows.length === 1 ? { version: version + 1, hash } : undefined
+  return rows.length === 1 ? { version: version + 1, hash, events_size } : undefined
 }
 
 /** What an outcome changes, and an intent does not. */
@@ -144,6 +147,11 @@ function settledColumns(row: TransactionRow, next: TransactionRow, hash: Uint8Ar
 }
 
 export type ChainedEvent = { event: EventRow; data: string; hash: Uint8Array }
+
+/** Characters of these events. */
+export function sizeOf(events: readonly ChainedEvent[]): number {
+  return events.reduce((size, { data }) => size + data.length, 0)
+}
 
 /** The events with the hash after each, starting from the one that the transaction had. `kvitt verify` computes them anew, in SQL. */
 export function chainEvents(previous: Uint8Array, events: readonly EventRow[]): ChainedEvent[] {

@@ -7,6 +7,7 @@
  */
 import type { GatewayError, PaymentProduct } from '../../gateways/gateway.ts'
 import { invariant, type Refusal } from '../../lib/errors.ts'
+import { limits } from '../../lib/limits.ts'
 
 export type TransactionStatus =
   | 'INITIATED'
@@ -89,6 +90,8 @@ export type TransactionRow = Totals & {
   session_id: string
   version: number
   event_count: number
+  /** Characters of its data, its events and the requests that made them. */
+  events_size: number
   hash: Uint8Array
   settlement_status: SettlementStatus
   gateway: string
@@ -204,7 +207,7 @@ export type CaptureRequest = { amount?: number; final_capture?: boolean; items?:
 export type Reservation = { amount: number; void_amount: number }
 
 /**
- * Whether this may be captured now (checkout-api §4.5.4). Precedence: status, final authorization, product, operation under way,
+ * Whether this may be captured now (checkout-api §4.5.4). Precedence: status, operation under way, size, final authorization, product,
  * amount, items.
  */
 export function mayCapture(
@@ -213,7 +216,7 @@ export function mayCapture(
   request: CaptureRequest,
 ): Reservation | Refusal {
   const rest = restOf(row)
-  const refusal = refusedByState(row, open, 'captured') ?? voidPending(row)
+  const refusal = refusedByState(row, open, 'captured') ?? voidPending(row) ?? full(row, request)
   if (refusal) return refusal
   if (!row.final_authorization) {
     return refuse('transaction_status_conflict', 'The authorization is not final: update it with final_authorization true first.')
@@ -240,13 +243,13 @@ export function mayStillCapture(row: TransactionRow): boolean {
   return open.includes(row.status) && (restOf(row) > 0 || row.amount === 0)
 }
 
-/** Whether this may be refunded now (checkout-api §4.5.6). Precedence: status, amount, items. */
+/** Whether this may be refunded now (checkout-api §4.5.6). Precedence: status, size, amount, items. */
 export function mayRefund(
   row: TransactionRow,
   product: PaymentProduct | undefined,
   request: CaptureRequest,
 ): Reservation | Refusal {
-  const refusal = refusedByState(row, refundable, 'refunded')
+  const refusal = refusedByState(row, refundable, 'refunded') ?? full(row, request)
   if (refusal) return refusal
   const left = row.captured - row.refunded - row.pending_refund
   if (request.amount === undefined) return refuse('amount_required', '/amount is required.', '/amount', left)
@@ -302,6 +305,14 @@ export function updatePending({ data }: TransactionRow): Refusal | undefined {
 export const change_pending: Refusal = {
   code: 'operation_pending',
   message: 'A void or a change of the authorization is not settled yet.',
+}
+
+/** Whoever reads the transaction reads its events. What is under way is recorded whatever its size, and voids have none to speak of. */
+function full({ events_size }: TransactionRow, { items }: CaptureRequest): Refusal | undefined {
+  const with_items = items !== undefined && items.length > 0
+  if (events_size < limits.events_size_max * (with_items ? 1 : 2)) return undefined
+  const message = `The events of the transaction take all the room they may.${with_items ? ' Leave out the items.' : ''}`
+  return refuse('events_full', message, with_items ? '/items' : undefined)
 }
 
 function capturePending(row: TransactionRow): Refusal | undefined {
