@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 /** Set by KVITT_SKIP_BROWSER=1, for a machine without Chromium. */
 export const skipBrowser = process.env.KVITT_SKIP_BROWSER === '1' && 'KVITT_SKIP_BROWSER=1'
@@ -21,6 +21,15 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+}
+
+/** A page in a context of its own, in English unless `options` say otherwise. */
+export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ locale: 'en-GB', ...options })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  await page.goto(url)
+  return page
 }
 
 const module = (path: string) => readFileSync(new URL(`../node_modules/${path}`, import.meta.url), 'utf8')

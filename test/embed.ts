@@ -60,3 +60,9 @@ export async function payByCard(frame: Pick<FrameLocator, 'getByTestId'>): Promi
   await frame.getByTestId('test-card').click()
   await frame.getByTestId('pay').click()
 }
+
+export async function fillCard(page: Pick<FrameLocator, 'getByTestId'>, number: string): Promise<void> {
+  await page.getByTestId('card-number').fill(number)
+  await page.getByTestId('card-expiry').fill('12/30')
+  await page.getByTestId('card-cvc').fill('123')
+}

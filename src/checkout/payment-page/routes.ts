@@ -97,13 +97,15 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     )
   }
 
+  /** Pays with what the form says. Answers what the page shall say when that is refused, nothing when the page shows what came of it. */
   const pay = async (request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply, members: Members) => {
     const { sid = '' } = request.query
-    const { checkbox, ...payment } = members
+    const { checkbox, seen, ...payment } = members
     const answer = await app.inject({
       method: 'POST',
       url: `/v1/sessions/${encodeURIComponent(sid)}/pay?language=${chooseLanguage(request.query.language, undefined)}`,
-      headers: passedOn(request),
+      // What is paid is the order that was seen (decision 0185).
+      headers: { ...passedOn(request), ...(typeof seen === 'string' ? { 'if-unmodified-since': seen } : {}) },
       remoteAddress: request.ip,
       payload: { ...payment, ...tickedBoxes(checkbox) },
     })
@@ -113,8 +115,10 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     // Not a redirect: browsers hold the whole chain of a form's redirects against `form-action`.
     if (answer.statusCode < 300 && next && !body.error)
       return sendHtml(reply, continuePage(await loadAssets(), language, next), {})
-    const failed = answer.statusCode >= 400 || (body.error !== undefined && !body.poll_url)
-    return reply.redirect(backToPage(request, failed ? { notice: 'declined' } : {}, '?'), 303)
+    if (answer.statusCode >= 500) return 'offline'
+    if (answer.statusCode === 412) return 'updated'
+    if (answer.statusCode >= 400 || (body.error !== undefined && !body.poll_url)) return 'declined'
+    return reply.redirect(backToPage(request, {}, '?'), 303)
   }
 
   // Sent to the page's own address, so that a form that is refused is answered with the page and what was filled in.
@@ -124,20 +128,23 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     const members = formMembers(form)
     const view = await viewOf(parts, request, request.query.sid ?? '')
     const session = 'session' in view ? view.session : undefined
-    if (request.query.form !== 'address') {
-      const unticked = untickedBoxes(members, session)
-      if (unticked.length === 0) return pay(request, reply, members)
-      const wrong = unticked.map((name) => [name, 'checkbox_required'] as const)
-      const filled = filledIn(form)
-      const refused: RefusedForm = { name: 'pay', filled, wrong: new Map(wrong) }
+    const name = request.query.form === 'address' ? 'address' : 'pay'
+    const filled = filledIn(form)
+    const refuse = (notice: string, wrong: RefusedForm['wrong'] = new Map()) => {
       const product = filled.get('payment_product_type') ?? request.query.product ?? ''
-      return sendPage(parts, request, reply.code(422), { form: refused, notice: '', product })
+      return sendPage(parts, request, reply.code(422), { form: { name, filled, wrong }, notice, product })
+    }
+    if (name === 'pay') {
+      if (!session) return reply.redirect(backToPage(request, {}, '?'), 303)
+      const unticked = untickedBoxes(members, session).map((name) => [name, 'checkbox_required'] as const)
+      const wrong = new Map([...marked(emptyFields(form)), ...unticked])
+      if (wrong.size > 0) return refuse('', wrong)
+      const refused = await pay(request, reply, members)
+      return typeof refused === 'string' ? refuse(refused) : refused
     }
     const change = expressChange('address', members, session)
     if (await isSaved(request, change)) return reply.redirect(backToPage(request, {}, '?'), 303)
-    const wrong = (change.missing ?? []).map((name) => [name, 'required'] as const)
-    const refused: RefusedForm = { name: 'address', filled: filledIn(form), wrong: new Map(wrong) }
-    return sendPage(parts, request, reply.code(422), { form: refused, notice: change.refused })
+    return refuse(change.refused, new Map(marked(change.missing ?? [])))
   })
 
   for (const part of ['shipping', 'discount'] as const) {
@@ -239,6 +246,14 @@ function filledIn(form: Readonly<Record<string, unknown>>): Map<string, string> 
   return new Map(
     Object.entries(form).flatMap(([name, value]) => (typeof value === 'string' && !secret.test(name) ? [[name, value]] : [])),
   )
+}
+
+const marked = (names: readonly string[]) => names.map((name) => [name, 'required'] as const)
+
+/** The fields of a payment that came empty, which the script would not have sent: not those of the card when a saved one pays. */
+function emptyFields(form: Readonly<Record<string, unknown>>): string[] {
+  const unused = form.use_saved_card === 'true' ? /^(card\.|use_saved_card$)/ : /^use_saved_card$/
+  return Object.keys(form).filter((name) => String(form[name]).trim() === '' && !unused.test(name))
 }
 
 /** The boxes that are ticked, as the script names them; nothing where the page has none. */

@@ -4,7 +4,7 @@ import type { Texts } from '../language.ts'
 import { enabledProducts, selectedProduct } from '../products.ts'
 import type { Stage } from '../protocol.ts'
 import { type Ended, type MerchantView, wasRefused } from '../view.ts'
-import { amountText, type Context, pageQuery } from './context.ts'
+import { amountText, type Context, pageQuery, type RefusedForm } from './context.ts'
 import { checkboxes, expressMissing, expressParts, firstText } from './express.ts'
 import { header, message } from './frame.ts'
 import { type Icon, icon } from './icons.ts'
@@ -57,14 +57,16 @@ function payment(context: Context): Html {
   const terms = safeHref(session.url?.merchant_terms_url)
   const missing = expressMissing(context)
   const notice = stage === 'locked' ? t.locked : noticeOf(context)
+  const ofForm = (name: RefusedForm['name']) => ({ ...context, form: context.form?.name === name ? context.form : undefined })
   const launcher = query.role === 'pop_out_launcher'
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
-${summary(context)}${expressParts(context)}
+${summary(context)}${expressParts(ofForm('address'))}
 <section class="card" id="payment"${launcher ? html` data-launcher="true"` : ''}>
 <form id="pay-form" method="post" action="?form=pay&${pageQuery(context)}" data-form="pay"
  novalidate${missing ? html` data-missing="${missing}"` : ''}>
-${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(context, products, selected)}
-${session.express && checkboxes(context)}
+${session.updated_at && html`<input type="hidden" name="seen" value="${session.updated_at}">`}
+${launcher ? html`<div class="launcher" aria-hidden="true"></div>` : productList(ofForm('pay'), products, selected)}
+${session.express && checkboxes(ofForm('pay'))}
 ${missing && html`<p class="hint" data-testid="express-missing">${firstText(context)}</p>`}
 ${
   terms &&
@@ -87,7 +89,7 @@ ${
 function noticeOf(context: Context): string | undefined {
   const { t, query, session } = context
   if (query.notice === 'address_first') return firstText(context)
-  const notices = ['declined', 'address_refused', 'shipping_refused', 'code_refused', 'updated'] as const
+  const notices = ['declined', 'address_refused', 'shipping_refused', 'code_refused', 'updated', 'offline'] as const
   const notice = notices.find((name) => name === query.notice)
   return notice ? t[notice] : wasRefused(session) ? t.declined : undefined
 }

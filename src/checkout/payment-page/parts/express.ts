@@ -63,7 +63,7 @@ ${
 ${
   differing.length > 0 &&
   html`<label class="choice"><input type="checkbox" name="other_billing" id="other-billing" value="true"
- data-testid="other-billing"${(form?.name === 'address' ? form.filled.has('other_billing') : differs) ? html` checked` : ''}>
+ data-testid="other-billing"${(form ? form.filled.has('other_billing') : differs) ? html` checked` : ''}>
 <span>${t.other_billing}</span></label><div class="fields billing"><h3>
 ${t.billing_title}</h3>${addressFields(context, {
     prefix: 'billing_address',
@@ -182,7 +182,7 @@ export function checkboxes(context: Context): Html | false {
 function checkboxField(context: Context, { id, label, checked, required, link }: CheckboxView): Html {
   const { form } = context
   const name = `checkbox.${id}`
-  const ticked = form?.name === 'pay' ? form.filled.has(name) : checked
+  const ticked = form ? form.filled.has(name) : checked
   const field = `box-${id.replace(/[^\w-]/g, '_')}`
   return html`<div class="field"><label class="choice"><input type="checkbox" name="${name}" id="${field}" value="true"
  data-testid="checkbox-${id}" data-checkbox="${id}" aria-describedby="${field}-error"${

@@ -79,14 +79,15 @@ function productFields(context: Context, product: Product): Html {
 function cardFields(context: Context, product: Product): Html {
   const { t, saved_cards, form } = context
   const saved = saved_cards[product.payment_product_type]
+  const other = form?.filled.get('use_saved_card') === ''
   const config = product.options.generate_payment_token_config as { save_card_checkbox?: string } | undefined
   const consent = config?.save_card_checkbox
   return html`${
     saved !== undefined &&
     html`<div class="saved"><label class="choice"><input type="radio" name="use_saved_card"
- id="saved-card" value="true" checked data-testid="saved-card">
+ id="saved-card" value="true"${!other && html` checked`} data-testid="saved-card">
 <span>${t.saved_card}${saved && `: ${saved}`}</span></label><label class="choice"><input type="radio" name="use_saved_card"
- id="other-card" value=""
+ id="other-card" value=""${other && html` checked`}
  data-testid="other-card"><span>${t.other_card}</span></label></div>`
   }<div class="card-fields">${textField(context, {
     name: 'card.number',
@@ -117,7 +118,7 @@ function cardFields(context: Context, product: Product): Html {
 ${
   consent &&
   html`<label class="choice"><input type="checkbox" name="generate_payment_token" id="save-card" value="true" data-testid="save-card"${
-    (form?.name === 'pay' ? form.filled.has('generate_payment_token') : consent === 'opt_out') ? html` checked` : ''
+    (form ? form.filled.has('generate_payment_token') : consent === 'opt_out') ? html` checked` : ''
   }><span>${t.save_card}</span></label>`
 }${testFill(context)}</div>`
 }
@@ -172,7 +173,8 @@ function plans(context: Context, product: Product): Html | '' {
   const known = offered.length > 0 ? offered : usualPlans(context)
   return html`<div class="field"><label for="f-plan">${context.t.plan}</label><select id="f-plan" name="product.id"
  data-testid="plan">${known.map(
-   ({ id, title, name }) => html`<option value="${id}">${title ?? name ?? id}</option>`,
+   ({ id, title, name }) =>
+     html`<option value="${id}"${id === context.form?.filled.get('product.id') && html` selected`}>${title ?? name ?? id}</option>`,
  )}</select></div>`
 }
 
