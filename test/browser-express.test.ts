@@ -115,6 +115,31 @@ test('express: a company fills in its name and number; another billing address; 
   await context.close()
 })
 
+test('express: what is wrong with the address of an invoice is told beside it, not in the form above', {
+  skip: skipBrowser,
+}, async () => {
+  const shipping_address = { first_name: 'Kari', last_name: 'Nordmann', postal_code: '0155', country: 'NO' }
+  const { url } = await checkout.createSession({
+    order: { ...goods, shipping_address },
+    express: { shipping_options: [], shipping_mode: 'shipping_not_required' },
+    configuration: { allow_different_billing_shipping_address: ['b2c', 'b2b'] },
+  })
+  const context = await browser.newContext({ locale: 'en-GB', bypassCSP: true })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  await page.goto(url)
+  await page.getByTestId('product-kravia.invoice_b2c').check()
+  const invoice = page.locator('#pay-form')
+  await invoice.getByLabel('Country').selectOption('SE')
+  await invoice.getByLabel('Postal code').fill('0155')
+  await page.getByTestId('pay').click()
+  await invoice.getByText('The postal code is not right for this country.').waitFor()
+  await invoice.getByTestId('address_line').and(page.locator(':focus')).waitFor()
+  assert.equal(await invoice.getByTestId('address_line-error').textContent(), 'Fill in this field.')
+  assert.deepEqual(await axe(page), [])
+  await context.close()
+})
+
 test('express: the keyboard goes on to the delivery, stays there, and what is not saved yet outlives a refresh', {
   skip: skipBrowser,
 }, async () => {

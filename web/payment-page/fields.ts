@@ -66,7 +66,7 @@ const checks: Record<string, (value: string, input: HTMLInputElement) => Wrong |
   phone_number: (value) => (/^\+?\d{5,15}$/.test(value.replace(/[\s()-]/g, '')) ? undefined : 'phone_number_wrong'),
   email: (value) => (/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(value) ? undefined : 'email_wrong'),
   postal_code: (value, input) => {
-    const country = find<HTMLSelectElement>(`[name="${input.name.split('.')[0]}.country"]`)?.value ?? ''
+    const country = find<HTMLSelectElement>(`[name="${input.name.split('.')[0]}.country"]`, input.form ?? document)?.value ?? ''
     return (postal[country] ?? /^[\w -]{2,12}$/).test(value.trim()) ? undefined : 'postal_code_wrong'
   },
   organization_number: (value) => (/^[\d -]{8,14}$/.test(value) ? undefined : 'organization_number_wrong'),

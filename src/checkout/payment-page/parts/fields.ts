@@ -92,18 +92,18 @@ ${/^[A-Z]{2}$/.test(code) ? names.of(code) : code}</option>`,
   )}</select></div>`
 }
 
-/** The fields of a postal address. `company` asks for the company's name and number too. */
+/** The fields of a postal address. `company` asks for the company's name and number too; `ids` tells two of one prefix apart. */
 export function addressFields(
   context: Context,
-  options: { prefix: string; value: AddressView | undefined; company: boolean; testid?: string; contact: boolean },
+  options: { prefix: string; ids?: string; value: AddressView | undefined; company: boolean; testid?: string; contact: boolean },
 ): Html {
   const { t, session } = context
-  const { prefix, company, contact } = options
+  const { prefix, ids = prefix, company, contact } = options
   const value = options.value ?? {}
   const field = (name: string, label: string, rest: Partial<Field> = {}) =>
     textField(context, {
       name: `${prefix}.${name}`,
-      id: `f-${prefix}-${name}`,
+      id: `f-${ids}-${name}`,
       testid: `${options.testid ?? ''}${name}`,
       label,
       value: value[name],
@@ -120,7 +120,7 @@ ${field('last_name', t.last_name, { autocomplete: 'family-name' })}</div>
 ${field('address_line', t.address_line, { autocomplete: 'address-line1' })}
 <div class="row">${field('postal_code', t.postal_code, { autocomplete: 'postal-code', check: 'postal_code', narrow: true })}
 ${field('postal_place', t.postal_place, { autocomplete: 'address-level2' })}</div>
-${countryField(context, prefix, `f-${prefix}-country`, `${options.testid ?? ''}country`, value.country as string | undefined)}
+${countryField(context, prefix, `f-${ids}-country`, `${options.testid ?? ''}country`, value.country as string | undefined)}
 ${
   contact && [
     field('email', t.email, {

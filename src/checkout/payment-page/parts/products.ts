@@ -165,7 +165,7 @@ function identityField(context: Context): Html {
 /** Invoices need a whole billing address: what the order lacks is asked for. */
 function invoiceAddress(context: Context, company: boolean): Html {
   const value = { ...context.session.order?.shipping_address, ...context.session.order?.billing_address }
-  return addressFields(context, { prefix: 'billing_address', value, company, contact: true })
+  return addressFields(context, { prefix: 'billing_address', ids: 'invoice', value, company, contact: true })
 }
 
 function plans(context: Context, product: Product): Html | '' {
