@@ -1,32 +1,29 @@
 import type { ScriptText } from '../../src/checkout/payment-page/protocol.ts'
 import { busy, find, query, say, state, text } from './dom.ts'
-import { checkForm, formBody } from './fields.ts'
+import { checkForm, formBody, mark } from './fields.ts'
 import { type Incoming, place, post } from './messages.ts'
 import { type Answer, agreed, announce, reload, sendAsSeen } from './session.ts'
 
 const view = (path: string) => `v1/view/${encodeURIComponent(state.sid)}/session/order/${path}`
 
-/** One change of the order by the customer: saved, shown, told to the merchant. False when it was refused. */
+/** One change of the order by the customer: saved, shown, told to the merchant. Answers why it was refused, and says so but of a code. */
 async function change(
   path: string,
   body: unknown,
   refusal: 'code_refused' | 'address_refused' | 'shipping_refused',
-): Promise<boolean> {
+): Promise<ScriptText | undefined> {
   const seen = agreed()
   const answer = await sendAsSeen('PUT', view(path), body, seen)
-  if (!answer) {
-    say(text('offline'), 'error', true)
-    return false
+  const result = answer && (await reload())
+  if (answer && answer.status < 400) {
+    say('')
+    if (result?.changed) announce('SessionUpdated')
+    return undefined
   }
-  const result = await reload()
-  if (answer.status >= 400) {
-    // A session that is over, or locked, says so itself.
-    if (state.stage === 'open') say(text(whyRefused(answer, agreed() === seen, refusal)), 'error', true)
-    return false
-  }
-  say('')
-  if (result?.changed) announce('SessionUpdated')
-  return true
+  const why = answer ? whyRefused(answer, agreed() === seen, refusal) : 'offline'
+  // A session that is over, or locked, says so itself.
+  if (why !== 'code_refused' && (!answer || state.stage === 'open')) say(text(why), 'error', true)
+  return why
 }
 
 function whyRefused({ status, body }: Answer, same_order: boolean, refusal: ScriptText): ScriptText {
@@ -67,7 +64,8 @@ export async function saveAddress(form: HTMLFormElement): Promise<void> {
 
 async function putAddresses(addresses: { shipping_address?: Address; billing_address?: Address }): Promise<boolean> {
   const refusal = 'address_refused'
-  if (query.get('client_side_address_callback') !== 'true' || place === 'alone') return change('addresses', addresses, refusal)
+  if (query.get('client_side_address_callback') !== 'true' || place === 'alone')
+    return (await change('addresses', addresses, refusal)) === undefined
   const session = { ...state.session, order: { ...state.session?.order, ...addresses } }
   post({ type: 'AddressCallback', session })
   const result = await new Promise<Incoming>((resolve) => {
@@ -81,7 +79,7 @@ async function putAddresses(addresses: { shipping_address?: Address; billing_add
   await reload()
   const saved = state.session?.order?.shipping_address as Address
   const same = Object.entries(addresses.shipping_address ?? {}).every(([name, value]) => saved?.[name] === value)
-  if (!same) return change('addresses?client_side_address_callback=true', addresses, refusal)
+  if (!same) return (await change('addresses?client_side_address_callback=true', addresses, refusal)) === undefined
   announce('SessionUpdated')
   return true
 }
@@ -103,10 +101,15 @@ export async function chooseShipping(line_id: string): Promise<void> {
 /** Adds a discount code, or takes one away. */
 export async function changeCodes(codes: string[], wanted?: string): Promise<void> {
   busy('discount', true)
-  const ok = await change('discount_codes', { discount_codes: codes }, 'code_refused')
+  const why = await change('discount_codes', { discount_codes: codes }, 'code_refused')
   busy('discount', false)
   const known = (state.session?.order?.discount_codes ?? []) as string[]
-  if (ok && wanted && !known.includes(wanted)) say(text('code_refused'), 'error', true)
+  const unknown = why === 'code_refused' || (!why && wanted && !known.includes(wanted))
+  if (!unknown || state.stage !== 'open') return
+  const field = find('#f-discount')
+  if (!field) return say(text('code_refused'), 'error', true)
+  mark(field, 'code_refused')
+  field.focus()
 }
 
 export const codes = () => (state.session?.order?.discount_codes ?? []) as string[]

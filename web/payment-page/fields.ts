@@ -74,7 +74,7 @@ const checks: Record<string, (value: string, input: HTMLInputElement) => Wrong |
 }
 
 /** Shows what is wrong with a field beside it, for eyes and for screen readers. */
-function mark(input: HTMLElement, wrong: Wrong | undefined): void {
+export function mark(input: HTMLElement, wrong: Wrong | undefined): void {
   if (wrong) input.setAttribute('aria-invalid', 'true')
   else input.removeAttribute('aria-invalid')
   const place = document.getElementById(input.getAttribute('aria-describedby') ?? '')
