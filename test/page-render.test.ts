@@ -291,4 +291,18 @@ test('page: in test mode the banner says with what to pay, while there is someth
 test('page: plans of instalments are months in the language of the page', () => {
   const { fragment } = render(samples['collector.installment']!.view, { language: 'de', product: 'collector.installment' })
   assert.match(fragment.markup, /<option value="6">6\sMonate<\/option>/)
+test('page: the title of the document says how a session ended, and with which shop', () => {
+  for (const [name, title] of [
+    ['open', 'Betaling – Stoler og bord'],
+    ['processing', 'Betaling – Stoler og bord'],
+    ['failed', 'Betalingen mislyktes – Stoler og bord'],
+    ['expired', 'Betalingssiden er utløpt – Stoler og bord'],
+    ['not-found', 'Denne betalingssiden finnes ikke'],
+  ] as const) {
+    const page = render(samples[name]!.view, { language: 'no' })
+    assert.equal(/<title>([^<]*)/.exec(page.html.markup)?.[1], title)
+    assert.equal(page.state.title, title)
+  }
+})
+
 })

@@ -1,7 +1,7 @@
 import { type Html, html, scriptJson } from '../../lib/html.ts'
 import type { Assets } from './assets.ts'
 import { chooseLanguage, type Language, languages, type Texts } from './language.ts'
-import { body } from './parts/body.ts'
+import { body, ends } from './parts/body.ts'
 import { createContext, type PageQuery, type RefusedForm } from './parts/context.ts'
 import type { PageState, ScriptText } from './protocol.ts'
 import { readTheme, type Theme, themeCss } from './theme.ts'
@@ -87,7 +87,8 @@ export function renderPage(input: {
     form: input.form,
   })
   const theme = readTheme(session?.configuration?.theme)
-  const title = merchant?.name ? `${context.t.title} – ${merchant.name}` : context.t.title
+  const subject = context.t[ends[stage]?.[0] ?? 'title']
+  const title = merchant?.name ? `${subject} – ${merchant.name}` : subject
   const state: PageState = {
     sid,
     stage,

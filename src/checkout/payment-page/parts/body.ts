@@ -11,7 +11,8 @@ import { type Icon, icon } from './icons.ts'
 import { productList } from './products.ts'
 import { summary } from './summary.ts'
 
-const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Texts, icon: Icon]>> = {
+/** What has become of a session that is over: the title, the text below it and the drawing. */
+export const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: keyof Texts, icon: Icon]>> = {
   paid: ['paid_title', 'paid', 'done'],
   held: ['held_title', 'held', 'later'],
   failed: ['failed_title', 'failed', 'cross'],
@@ -56,8 +57,8 @@ function payment(context: Context): Html {
   const selected = selectedProduct(products, query.product, session.configuration)
   const terms = safeHref(session.url?.merchant_terms_url)
   const missing = expressMissing(context)
-  const notice = stage === 'locked' ? t.locked : noticeOf(context)
   const ofForm = (name: RefusedForm['name']) => ({ ...context, form: context.form?.name === name ? context.form : undefined })
+  const notice = stage === 'locked' ? t.locked : noticeOf(context)
   const launcher = query.role === 'pop_out_launcher'
   return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(ofForm('address'))}
