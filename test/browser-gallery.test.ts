@@ -67,19 +67,39 @@ test('payment page: all of its text is as large as the browser’s, and still no
   assert.deepEqual(faults, [])
 })
 
-test('payment page: a Pay button of the colour of the page has a border, by day and by night', {
+/** How a colour shows on another one, 1 to 21 (WCAG 2). */
+const contrast = `(a, b) => {
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).map((value) => value / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05
+  }
+  return Math.max(light(a), light(b)) / Math.min(light(a), light(b))
+}`
+
+test('payment page: with a merchant’s colours, Pay, what is chosen and where the keyboard is can be seen, by day and by night', {
   skip: skipBrowser,
 }, async () => {
-  for (const [colorScheme, name, visible] of [
-    ['light', 'white', true],
-    ['dark', 'white', false],
-    ['light', 'open', false],
-  ] as const) {
+  for (const colorScheme of ['light', 'dark'] as const) {
     const context = await browser.newContext({ colorScheme })
     const page = await context.newPage()
-    await page.goto(`${server.url}/page-gallery/${name}`)
-    const border = await page.evaluate(`getComputedStyle(document.querySelector('[data-testid=pay]')).borderTopColor`)
-    assert.equal(border !== 'rgba(0, 0, 0, 0)', visible, `${name}, ${colorScheme}: ${border}`)
+    for (const name of ['open', 'white', 'themed']) {
+      await page.goto(`${server.url}/page-gallery/${name}`)
+      for (const id of ['language', 'cancel']) {
+        await page.keyboard.press('Tab')
+        await page.getByTestId(id).focus()
+        const ratio = await page.evaluate<number>(`(${contrast})(
+          getComputedStyle(document.activeElement).outlineColor, getComputedStyle(document.body).backgroundColor)`)
+        assert.ok(ratio >= 3, `${name}, ${colorScheme}: the focus of ${id} ${ratio}`)
+      }
+      const [chosen, edge, fill] = await page.evaluate<number[]>(`(() => {
+        const of = (selector) => getComputedStyle(document.querySelector(selector))
+        const card = of('#payment').backgroundColor, pay = of('[data-testid=pay]')
+        const edge = pay.borderTopColor === 'rgba(0, 0, 0, 0)' ? card : pay.borderTopColor
+        return [of('.product:has(:checked)').borderTopColor, edge, pay.backgroundColor].map((colour) => (${contrast})(colour, card))
+      })()`)
+      assert.ok(chosen! >= 3, `${name}, ${colorScheme}: the chosen product ${chosen}`)
+      assert.ok(Math.max(edge!, fill!) >= 3, `${name}, ${colorScheme}: Pay ${edge} ${fill}`)
+    }
     await context.close()
   }
 })

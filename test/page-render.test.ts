@@ -271,7 +271,10 @@ test('theme: filled buttons of the colour of the card they stand on have a borde
   ] as const) {
     assert.deepEqual(Object.values(readTheme({ primary }).edge), edges, primary)
   }
-  assert.match(themeCss(readTheme({ primary: '#fff' })), /--edge:var\(--line\);.*dark\)\{:root\{--edge:transparent\}\}$/)
+  assert.match(
+    themeCss(readTheme({ primary: '#fff' })),
+    /--edge:var\(--line\);.*dark\)\{:root\{--edge:transparent;--chosen:var\(--primary\)\}\}$/,
+  )
   assert.doesNotMatch(themeCss(readTheme(undefined)), /--edge/)
 })
 
@@ -288,9 +291,6 @@ test('page: in test mode the banner says with what to pay, while there is someth
   }
 })
 
-test('page: plans of instalments are months in the language of the page', () => {
-  const { fragment } = render(samples['collector.installment']!.view, { language: 'de', product: 'collector.installment' })
-  assert.match(fragment.markup, /<option value="6">6\sMonate<\/option>/)
 test('page: the title of the document says how a session ended, and with which shop', () => {
   for (const [name, title] of [
     ['open', 'Betaling – Stoler og bord'],
@@ -305,4 +305,7 @@ test('page: the title of the document says how a session ended, and with which s
   }
 })
 
+test('page: plans of instalments are months in the language of the page', () => {
+  const { fragment } = render(samples['collector.installment']!.view, { language: 'de', product: 'collector.installment' })
+  assert.match(fragment.markup, /<option value="6">6\sMonate<\/option>/)
 })

@@ -17,7 +17,8 @@ export function drawPopOutButton(): void {
     return
   }
   const box = room.getBoundingClientRect()
-  const edge = getComputedStyle(room).getPropertyValue('--edge') || 'transparent'
+  const style = getComputedStyle(room)
+  const edge = style.getPropertyValue('--edge') || 'transparent'
   const { background, color, radius } = state.button
   const button = {
     openLabel: text('popout_open'),
@@ -40,7 +41,7 @@ export function drawPopOutButton(): void {
       cursor: 'pointer',
     },
     stylesHover: { backgroundColor: background, filter: 'brightness(1.1)' },
-    stylesFocusVisible: { outline: `3px solid ${background}`, outlineOffset: '2px' },
+    stylesFocusVisible: { outline: `3px solid ${style.getPropertyValue('--link')}`, outlineOffset: '2px' },
     disabled: String(opened || isBusy()),
   }
   const text_of = JSON.stringify([button, state.session])

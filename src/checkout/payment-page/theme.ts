@@ -4,7 +4,7 @@ export type Theme = {
   own: boolean
   primary: string
   on_primary: string
-  /** The border of filled buttons, by the customer's colour scheme: none where the fill shows by itself. */
+  /** The border of filled buttons, by the customer's colour scheme: none where the fill shows by itself, and can mark what is chosen. */
   edge: { light: string; dark: string }
   backdrop: string | undefined
   on_backdrop: string
@@ -91,7 +91,8 @@ export function readTheme(theme: unknown): Theme {
 export function themeCss(theme: Theme): string {
   const behind = theme.backdrop ? `--backdrop:${theme.backdrop};--on-backdrop:${theme.on_backdrop};` : ''
   const { light, dark } = theme.edge
-  const colours = theme.own ? `--primary:${theme.primary};--on-primary:${theme.on_primary};--edge:${light};` : ''
-  const night = theme.own && light !== dark ? `@media (prefers-color-scheme:dark){:root{--edge:${dark}}}` : ''
+  const visible = (edge: string) => `--edge:${edge};--chosen:var(${edge === 'transparent' ? '--primary' : '--text'})`
+  const colours = theme.own ? `--primary:${theme.primary};--on-primary:${theme.on_primary};${visible(light)};` : ''
+  const night = theme.own && light !== dark ? `@media (prefers-color-scheme:dark){:root{${visible(dark)}}}` : ''
   return `:root{${colours}${behind}--card-radius:${theme.card};--button-radius:${theme.button}}${night}`
 }
