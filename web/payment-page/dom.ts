@@ -81,7 +81,7 @@ export async function paymentOver(wait_ms: number): Promise<boolean> {
 
 function apply(): void {
   const on = reasons.size > 0
-  document.body.classList.toggle('busy', on)
+  document.body.dataset.busy = [...reasons].join(' ')
   find('#payment')?.setAttribute('aria-busy', String(on))
   const pay = find<HTMLButtonElement>('[data-testid=pay]')
   if (pay) pay.disabled = on || Boolean(payForm()?.dataset.missing) || !selectedType()

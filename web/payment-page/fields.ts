@@ -142,8 +142,17 @@ export function watchFields(): void {
     if (check === 'card_cvc') reformat(target, digits(target.value).slice(0, 4))
     if (target.getAttribute('aria-invalid') && !wrongWith(target)) mark(target, undefined)
   })
-  document.addEventListener('focusout', ({ target }) => {
-    if (target instanceof HTMLInputElement && target.dataset.check && target.value) mark(target, wrongWith(target))
+  // What is wrong with a field moves what is below it: not between press and release, or the click would miss its button.
+  let released: Promise<unknown> = Promise.resolve()
+  document.addEventListener('pointerdown', () => {
+    released = new Promise((resolve) => {
+      for (const type of ['pointerup', 'pointercancel']) document.addEventListener(type, resolve, { once: true })
+    })
+  })
+  document.addEventListener('focusout', async ({ target }) => {
+    if (!(target instanceof HTMLInputElement && target.dataset.check && target.value)) return
+    await released
+    setTimeout(() => mark(target, wrongWith(target)))
   })
 }
 

@@ -55,7 +55,15 @@ export function settle(): void {
   else if (stage === 'processing') poll(1_000)
   // A shop that never comes back: the lock ends by itself.
   else if (stage === 'locked') poll(15_000)
+  else awaitExpiry()
   drawPopOutButton()
+}
+
+/** A session that ends while the customer is away, or fills in the page, says so by itself; and to the shop, which may begin a new one. */
+function awaitExpiry(): void {
+  const left_ms = Date.parse(String(state.session?.expires_at)) - Date.parse(state.now)
+  // Timers know no longer time than that; reading the session begins another one.
+  if (left_ms > 0) polling = setTimeout(reload, Math.min(left_ms + 1_000, 2 ** 31 - 1))
 }
 
 /** What the customer agrees to with a press of a button: the order, but not the names that the shop has for it. */

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { launchBrowser, openPage, type Shop, skipBrowser, startShop } from './browser.ts'
+import { type Checkout, startCheckout } from './page-server.ts'
+
+let checkout: Checkout
+let browser: Browser
+let shop: Shop
+before(async () => {
+  if (skipBrowser) return
+  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
+})
+after(async () => {
+  await browser?.close()
+  await shop?.close()
+  await checkout?.close()
+})
+
+const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
+  checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
+
+test('payment page: while it pays, the button itself shows that something happens', { skip: skipBrowser }, async () => {
+  const { url } = await session()
+  const page = await openPage(browser, url)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('test-card').click()
+  const turning = () => page.evaluate(`getComputedStyle(document.querySelector('[data-testid=pay]'), '::before').animationName`)
+  assert.equal(await turning(), 'none')
+  let answer: () => void = () => {}
+  await page.route('**/pay?*', async (route) => {
+    await new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    await route.continue()
+  })
+  const sent = page.waitForRequest('**/pay?*')
+  await page.getByTestId('pay').click()
+  await sent
+  assert.equal(await turning(), 'turn')
+  answer()
+  await page.waitForURL(`${shop.url}/accept**`)
+  await page.context().close()
+})
+
+test('payment page: a session that ends while the page is open says so by itself', { skip: skipBrowser }, async () => {
+  const { url } = await session({ expires_at: new Date(Date.now() + 6_000).toISOString() })
+  const page = await openPage(browser, url)
+  await page.getByTestId('pay').waitFor()
+  await page.getByRole('heading', { name: 'This payment page has expired' }).waitFor()
+  assert.match(await page.title(), /^This payment page has expired/)
+  await page.context().close()
+})
+
+test('payment page: an outcome that nobody knows yet is waited for, not called a failure', { skip: skipBrowser }, async () => {
+  const script = { rules: [{ when: { amount: 44700 }, do: 'timeout_after', after_s: 1 }] }
+  const set = await checkout.account.call('PUT', '/v1/simulator/script', script)
+  assert.equal(set.status, 200, JSON.stringify(set.body))
+  const { url } = await session()
+  const page = await openPage(browser, url)
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await page.getByTestId('test-card').click()
+  await page.getByTestId('pay').click()
+  await page.getByTestId('message').getByText('being processed').first().waitFor()
+  await page.waitForURL(`${shop.url}/accept**`, { timeout: 20_000 })
+  assert.match(page.url(), /transaction_id=/)
+  assert.doesNotMatch(page.url(), /error=/)
+  await checkout.account.call('DELETE', '/v1/simulator/script')
+  await page.context().close()
+})
