@@ -245,3 +245,21 @@ test('embed: the language is the one asked for, and the merchant is told when it
   assert.equal(await frame.getByTestId('card-number').inputValue(), '4000', 'what was typed stays')
   await page.context().close()
 })
+
+test('embed: a server that fails says so in the frame, and the page comes when it is well again', {
+  skip: skipBrowser,
+}, async () => {
+  const { id } = await checkout.createSession({ url: { return_url: `${shop.url}/accept` } })
+  await checkout.sql`alter table checkout.sessions rename to away`
+  try {
+    const { page, frame, event } = await embed(stage(), { id })
+    await frame.getByText('Something went wrong on our side.').waitFor()
+    await page.waitForFunction("parseInt(document.querySelector('#checkout iframe').style.height) > 150")
+    await checkout.sql`alter table checkout.away rename to sessions`
+    await frame.getByTestId('pay').waitFor()
+    assert.equal((await event('onSession')).type, 'SessionLoaded')
+    await page.context().close()
+  } finally {
+    await checkout.sql`alter table if exists checkout.away rename to sessions`
+  }
+})

@@ -64,6 +64,26 @@ test('payment page: a parameter that is there twice counts once', async () => {
   assert.match(await (await get('/?sid=T00000000.x&language=sv&language=no')).text(), /<html lang="sv">/)
 })
 
+test('payment page: a customer who meets an error of ours is told so in words, a script in JSON', async () => {
+  await server.sql`alter table checkout.sessions rename to away`
+  try {
+    const page = await get('/?sid=T00000000.x&language=no', { headers: { accept: 'text/html,*/*' } })
+    const text = await page.text()
+    assert.deepEqual([page.status, page.headers.get('content-type')], [500, 'text/html; charset=utf-8'])
+    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/)
+    assert.match(text, /<html lang="nb">.*Noe gikk galt hos oss/s)
+    assert.match(text, /href="\?sid=T00000000\.x&amp;language=no"[^>]*>Prøv igjen</)
+    const headers = { accept: 'text/html', 'content-type': 'application/x-www-form-urlencoded' }
+    const form = await get('/page/shipping?sid=T00000000.x&notice=updated', { method: 'POST', headers, body: 'a=1' })
+    assert.deepEqual([form.status, form.headers.get('location')], [303, '../?sid=T00000000.x&notice=server_error'])
+    const script = await get('/page/state?sid=T00000000.x')
+    assert.equal(script.status, 500)
+    assert.match(script.headers.get('content-type') ?? '', /json/)
+  } finally {
+    await server.sql`alter table checkout.away rename to sessions`
+  }
+})
+
 test('payment page: any site may frame it, nothing but our own script runs', async () => {
   const { headers } = await get('/?sid=T00000000.nothing')
   const policy = headers.get('content-security-policy') ?? ''

@@ -27,7 +27,7 @@ async function change(
 }
 
 function whyRefused({ status, body }: Answer, same_order: boolean, refusal: ScriptText): ScriptText {
-  if (status >= 500) return 'offline'
+  if (status >= 500) return 'server_error'
   if (status === 412) return same_order ? 'try_again' : 'updated'
   const { errors = [] } = (body.error ?? {}) as { errors?: { code?: string }[] }
   return refusal === 'shipping_refused' && errors[0]?.code !== 'shipping_option_unknown' ? 'try_again' : refusal

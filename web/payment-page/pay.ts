@@ -111,7 +111,7 @@ async function refused({ status }: { status: number }, seen: string): Promise<vo
   if (state.stage !== 'open') return
   if (status === 412) return say(text(agreed() === seen ? 'try_again' : 'updated'), 'error', true)
   // Why is said to shops, in English and with names of theirs.
-  say(text(status >= 500 ? 'offline' : 'declined'), 'error', true)
+  say(text(status >= 500 ? 'server_error' : 'declined'), 'error', true)
 }
 
 /** The customer approves on a phone; we ask the server, less and less often. */

@@ -55,6 +55,7 @@ export function settle(): void {
   else if (stage === 'processing') poll(1_000)
   // A shop that never comes back: the lock ends by itself.
   else if (stage === 'locked') poll(15_000)
+  else if (stage === 'error') poll(3_000)
   else awaitExpiry()
   drawPopOutButton()
 }
@@ -109,12 +110,14 @@ async function lockOver(): Promise<void> {
   }
 }
 
-/** Asks again, less and less often, until the payment has come to an end or the shop's lock is gone. */
+/** Asks again, less and less often, until the payment has come to an end, the shop's lock is gone or the server is well again. */
 function poll(wait_ms: number): void {
   polling = setTimeout(async () => {
     const before = state.stage
     if (state.poll_path) await call(state.poll_path)
     const answer = await reload()
+    // With the merchant's colours, which this page has not.
+    if (before === 'error' && answer) return location.reload()
     // The shop has not come back for what it locked.
     if (before === 'locked' && state.stage !== 'locked') lock_asked_ms = undefined
     if (!answer || state.stage === 'processing') {

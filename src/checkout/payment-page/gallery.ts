@@ -149,6 +149,7 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
   cancelled: { view: ended('cancelled', 'SessionCancel') },
   expired: { view: ended('expired') },
   'not-found': { view: { stage: 'not_found' } },
+  error: { view: { stage: 'error' } },
   ...Object.fromEntries(productTypes.map((type) => [type, product(type)])),
 }
 

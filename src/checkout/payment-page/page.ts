@@ -17,6 +17,7 @@ const scriptTexts = [
   'in_progress',
   'declined',
   'offline',
+  'server_error',
   'leaving',
   'validating',
   'validation_failed',

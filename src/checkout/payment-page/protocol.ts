@@ -19,6 +19,8 @@ export type Stage =
   | 'cancelled'
   | 'expired'
   | 'not_found'
+  /** We could not read the session. */
+  | 'error'
 
 /** The message that ends the page; `href` is the merchant's return_url with its parameters (checkout-api §6.1). */
 export type FinalEvent = {
@@ -37,6 +39,7 @@ export type ScriptText =
   | 'in_progress'
   | 'declined'
   | 'offline'
+  | 'server_error'
   | 'leaving'
   | 'validating'
   | 'validation_failed'

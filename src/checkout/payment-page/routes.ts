@@ -29,6 +29,23 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     for (const [name, value] of Object.entries(parameters)) if (Array.isArray(value)) parameters[name] = value[0]
   })
 
+  // Customers can't read the envelope of an error. Scripts ask for no page and get it.
+  app.addHook('onSend', async (request, reply, payload) => {
+    const { headers, url } = request
+    if (reply.statusCode < 500 || !headers.accept?.includes('text/html')) return payload
+    const { notice, ...query } = request.query as Query
+    // The address of a form is not that of a page.
+    if (url.startsWith('/page/')) {
+      reply.code(303).header('location', backToPage({ query }, { notice: 'server_error' }))
+      return ''
+    }
+    const { sid = '' } = query
+    const accept_language = headers['accept-language']
+    const view = { stage: 'error' } as const
+    setPolicy(reply, {})
+    return renderPage({ view, query, sid, accept_language, now: parts.clock.now(), assets: await loadAssets() }).html.markup
+  })
+
   app.get<{ Querystring: Query }>('/', open, async (request, reply) => {
     const { sid } = request.query
     const assets = await loadAssets()
@@ -115,7 +132,7 @@ export const paymentPageRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
     // Not a redirect: browsers hold the whole chain of a form's redirects against `form-action`.
     if (answer.statusCode < 300 && next && !body.error)
       return sendHtml(reply, continuePage(await loadAssets(), language, next), {})
-    if (answer.statusCode >= 500) return 'offline'
+    if (answer.statusCode >= 500) return 'server_error'
     if (answer.statusCode === 412) return 'updated'
     if (answer.statusCode >= 400 || (body.error !== undefined && !body.poll_url)) return 'declined'
     return reply.redirect(backToPage(request, {}, '?'), 303)
@@ -212,7 +229,7 @@ function assertOwnPage({ headers }: FastifyRequest): void {
   if (!own) throw new ApiError('forbidden', 'This form can be sent from the payment page only.')
 }
 
-function backToPage(request: FastifyRequest<{ Querystring: Query }>, changes: Record<string, string>, root = '../?'): string {
+function backToPage(request: { query: Query }, changes: Record<string, string>, root = '../?'): string {
   const { notice, form, ...query } = request.query
   const pairs = Object.entries({ ...query, ...changes }).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
   return `${root}${new URLSearchParams(pairs)}`
@@ -262,8 +279,16 @@ function tickedBoxes(checkbox: Members[string] | undefined) {
   return { checkboxes: Object.keys(typeof checkbox === 'object' ? checkbox : {}).map((id) => ({ id, checked: true })) }
 }
 
-/** Sends a page with its policy: our own script and styles, nothing from anybody else but the merchant's logo; any site may frame it. */
-function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string; logo_url?: string | undefined }) {
+type Foreign = { theme_css?: string; logo_url?: string | undefined }
+
+function sendHtml(reply: FastifyReply, page: Html, foreign: Foreign) {
+  return setPolicy(reply, foreign)
+    .serializer((text: string) => text)
+    .send(page.markup)
+}
+
+/** The policy of a page: our own script and styles, nothing from anybody else but the merchant's logo; any site may frame it. */
+function setPolicy(reply: FastifyReply, options: Foreign): FastifyReply {
   const style = createHash('sha256')
     .update(options.theme_css ?? themeCss(readTheme(undefined)))
     .digest('base64')
@@ -288,6 +313,4 @@ function sendHtml(reply: FastifyReply, page: Html, options: { theme_css?: string
     .header('x-content-type-options', 'nosniff')
     .header('cache-control', 'no-store')
     .type('text/html; charset=utf-8')
-    .serializer((text: string) => text)
-    .send(page.markup)
 }

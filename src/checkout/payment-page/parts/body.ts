@@ -20,6 +20,7 @@ export const ends: Partial<Record<Stage, readonly [title: keyof Texts, text: key
   cancelled: ['cancelled_title', 'cancelled', 'cross'],
   expired: ['expired_title', 'expired', 'later'],
   not_found: ['not_found_title', 'not_found', 'cross'],
+  error: ['title', 'server_error', 'cross'],
 }
 
 /** Everything inside the page's frame: what the script swaps when the session has changed. */
@@ -43,11 +44,13 @@ ${continue_url && html`<p><a class="button" href="${continue_url}" data-testid="
 }
 
 /** The end of a session: what happened, and the way back to the shop. Without JavaScript the browser goes there by itself. */
-function outcome({ t, stage }: Context, href: string | undefined): Html {
+function outcome(context: Context, href: string | undefined): Html {
+  const { t, stage } = context
   const [title, text, drawing] = ends[stage] ?? ends.not_found!
   const back = safeHref(href)
   return html`<section class="card centre outcome" data-outcome="${stage}">${icon(drawing)}<h1>${t[title]}</h1>${message(t[text], 'info')}
-${back && html`<p><a class="button" href="${back}" target="_top" data-testid="back">${t.back_to_shop}</a></p>`}</section>`
+${back && html`<p><a class="button" href="${back}" target="_top" data-testid="back">${t.back_to_shop}</a></p>`}
+${stage === 'error' && html`<p><a class="button" href="?${pageQuery(context)}" data-testid="again">${t.try_again}</a></p>`}</section>`
 }
 
 function payment(context: Context): Html {
@@ -90,7 +93,7 @@ ${
 function noticeOf(context: Context): string | undefined {
   const { t, query, session } = context
   if (query.notice === 'address_first') return firstText(context)
-  const notices = ['declined', 'address_refused', 'shipping_refused', 'code_refused', 'updated', 'offline'] as const
+  const notices = ['declined', 'address_refused', 'shipping_refused', 'code_refused', 'updated', 'server_error'] as const
   const notice = notices.find((name) => name === query.notice)
   return notice ? t[notice] : wasRefused(session) ? t.declined : undefined
 }

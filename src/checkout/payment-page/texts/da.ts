@@ -127,10 +127,10 @@ export const da: Texts = {
   waiting_app: 'Åbn {name} på telefonen, og godkend betalingen.',
   scan_qr: 'Scan koden med {name} på telefonen.',
   this_device: 'Fortsæt på denne enhed i stedet',
-  open_app: 'Åbn appen',
   leaving: 'Du sendes videre for at godkende betalingen.',
   continue: 'Fortsæt',
   offline: 'Vi fik intet svar. Tjek forbindelsen, og prøv igen.',
+  server_error: 'Noget gik galt hos os. Prøv igen om lidt.',
   validating: 'Butikken tjekker bestillingen. Vent et øjeblik.',
   validation_failed: 'Butikken godtog ikke bestillingen.',
 

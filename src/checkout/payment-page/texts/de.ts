@@ -129,10 +129,10 @@ export const de: Texts = {
   waiting_app: 'Öffnen Sie {name} auf Ihrem Telefon und bestätigen Sie die Zahlung.',
   scan_qr: 'Scannen Sie den Code mit {name} auf Ihrem Telefon.',
   this_device: 'Stattdessen auf diesem Gerät fortfahren',
-  open_app: 'App öffnen',
   leaving: 'Sie werden weitergeleitet, um die Zahlung zu bestätigen.',
   continue: 'Weiter',
   offline: 'Wir haben keine Antwort bekommen. Prüfen Sie die Verbindung und versuchen Sie es erneut.',
+  server_error: 'Bei uns ist etwas schiefgegangen. Versuchen Sie es gleich noch einmal.',
   validating: 'Der Shop prüft Ihre Bestellung. Bitte warten Sie.',
   validation_failed: 'Der Shop hat die Bestellung nicht angenommen.',
 

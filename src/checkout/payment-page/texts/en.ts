@@ -125,10 +125,10 @@ export const en = {
   waiting_app: 'Open {name} on your phone and approve the payment.',
   scan_qr: 'Scan the code with {name} on your phone.',
   this_device: 'Continue on this device instead',
-  open_app: 'Open the app',
   leaving: 'You are being sent on to approve the payment.',
   continue: 'Continue',
   offline: 'We got no answer. Check your connection and try again.',
+  server_error: 'Something went wrong on our side. Try again in a moment.',
   validating: 'The shop is checking your order. Please wait.',
   validation_failed: 'The shop did not accept the order.',
 

@@ -127,10 +127,10 @@ export const fi: Texts = {
   waiting_app: 'Avaa {name} puhelimessasi ja hyväksy maksu.',
   scan_qr: 'Skannaa koodi puhelimesi {name}-sovelluksella.',
   this_device: 'Jatka sen sijaan tällä laitteella',
-  open_app: 'Avaa sovellus',
   leaving: 'Sinut ohjataan hyväksymään maksu.',
   continue: 'Jatka',
   offline: 'Emme saaneet vastausta. Tarkista yhteys ja yritä uudelleen.',
+  server_error: 'Palvelussamme tapahtui virhe. Yritä hetken kuluttua uudelleen.',
   validating: 'Kauppa tarkistaa tilaustasi. Odota hetki.',
   validation_failed: 'Kauppa ei hyväksynyt tilausta.',
 

@@ -127,10 +127,10 @@ export const no: Texts = {
   waiting_app: 'Åpne {name} på telefonen og godkjenn betalingen.',
   scan_qr: 'Skann koden med {name} på telefonen.',
   this_device: 'Fortsett på denne enheten i stedet',
-  open_app: 'Åpne appen',
   leaving: 'Du sendes videre for å godkjenne betalingen.',
   continue: 'Fortsett',
   offline: 'Vi fikk ikke svar. Sjekk forbindelsen og prøv igjen.',
+  server_error: 'Noe gikk galt hos oss. Prøv igjen om litt.',
   validating: 'Butikken sjekker bestillingen. Vent litt.',
   validation_failed: 'Butikken godtok ikke bestillingen.',
 

@@ -127,10 +127,10 @@ export const sv: Texts = {
   waiting_app: 'Öppna {name} på telefonen och godkänn betalningen.',
   scan_qr: 'Skanna koden med {name} på telefonen.',
   this_device: 'Fortsätt på den här enheten i stället',
-  open_app: 'Öppna appen',
   leaving: 'Du skickas vidare för att godkänna betalningen.',
   continue: 'Fortsätt',
   offline: 'Vi fick inget svar. Kontrollera anslutningen och försök igen.',
+  server_error: 'Något gick fel hos oss. Försök igen om en stund.',
   validating: 'Butiken kontrollerar beställningen. Vänta lite.',
   validation_failed: 'Butiken godtog inte beställningen.',
 
