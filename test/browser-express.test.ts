@@ -106,6 +106,8 @@ test('express: a company fills in its name and number; another billing address; 
     await page.getByTestId(`billing-${name}`).fill(value)
   }
   assert.deepEqual(await axe(page), [])
+  const filled = ['first_name', 'billing-first_name'].map((id) => page.getByTestId(id).getAttribute('autocomplete'))
+  assert.deepEqual(await Promise.all(filled), ['shipping given-name', 'billing given-name'])
   await page.getByTestId('save-address').click()
   await page.getByTestId('shipping-home').waitFor()
   const { order: saved } = await checkout.readSession(id)

@@ -83,7 +83,7 @@ function countryField(context: Context, prefix: string, id: string, testid: stri
   const names = new Intl.DisplayNames([languages[language].locale], { type: 'region' })
   const chosen = value ?? codes[0]
   return html`<div class="field"><label for="${id}">${t.country}</label>
-<select id="${id}" name="${prefix}.country" autocomplete="country" data-testid="${testid}">${(
+<select id="${id}" name="${prefix}.country" autocomplete="${prefix.split('_')[0]} country" data-testid="${testid}">${(
     value && !codes.includes(value) ? [value, ...codes] : codes
   ).map(
     (code) =>
@@ -100,11 +100,14 @@ export function addressFields(
   const { t, session } = context
   const { prefix, ids = prefix, company, contact } = options
   const value = options.value ?? {}
-  const field = (name: string, label: string, rest: Partial<Field> = {}) =>
+  // Which of two addresses the browser fills in.
+  const kind = prefix.split('_')[0]
+  const field = (name: string, label: string, { autocomplete = '', ...rest }: Partial<Field> = {}) =>
     textField(context, {
       name: `${prefix}.${name}`,
       id: `f-${ids}-${name}`,
       testid: `${options.testid ?? ''}${name}`,
+      ...(autocomplete ? { autocomplete: `${kind} ${autocomplete}` } : {}),
       label,
       value: value[name],
       maxlength: 100,
