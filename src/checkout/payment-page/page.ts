@@ -39,7 +39,6 @@ const scriptTexts = [
   'code_refused',
   'address_refused',
   'shipping_refused',
-  'address_first',
   'popout_open',
   'popout_focus',
   'popout_close',

@@ -61,7 +61,6 @@ export type ScriptText =
   | 'code_refused'
   | 'address_refused'
   | 'shipping_refused'
-  | 'address_first'
   | 'popout_open'
   | 'popout_focus'
   | 'popout_close'

@@ -13,7 +13,6 @@ export type Field = {
   inputmode?: 'numeric' | 'tel' | 'email' | 'text'
   autocomplete?: string
   value?: string | number | undefined
-  optional?: boolean
   /** Which rule the script checks it with, beside being filled in. */
   check?:
     | 'card_number'
@@ -26,7 +25,6 @@ export type Field = {
     | 'social_security_number'
   maxlength?: number
   narrow?: boolean
-  placeholder?: string
 }
 
 /** Marks a field that was refused; the first of them has the keyboard. */
@@ -43,17 +41,16 @@ export function wrongText({ t, form }: Context, name: string): string | undefine
 
 /** A labelled text field with a place for its error. */
 export function textField(context: Context, field: Field): Html {
-  const { t, form } = context
+  const { form } = context
   const value = form?.filled.get(field.name) ?? field.value ?? ''
   const testid = field.testid ?? field.name.replaceAll('.', '-')
   const id = field.id ?? `f-${field.name.replaceAll('.', '-')}`
-  const hint = field.optional ? html` <span class="hint">(${t.optional})</span>` : ''
   return html`<div class="${field.narrow ? 'field narrow' : 'field'}">
-<label for="${id}">${field.label}${hint}</label>
+<label for="${id}">${field.label}</label>
 <input id="${id}" name="${field.name}" type="${field.type ?? 'text'}" inputmode="${field.inputmode ?? 'text'}"
  autocomplete="${field.autocomplete ?? 'off'}" value="${value}" maxlength="${field.maxlength ?? 255}"
  data-testid="${testid}" data-check="${field.check ?? ''}"
- placeholder="${field.placeholder ?? ''}" aria-describedby="${id}-error" aria-required="${field.optional ? 'false' : 'true'}"
+ aria-describedby="${id}-error" aria-required="true"
  spellcheck="false"${marks(context, field.name)}>
 <p class="error" id="${id}-error" data-testid="${testid}-error">${wrongText(context, field.name)}</p>
 </div>`
@@ -107,10 +104,10 @@ export function addressFields(
       name: `${prefix}.${name}`,
       id: `f-${ids}-${name}`,
       testid: `${options.testid ?? ''}${name}`,
-      ...(autocomplete ? { autocomplete: `${kind} ${autocomplete}` } : {}),
       label,
       value: value[name],
       maxlength: 100,
+      ...(autocomplete ? { autocomplete: `${kind} ${autocomplete}` } : {}),
       ...rest,
     })
   return html`${

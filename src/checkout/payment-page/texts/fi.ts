@@ -18,8 +18,6 @@ export const fi: Texts = {
   vat_included: 'Sisältää alv:n',
   shipping: 'Toimitus',
   discount: 'Alennus',
-  discounts: 'Alennukset',
-  gift_cards: 'Lahjakortit',
   free: 'Ilmainen',
 
   payment_method: 'Miten haluat maksaa?',
@@ -64,8 +62,6 @@ export const fi: Texts = {
   postal_code: 'Postinumero',
   postal_place: 'Postitoimipaikka',
   country: 'Maa',
-  customer_reference: 'Viitteesi',
-  optional: 'valinnainen',
   plan: 'Valitse maksusuunnitelma',
 
   express_title: 'Minne lähetämme tuotteet?',
@@ -75,7 +71,7 @@ export const fi: Texts = {
   b2c: 'Yksityishenkilö',
   b2b: 'Yritys',
   save_address: 'Tallenna osoite',
-  other_billing: 'Laskuta toista osoitetta',
+  other_billing: 'Käytä eri laskutusosoitetta',
   shipping_title: 'Miten lähetämme tuotteet?',
   no_shipping: 'Kauppa ei toimita tähän osoitteeseen.',
   address_first: 'Täytä osoite ja valitse toimitustapa ennen maksamista.',
@@ -134,7 +130,7 @@ export const fi: Texts = {
   validating: 'Kauppa tarkistaa tilaustasi. Odota hetki.',
   validation_failed: 'Kauppa ei hyväksynyt tilausta.',
 
-  popout_open: 'Jatka maksamaan',
+  popout_open: 'Siirry maksamaan',
   popout_focus: 'Näytä maksuikkuna',
   popout_close: 'Sulje maksuikkuna',
   popout_description: 'Maksu on auki toisessa ikkunassa.',

@@ -18,8 +18,6 @@ export const no: Texts = {
   vat_included: 'Herav mva.',
   shipping: 'Frakt',
   discount: 'Rabatt',
-  discounts: 'Rabatter',
-  gift_cards: 'Gavekort',
   free: 'Gratis',
 
   payment_method: 'Hvordan vil du betale?',
@@ -64,8 +62,6 @@ export const no: Texts = {
   postal_code: 'Postnummer',
   postal_place: 'Poststed',
   country: 'Land',
-  customer_reference: 'Din referanse',
-  optional: 'valgfritt',
   plan: 'Velg plan',
 
   express_title: 'Hvor skal vi sende varene?',
@@ -75,7 +71,7 @@ export const no: Texts = {
   b2c: 'Privatperson',
   b2b: 'Bedrift',
   save_address: 'Lagre adressen',
-  other_billing: 'Fakturer en annen adresse',
+  other_billing: 'Bruk en annen fakturaadresse',
   shipping_title: 'Hvordan skal vi sende varene?',
   no_shipping: 'Butikken kan ikke levere til denne adressen.',
   address_first: 'Fyll ut adressen og velg levering før du betaler.',

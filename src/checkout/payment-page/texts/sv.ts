@@ -18,8 +18,6 @@ export const sv: Texts = {
   vat_included: 'Varav moms',
   shipping: 'Frakt',
   discount: 'Rabatt',
-  discounts: 'Rabatter',
-  gift_cards: 'Presentkort',
   free: 'Gratis',
 
   payment_method: 'Hur vill du betala?',
@@ -64,8 +62,6 @@ export const sv: Texts = {
   postal_code: 'Postnummer',
   postal_place: 'Ort',
   country: 'Land',
-  customer_reference: 'Din referens',
-  optional: 'frivilligt',
   plan: 'Välj plan',
 
   express_title: 'Vart ska vi skicka varorna?',
@@ -75,7 +71,7 @@ export const sv: Texts = {
   b2c: 'Privatperson',
   b2b: 'Företag',
   save_address: 'Spara adressen',
-  other_billing: 'Fakturera en annan adress',
+  other_billing: 'Använd en annan fakturaadress',
   shipping_title: 'Hur ska vi skicka varorna?',
   no_shipping: 'Butiken kan inte leverera till den här adressen.',
   address_first: 'Fyll i adressen och välj leverans innan du betalar.',
