@@ -5,6 +5,7 @@ import { type Command, Failure, type Options, UsageError } from './commands/comm
 import { commands } from './commands/index.ts'
 import { type Config, readConfig } from './lib/config.ts'
 import { ApiError } from './lib/errors.ts'
+import { limits } from './lib/limits.ts'
 
 /** The command line. Sets the exit code: 0 done, 1 it did not work, 2 the line was wrong. */
 async function main(args: string[]): Promise<void> {
@@ -112,5 +113,6 @@ try {
   process.stderr.write(`kvitt: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }
-// What a command left open (a connection that is ending) must not keep the process.
+// What a command left open (a connection that is ending) must not keep the process: not at all when it failed, and else not for long.
 if (process.exitCode) process.exit()
+setTimeout(() => process.exit(), limits.linger_ms).unref()

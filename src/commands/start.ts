@@ -82,8 +82,8 @@ async function run(
     const { app, parts, work } = await buildApp(environment)
     if (role === 'all' || role === 'checkout') await ensureDefaultProfile(parts, first.account_id)
     let running: ReturnType<typeof startWork> | undefined
-    opened.push(async () => running && within(limits.shutdown_ms, running.stop()))
-    opened.push(() => within(limits.shutdown_ms, app.close(), () => app.server.closeAllConnections()))
+    const finish = () => Promise.all([app.close(), running?.stop()])
+    opened.push(() => within(limits.shutdown_ms, finish(), () => app.server.closeAllConnections()))
     await listen(app, config)
     letMemoryGrow()
     if (availableParallelism() <= 2) collectAlone()

@@ -1,3 +1,4 @@
+import { patient } from '../lib/db.ts'
 import type { Difference } from '../verify/difference.ts'
 import { verify } from '../verify/operations.ts'
 import { accountOf, accountOption } from './account.ts'
@@ -30,9 +31,10 @@ Environment: DATABASE_URL, or KVITT_DATA for the embedded PostgreSQL.`,
       if ((await schemasInUse(database.sql)).length === 0) throw new Failure('There is nothing of Kvitt in this database.')
       const account_id = wanted === undefined ? null : await accountOf(database.sql, wanted)
       // A page is quick; the search for strays reads whole tables.
-      await database.sql`set statement_timeout = 0`
+      const sql = patient(database.sql)
+      await sql`set statement_timeout = 0`
       let told = 0
-      const result = await verify(database.sql, {
+      const result = await verify(sql, {
         account_id,
         onDifference: (difference) => print(json ? JSON.stringify(difference) : line(difference)),
         onProgress: (kind, checked) => {

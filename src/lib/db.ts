@@ -1,6 +1,7 @@
 import postgres from 'postgres'
 import { listTypes, safeInteger } from './arrays.ts'
 import { isLoss, mayBeAskedAgain, type Query, query } from './driver.ts'
+import { inTime } from './in-time.ts'
 import { limits } from './limits.ts'
 import { poolOfOnes } from './pool.ts'
 import { openSocket, type Place, type SocketOptions, serversOf, tlsOf } from './socket.ts'
@@ -19,9 +20,15 @@ export type Db = Sql | Tx
  */
 export function connect(
   url: string,
-  options: { max?: number; application_name?: string; batch?: { wait_ms: number; lock_wait_ms: number } } = {},
+  options: {
+    max?: number
+    application_name?: string
+    batch?: { wait_ms: number; lock_wait_ms: number }
+    silent_ms?: number
+  } = {},
 ): Sql {
   const { batch = { wait_ms: limits.batch_wait_ms, lock_wait_ms: limits.batch_lock_wait_ms } } = options
+  const { silent_ms = limits.silent_database_ms } = options
   const closed = new Set<() => void>()
   const { url: found, ...place } = placeOf(url)
   const own = ownSockets(found)
@@ -33,7 +40,7 @@ export function connect(
   let turn = 0
   const settings = {
     ...place,
-    ...(own === undefined ? {} : { ssl: false, ...oneHost(own), socket: (at: Place) => openSocket(at, own) }),
+    ...(own === undefined ? {} : { ssl: false, ...oneHost(own), socket: (at: Place) => openSocket(at, { ...own, silent_ms }) }),
     onnotice: () => {},
     connect_timeout: limits.connect_timeout_s,
     backoff: reconnectWait,
@@ -78,17 +85,26 @@ export function connect(
     connect: ({ socket, onclose: lost }) =>
       poolOfOne(plain, {
         ...lane,
-        socket: (at: Place) => socket(own ? at : oneOf(at, turn++), own ?? {}),
+        socket: (at: Place) => (own ? socket(at, { ...own, silent_ms }) : socket(oneOf(at, turn++), {})),
         onclose: both(lost, onclose),
       } as typeof lane),
     alone: (args) => Reflect.apply(pool, undefined, args) as Promise<unknown>,
   })
   const keyed = poolOfOnes(1, Number.POSITIVE_INFINITY, one)
   Object.defineProperty(pool, by_key, { value: repeatingStatements(keyed), configurable: true })
+  const unhurried = {
+    ...settings,
+    ...(own && { socket: (at: Place) => openSocket(at, own) }),
+    idle_timeout: limits.patient_connection_idle_s,
+  }
+  const waiting = poolOfOnes(1, 1, (lost) => poolOfOne(plain, { ...unhurried, onclose: lost }))
+  Object.defineProperty(pool, patiently, { value: repeatingStatements(waiting), configurable: true })
   const end = sql.end.bind(sql)
   sql.end = async (how) => {
-    await endLane()
-    await Promise.all([end(how), keyed.end(how)])
+    const ended = endLane().then(() => how)
+    // Who has not answered by then is not waited for twice.
+    const left = how?.timeout === undefined ? await ended : await inTime(ended, how.timeout * 1_000).catch(() => ({ timeout: 0 }))
+    await Promise.all([end(left), keyed.end(left), waiting.end(left)])
   }
   return pool
 }
@@ -115,6 +131,16 @@ const by_key = Symbol('by_key')
  */
 export function byKey(db: Db): Db {
   return (db as { [by_key]?: Db })[by_key] ?? db
+}
+
+const patiently = Symbol('patient')
+
+/**
+ * Where a statement goes that has no time-out (`statement_timeout` 0): one connection, which is waited for however long it is silent. It is
+ * closed when it has not been used for a while.
+ */
+export function patient(sql: Sql): Sql {
+  return (sql as { [patiently]?: Sql })[patiently] ?? sql
 }
 
 const listeners = new WeakMap<Sql, Set<() => void>>()

@@ -5,6 +5,7 @@ import { placeOf } from './db.ts'
 import { type Cluster, hasCluster, openCluster } from './embedded-postgres/cluster.ts'
 import { withLock } from './embedded-postgres/lock.ts'
 import { ensureRunning, stopPostmaster } from './embedded-postgres/postmaster.ts'
+import { inTime } from './in-time.ts'
 
 /** The PostgreSQL that Kvitt runs itself, for as long as somebody uses it. */
 export type EmbeddedPostgres = {
@@ -92,7 +93,8 @@ export async function openEmbeddedPostgres(data_folder: string, options: Options
       if (closing) return
       closing = true
       await withLock(folder, async () => {
-        const others = await countOthers(presence)
+        // One that says nothing is left as it is: others may use it, and the next start joins it.
+        const others = await inTime(countOthers(presence)).catch(() => 1)
         await presence?.end({ timeout: 1 }).catch(() => {})
         if (others === 0) await stopPostmaster(cluster)
       })

@@ -128,6 +128,13 @@ export const limits = {
   reconnect_wait_max_s: 1,
   /** How long a lost database connection may take to close; then it is used again, and the next statement opens another. */
   lost_connection_ms: 100,
+  /**
+   * Where something was asked and nothing has been heard for this long, longer than PostgreSQL lets a statement take, the database
+   * connection is given up: the server is frozen, or the network drops what is sent.
+   */
+  silent_database_ms: 35_000,
+  /** A connection for statements that may take as long as they need is closed when it was not used for this long. */
+  patient_connection_idle_s: 10,
   /** How long a request whose database connection broke may still answer by itself. */
   broken_connection_pause_ms: 1_000,
   /**
@@ -153,6 +160,8 @@ export const limits = {
   /** How often a statement or transaction is tried again that PostgreSQL took back because of another one. */
   taken_back_attempts: 100,
   shutdown_ms: 15_000,
+  /** A process that has done its work ends after this, whatever a database that does not answer has left open. */
+  linger_ms: 1_000,
   /** How long a server that stops still answers requests on the connections that it has. */
   idle_close_ms: 300,
 } as const

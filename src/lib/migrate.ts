@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Sql } from './db.ts'
+import { patient, type Sql } from './db.ts'
 
 /** The PostgreSQL schemas, in the order in which they are migrated; each has a folder under `migrations/`. */
 export const schemas = ['accounts', 'notifications', 'orders', 'checkout', 'simulator'] as const
@@ -19,7 +19,7 @@ const advisory_lock = 5_884_288
  */
 export async function migrate(sql: Sql, wanted: readonly Schema[] = schemas, onApply: (name: string) => void = () => {}) {
   const applied: string[] = []
-  const connection = await sql.reserve()
+  const connection = await patient(sql).reserve()
   try {
     await connection`set lock_timeout = 0`
     await connection`set statement_timeout = 0`

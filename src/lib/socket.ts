@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
 import { limits } from './limits.ts'
+import { closeWhenSilent } from './silence.ts'
 
 type ServerPlace = { path: string } | { host: string; port: number }
 /** Where the server is, and how the driver greets it: its own options. */
@@ -14,6 +15,8 @@ export type SocketOptions = {
   servers?: Servers | undefined
   /** How much it holds before it says so. */
   highWaterMark?: number
+  /** A server that was asked something and says nothing for this long is gone. Without it, it is waited for. */
+  silent_ms?: number | undefined
   /** Called when the driver knows that the socket has closed. */
   onclose?: () => void
 }
@@ -34,16 +37,16 @@ export type Servers = { places: readonly ServerPlace[]; must_write: boolean; at:
 export async function openSocket(at: Place, options: SocketOptions = {}): Promise<net.Socket> {
   const { path, host, port, connection, ssl } = at
   if (!ssl) connection[padding] = ' '.repeat(1_024)
-  const { tls, servers, onclose } = options
+  const { tls, servers } = options
   const place = path ? { path } : { host: host[0]!, port: port[0]! }
-  if (!tls && !servers) return standIn(connectTo(place, options), onclose)
+  if (!tls && !servers) return standIn(connectTo(place, options), options)
   const places = path ? [place] : (servers?.places ?? [place])
   let failure: unknown
   for (const _ of places) {
     const asked = servers?.at ?? 0
     try {
       const socket = await reach(places[asked % places.length]!, options)
-      return standIn(socket, onclose, { reached: true, refusal: servers?.must_write ? refusalOf(servers, asked) : undefined })
+      return standIn(socket, options, { reached: true, refusal: servers?.must_write ? refusalOf(servers, asked) : undefined })
     } catch (error) {
       failure = error
       if (servers) goOn(servers, asked)
@@ -51,7 +54,7 @@ export async function openSocket(at: Place, options: SocketOptions = {}): Promis
   }
   const failed = Object.assign(new net.Socket(), place)
   // Heard a tick later: by then the driver listens.
-  return standIn(failed.destroy(failure as Error), onclose)
+  return standIn(failed.destroy(failure as Error), options)
 }
 
 /**
@@ -118,7 +121,7 @@ export function tlsOf(query: URLSearchParams): string | false {
 /** What the driver is given: the socket, with what it sends first and what it hears changed. */
 function standIn(
   socket: net.Socket,
-  onclose?: () => void,
+  { silent_ms, onclose }: SocketOptions,
   { reached = false, refusal }: { reached?: boolean; refusal?: ReturnType<typeof refusalOf> | undefined } = {},
 ): net.Socket {
   const { emit, write } = socket
@@ -141,6 +144,7 @@ function standIn(
   }
   socket.write = (data: Buffer, ...rest: unknown[]) => {
     socket.write = write
+    if (silent_ms !== undefined) closeWhenSilent(socket, silent_ms)
     return Reflect.apply(write, socket, [greetingIn(data) ?? data, ...rest])
   }
   return socket

@@ -1,4 +1,4 @@
-import { inTransaction, type Sql } from '../../lib/db.ts'
+import { inTransaction, patient, type Sql } from '../../lib/db.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import {
   finishedUntil,
@@ -28,7 +28,7 @@ export async function openAccount({ sql, clock, ids }: Settling, account_id: str
  * @returns how many settlements were made; undefined when no day is due, or another worker is at it
  */
 export function settleDay({ sql, clock, ids }: Settling, account_id: string): Promise<number | undefined> {
-  return inTransaction(sql, async (tx) => {
+  return inTransaction(patient(sql), async (tx) => {
     const account = await store.lockAccount(tx, account_id)
     const now = clock.now()
     const finished_until = finishedUntil(now)
