@@ -10,7 +10,7 @@ import { listEvents } from '../src/notifications/events/store.ts'
 import type { DeliveriesQuery } from '../src/notifications/log/log.ts'
 import { listDeliveries } from '../src/notifications/log/store.ts'
 import { listDraftRows } from '../src/orders/drafts/store.ts'
-import { listOrderRows } from '../src/orders/orders/store.ts'
+import { listOrderRows } from '../src/orders/orders/listing/store.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 import { connectForPlans } from './plans.ts'
 

@@ -588,6 +588,48 @@ describe('lists', () => {
 
 describe('size of the events', () => {
   const { events_size_max: most } = limits
+  test('lists: a page ends where it has no more room, after one at least; exports, searches and views too', async () => {
+    const own = await createTestAccount(server)
+    const root = `/v1/accounts/${own.account_id}/shopping`
+    const post = async (path: string, index: number) =>
+      (await own.call('POST', root + path, { order: { currency: 'NOK', items: [line(1, index)], store: { id: 's' } } })).status
+    for (const index of [1, 2, 3, 4, 5]) assert.equal(await post('/orders', index), 200)
+    const [sizes] = await server.sql`
+      select min(events_size) as least, (select min(events_size) from orders.drafts where account_id = ${own.account_id}) as draft
+      from orders.orders where account_id = ${own.account_id}`
+    assert.ok(sizes!.least > 400 && sizes!.draft > 400, JSON.stringify(sizes))
+    // The second newest alone fills a page.
+    for (const table of ['orders', 'drafts']) {
+      await server.sql`
+        update orders.${server.sql(table)} set events_size = ${limits.page_events_size_max} where account_id = ${own.account_id}
+          and created_at = (select created_at from orders.${server.sql(table)} where account_id = ${own.account_id}
+            order by created_at desc offset 1 limit 1)`
+    }
+    type Entry = { gross_amount?: number; order?: { gross_amount: number } }
+    const pages = async (path: string) => {
+      const all: (number | undefined)[][] = []
+      let after = ''
+      do {
+        const { body } = await own.call('GET', `${root}${path}${after && `&starting_after=${after}`}`)
+        const entries = (body.orders ?? body.draft_orders) as Entry[]
+        all.push(entries.map(({ gross_amount, order }) => gross_amount ?? order?.gross_amount))
+        after = body.starting_after ?? ''
+      } while (after)
+      return all
+    }
+    const cut = [
+      [5, 4],
+      [3, 2, 1],
+    ]
+    for (const path of ['/orders?a=b', '/orders?include_events=true', '/stores/s/orders?a=b', '/orders?status=open'])
+      assert.deepEqual(await pages(path), cut, path)
+    assert.deepEqual(await pages('/draft_orders?a=b'), cut)
+    assert.deepEqual(await pages('/draft_orders?status=completed'), cut)
+    assert.deepEqual(await pages('/orders?limit=1'), [[5], [4], [3], [2], [1]])
+    const { body } = await own.call('GET', `${root}/orders`, undefined, { accept: 'text/csv' })
+    assert.equal(String(body).trim().split('\r\n').length, 6)
+  })
+
   test('order: 400 past the limit, for payments past twice as much; what is not read with it counts too', async () => {
     const { id } = await createOrder()
     const sized = (size: number) =>

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import postgres from 'postgres'
 import type { Sql } from '../src/lib/db.ts'
 import { listDraftRows } from '../src/orders/drafts/store.ts'
-import { listOrderRows } from '../src/orders/orders/store.ts'
+import { listOrderRows } from '../src/orders/orders/listing/store.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
 const [account_id, customer_id, store_id] = ['T00000001', 'c7', 's7']
@@ -88,7 +88,7 @@ for (const [title, index, run] of [
   test(`list of orders, ${title}: walks ${index} from the cursor, no full scan, no sort, no count`, async () => {
     const rows = await run()
     assert.equal(rows.length, 11)
-    const times = rows.map(({ order }) => order.created_at)
+    const times = rows.map((row) => row?.order.created_at)
     assert.deepEqual(times, [...times].sort().reverse())
     const plan = await genericPlan()
     const types = plan.map((node) => node['Node Type'])
@@ -135,14 +135,14 @@ for (const [title, after, until, newest] of starts) {
       const rows = await listOrderRows(sql, { ...base, source, after, filter: window })
       const expected = 'customer_id' in source || 'store_id' in source ? [at(newest), at(newest - 100)] : seconds
       assert.deepEqual(
-        rows.map(({ order }) => order.created_at),
+        rows.map((row) => row?.order.created_at),
         expected,
         JSON.stringify(source),
       )
     }
     const drafts = await listDraftRows(sql, { account_id, ...window, after, limit: 11, now })
     assert.deepEqual(
-      drafts.map(({ draft }) => draft.created_at),
+      drafts.map((row) => row?.draft.created_at),
       seconds,
     )
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { createTestAccount } from './client.ts'
 import { type Shop, startShop, walk, withOrder } from './sessions-shop.ts'
 
@@ -35,6 +36,18 @@ test('session list: a bare array, newest first, ten at a time, with events', asy
   assert.deepEqual(await list(`?starting_after=${ids[9]}`), ids.slice(10))
   assert.deepEqual(await list(`?limit=3&starting_after=${ids[3]}`), ids.slice(4, 7))
   assert.deepEqual(await list('?starting_after=unknown'), [])
+})
+
+test('session list: large ones come whole, and the page as long as it was asked for', async () => {
+  const whole = (await shop.call('GET', '/v1/sessions')).body
+  const [size] = await shop.server.sql`select min(events_size) as least from checkout.sessions where id = any (${ids})`
+  assert.ok(size!.least > 300)
+  const sized = (count: number) => shop.server.sql`update checkout.sessions set events_size = ${count} where id = ${ids[2]!}`
+  await sized(limits.page_events_size_max)
+  const { status, body } = await shop.call('GET', '/v1/sessions')
+  assert.equal(status, 200)
+  assert.deepEqual(body, whole)
+  await sized(0)
 })
 
 test('session list: every filter', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { authorized, call, has, openSession, startTransactions, type TransactionsServer } from './payments.ts'
 
 let server: TransactionsServer
@@ -43,6 +44,15 @@ async function list(query: string): Promise<{ id: string }[]> {
   assert.equal(status, 200, JSON.stringify(body))
   return body as unknown as { id: string }[]
 }
+
+test('list: large ones come whole, and the page as long as it was asked for', async () => {
+  const lists = ['', 'limit=3', 'merchant_reference=R-0', 'status=AUTHORIZED', 'currency=NOK', 'includes=events.success.true']
+  const whole = await Promise.all(lists.map(list))
+  const sized = (size: number) => server.sql`update checkout.transactions set events_size = ${size} where id <> ${paid}`
+  await sized(limits.page_events_size_max)
+  assert.deepEqual(await Promise.all(lists.map(list)), whole)
+  await sized(0)
+})
 
 test('list: a bare array, newest first, page after page', async () => {
   const all = await list('')

@@ -33,10 +33,15 @@ export const limits = {
 
   page_size_default: 10,
   page_size_max: 100,
+  /**
+   * Characters of what is read for one page, as `events_size_max` counts them. Past it a page of orders or drafts ends, after one at least;
+   * of sessions and transactions those that are larger than their share of a page are read and sent one by one.
+   */
+  page_events_size_max: 8_388_608,
   /** Of settlements and of report configurations (checkout-api §1.9). */
   settlements_page_size_max: 1_000,
   /** Orders that an export reads at a time. */
-  export_page_size: 500,
+  export_page_size: 100,
 
   token_lifetime_s: 14_400,
   /** Tokens are accepted this much longer than announced: two plugins use them to the last second (clients §6.3). */

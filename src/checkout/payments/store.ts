@@ -5,7 +5,7 @@ import { cardTokensOf, useOf } from '../card-tokens/card-token.ts'
 import { recordTokenUse, storeCardTokens } from '../card-tokens/store.ts'
 import { isSettled, type OperationRow } from '../operations-log/operation.ts'
 import type { SessionRow } from '../sessions/session.ts'
-import { chainSessionEvents, insertSessionEvents } from '../sessions/store.ts'
+import { chainSessionEvents, insertSessionEvents, sizeOf as sizeOfSession } from '../sessions/store.ts'
 import { chainEvents, insertEvents, insertOperation, settleOperation, sizeOf } from '../transactions/store.ts'
 import type { TransactionRow } from '../transactions/transaction.ts'
 import type { PaymentChange } from './payment.ts'
@@ -60,8 +60,9 @@ export async function writePayment(
     with changed as (
       update checkout.sessions s set
         version = ${session.version + 1}, event_count = ${session.event_count + session_events.length}, hash = ${hashes.session},
-        outcome = ${change.session.outcome}, transaction_id = ${change.session.transaction_id},
-        operation_id = ${change.session.operation_id}, updated_at = ${operation.updated_at}
+        events_size = s.events_size + ${sizeOfSession(session_events)}, outcome = ${change.session.outcome},
+        transaction_id = ${change.session.transaction_id}, operation_id = ${change.session.operation_id},
+        updated_at = ${operation.updated_at}
       where s.account_id = ${account_id} and s.id = ${id} and s.version = ${session.version} and s.hash = ${session.hash}
       returning s.id
     ),

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
+import { answerPage } from '../../lib/large-page.ts'
 import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
@@ -23,7 +24,7 @@ import {
   showSession,
 } from './operations.ts'
 import { Session } from './schemas.ts'
-import type { SessionFilter } from './store.ts'
+import { findSession, type SessionFilter } from './store.ts'
 import { updateSession } from './update/operations.ts'
 import { nullsThatCount, SessionUpdateIn } from './update/update.ts'
 
@@ -216,10 +217,13 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         response: responses({ 200: Type.Array(Session) }, 400, 401, 403),
       },
     },
-    async ({ auth, query }) => {
-      const sessions = await listSessions(parts, auth.account_id, sessionFilter(query))
+    async ({ auth, query }, reply) => {
+      const { account_id } = auth
       const includes = listed(query.includes)
-      return sessions.map((session) => showSession(parts, session, includes)) as never
+      return answerPage(reply, await listSessions(parts, account_id, sessionFilter(query)), {
+        view: (session) => showSession(parts, session, includes),
+        read: ({ id }) => findSession(parts.sql, account_id, id, { events: true }),
+      }) as never
     },
   )
 

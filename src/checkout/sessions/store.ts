@@ -1,7 +1,7 @@
 import type postgres from 'postgres'
 import { byKey, type Db, json, part, type Tx } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
-import { newestFirst } from '../../lib/list-window.ts'
+import { isSmall, newestFirst } from '../../lib/list-window.ts'
 import { rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
@@ -32,6 +32,11 @@ export function chainSessionEvents(
     hash = chainHash(hash, body)
     return { sequence: event_count + index + 1, body, hash }
   })
+}
+
+/** Characters of these events. */
+export function sizeOf(events: readonly ChainedSessionEvent[]): number {
+  return events.reduce((size, { body }) => size + body.length, 0)
 }
 
 /** An insert to stand as a CTE after `changed`: these events, at least one. */
@@ -92,8 +97,9 @@ export type SessionFilter = {
 }
 
 /**
- * A page of sessions with their events, newest first, after the one named by `starting_after`. Those of a store are looked for among the
- * newest, and only when these don't fill the page in the index of terms: neither a store with many nor one with none reads them all.
+ * A page of sessions with their events, newest first, after the one named by `starting_after`; large ones without. Those of a store are
+ * looked for among the newest, and only when these don't fill the page in the index of terms: neither a store with many nor one with none
+ * reads them all.
  */
 export async function listSessions(db: Db, account_id: string, filter: SessionFilter): Promise<FoundSession[]> {
   const { limit, id, transaction_id, search, store_id } = filter
@@ -119,7 +125,7 @@ function walkSessions(db: Db, account_id: string, filter: SessionFilter, source:
       select * from ${source} s where ${page(account_id, filter)} and ${ofStores(filter)}
       order by s.account_id, s.created_at desc, s.id desc
       limit ${filter.limit})
-    ${shown()}`
+    ${shown(filter)}`
 }
 
 /**
@@ -135,16 +141,18 @@ function findSessions(db: Db, account_id: string, filter: SessionFilter, narrowe
     page as (
       select s.* from (select id from found order by created_at desc, id desc limit ${filter.limit}) wanted
       join checkout.sessions s on s.account_id = ${account_id} and s.id = wanted.id)
-    ${shown()}`
+    ${shown(filter)}`
 }
 
-function shown() {
+function shown({ limit }: SessionFilter) {
   return part`
-    select p.account_id, p.id, p.version, p.event_count, p.hash, p.profile_id, p.payment_operation, p.data, p.operation_id,
+    select p.account_id, p.id, p.version, p.event_count, p.hash, p.profile_id, p.payment_operation, p.operation_id,
       p.transaction_id, p.outcome, p.pay_lock_id, p.pay_lock_expires_at, p.customer_ip, p.user_agent, p.expires_at, p.created_at,
       p.created_by, p.updated_at, p.cancelled_at, p.cancelled_by,
-      (select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
-       where e.account_id = p.account_id and e.session_id = p.id) as events
+      case when ${isSmall(part`p`, limit)} then p.data end as data,
+      case when ${isSmall(part`p`, limit)} then (
+        select coalesce(json_agg(e.body order by e.sequence), '[]') from checkout.session_events e
+        where e.account_id = p.account_id and e.session_id = p.id) end as events
     from page p
     order by p.created_at desc, p.id desc`
 }
@@ -216,11 +224,11 @@ export async function insertSession(
     with changed as (
       insert into checkout.sessions (
         account_id, id, event_count, hash, profile_id, payment_operation, merchant_reference, merchant_reference_2, store_id, amount,
-        currency, data, expires_at, created_at, created_by, updated_at)
+        currency, data, expires_at, created_at, created_by, updated_at, events_size)
       values (
         ${account_id}, ${id}, ${events.length}, ${hash}, ${profile_id}, ${payment_operation}, ${merchant_reference},
         ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
-        ${created_at})
+        ${created_at}, ${text.length + sizeOf(chained)})
       returning id)
     ${insertSessionEvents(session, chained)}`
   return { hash, size: text.length }
@@ -264,7 +272,7 @@ export async function updateSession(
   const rows = await together(db)`
     with changed as (
       update checkout.sessions s set
-        version = ${version + 1}, event_count = ${event_count}, hash = ${hash},
+        version = ${version + 1}, event_count = ${event_count}, hash = ${hash}, events_size = s.events_size + ${sizeOf(chained)},
         data = coalesce(${change.data ? json(change.data) : null}, s.data),
         amount = coalesce(${order?.amount ?? null}, s.amount), currency = coalesce(${order?.currency ?? null}, s.currency),
         merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError, type Refusal, refused } from '../../lib/errors.ts'
 import { operationIdOf } from '../../lib/idempotency.ts'
+import { answerPage } from '../../lib/large-page.ts'
 import { dropsEmpties, responses } from '../../lib/schema.ts'
 import { systemHeaders } from '../headers.ts'
 import { showSession } from '../sessions/operations.ts'
@@ -22,7 +23,7 @@ import {
   RefundBody,
   VoidBody,
 } from './schemas.ts'
-import type { Transaction } from './store.ts'
+import { findTransaction, type Transaction } from './store.ts'
 import { asLeftBy, transactionView } from './view.ts'
 
 const write = ['admin:checkout', 'write:checkout']
@@ -46,12 +47,15 @@ export const transactionRoutes: FastifyPluginAsync<Parts> = async (app, parts) =
         response: responses({ 200: Type.Array(TransactionAnswer) }, 400, 401, 403),
       },
     },
-    async ({ query, auth }) => {
-      const filter = filterOf(query, auth.account_id)
+    async ({ query, auth }, reply) => {
+      const { account_id } = auth
+      const filter = filterOf(query, account_id)
       if ('code' in filter) throw refused(filter)
-      const page = await listTransactions(parts.sql, auth.account_id, filter)
       const includes = listOf(query.includes)
-      return page.map((transaction) => transactionView(transaction, includes))
+      return answerPage(reply, await listTransactions(parts.sql, account_id, filter), {
+        view: (transaction) => transactionView(transaction, includes),
+        read: ({ id }) => findTransaction(parts.sql, account_id, id),
+      })
     },
   )
 

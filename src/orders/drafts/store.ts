@@ -1,6 +1,6 @@
-import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
+import { byKey, type Db, part, plannedForValues } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
-import { newestFirst } from '../../lib/list-window.ts'
+import { inRoom, isSmall, newestFirst } from '../../lib/list-window.ts'
 import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
@@ -14,6 +14,8 @@ import { type Draft, type DraftEvent, foldDraft } from './draft.ts'
  */
 export type FoundDraft = { draft: Draft; events: (DraftEvent & { request?: RequestRecord })[]; hash: Uint8Array; size: number }
 type Row = { id: string; hash: Uint8Array; events: string | null }
+/** Of a list: a large one comes without its events. */
+type ListedRow = Row & { events_size: number }
 
 function foundDraft({ id, hash, events: text }: Row): FoundDraft | undefined {
   const events = JSON.parse(text ?? '[]') as FoundDraft['events']
@@ -60,33 +62,37 @@ export type ListDrafts = {
 }
 
 /**
- * A page of drafts with their events, newest first, along one index. Those of a status or a currency are looked for among the newest, and
- * only when these don't fill the page in the index of ranges, where PostgreSQL expects few.
+ * A page of drafts with their events, newest first, along one index; `undefined` where the page has no more room. Those of a status or a
+ * currency are looked for among the newest, and only when these don't fill the page in the index of ranges, where PostgreSQL expects few.
  */
-export async function listDraftRows(db: Db, list: ListDrafts): Promise<FoundDraft[]> {
+export async function listDraftRows(db: Db, list: ListDrafts): Promise<(FoundDraft | undefined)[]> {
   const { account_id, status, currency, after, limit, now } = list
   const page = part`
     d.account_id = ${account_id} and d.created_at >= coalesce(${list.created_at_gte ?? null}::timestamptz, '-infinity')
     and (d.created_at, d.id) < ${startOf(after, list.created_at_lte)}`
   const ordered = part`order by d.created_at desc, d.id desc`
-  const drafts = (source = part`orders.drafts`) => db<Row[]>`
-    select d.id, d.hash, (
+  const drafts = (source = part`orders.drafts`) => db<ListedRow[]>`
+    select d.id, d.hash, d.events_size, case when ${isSmall(part`d`, limit)} then (
       select '[' || string_agg((e.body || jsonb_build_object('request', e.request))::text, ',' order by e.version) || ']'
       from orders.draft_events e
-      where e.account_id = d.account_id and e.draft_id = d.id) as events
+      where e.account_id = d.account_id and e.draft_id = d.id) end as events
     from ${source} d
     where ${page} and (d.expires_at is null or d.expires_at > ${now})
       ${status === undefined ? part`` : part`and d.status = any (${status}::text[])`}
       ${currency === undefined ? part`` : part`and d.currency = ${currency}`}
     ${ordered}
     limit ${limit}`
-  if (status === undefined && currency === undefined) return foundDrafts(await drafts())
+  const found = (rows: readonly ListedRow[]) =>
+    inRoom(
+      rows,
+      (row) => foundDraft(row)!,
+      ({ id }) => findDraft(db, { account_id, id, now }),
+    )
+  if (status === undefined && currency === undefined) return found(await drafts())
   const planned = () => plannedForValues(drafts())
   const newest = (count: number) => drafts(part`(select * from orders.drafts d where ${page} ${ordered} limit ${count})`)
-  return foundDrafts(await (list.created_at_gte ? planned() : newestFirst<Row>(limit, newest, planned)))
+  return found(await (list.created_at_gte ? planned() : newestFirst<ListedRow>(limit, newest, planned)))
 }
-
-const foundDrafts = (rows: readonly Row[]) => rows.map((row) => foundDraft(row)!)
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
 function isUuid(id: string): boolean {
@@ -108,31 +114,35 @@ export type DraftWrite = {
   request: RequestRecord | undefined
   expires_at?: string | undefined
   notification: Notification
-  /** The event as it is stored, and the hash of the chain that it ends. */
+  /** The event as it is stored, its request too, the hash of the chain that it ends, and the characters of all of them. */
   body: string
+  asked: string | null
   hash: Uint8Array
+  size: number
 }
 
 /** All that a write of a draft needs, with what follows from the event. */
-export function draftWrite(write: Omit<DraftWrite, 'body' | 'hash'>): DraftWrite {
+export function draftWrite(write: Omit<DraftWrite, 'body' | 'asked' | 'hash' | 'size'>): DraftWrite {
   const body = jsonbText(write.event)
-  return { ...write, body, hash: chainHash(write.before?.hash ?? new Uint8Array(), body) }
+  const asked = write.request ? JSON.stringify(write.request) : null
+  const size = (write.before?.size ?? 0) + body.length + (asked?.length ?? 0)
+  return { ...write, body, asked, hash: chainHash(write.before?.hash ?? new Uint8Array(), body), size }
 }
 
-function written({ before, draft, event, request, body, hash }: DraftWrite): FoundDraft {
+function written({ before, draft, event, request, hash, size }: DraftWrite): FoundDraft {
   const events = [...(before?.events ?? []), request ? { ...event, request } : event]
-  return { draft, events, hash, size: (before?.size ?? 0) + body.length + JSON.stringify(request ?? '').length }
+  return { draft, events, hash, size }
 }
 
 /** The first version of a draft, and the name it reserves. A name that is taken violates `order_name_unique`. */
 export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft> {
-  const { account_id, draft, notification, hash } = write
+  const { account_id, draft, notification, hash, size } = write
   const { reserved } = draft
   await together(db)`
     with changed as (
-      insert into orders.drafts (account_id, id, version, hash, status, currency, created_at, updated_at)
+      insert into orders.drafts (account_id, id, version, hash, status, currency, created_at, updated_at, events_size)
       values (${account_id}, ${draft.id}, ${draft.version}, ${hash}, ${draft.status}, ${draft.currency}, ${draft.created_at},
-        ${draft.updated_at})
+        ${draft.updated_at}, ${size})
       returning id),
     event as (${insertDraftEvent(write)}),
     ${
@@ -151,21 +161,21 @@ export async function insertDraft(db: Db, write: DraftWrite): Promise<FoundDraft
  * The `update` of a draft's row that guards a write on it, to stand in the CTE `changed`: nothing happens when the draft has moved
  * on from what it was before `event`.
  */
-export function updateDraft({ account_id, before, draft, expires_at, hash }: DraftWrite) {
+export function updateDraft({ account_id, before, draft, expires_at, hash, size }: DraftWrite) {
   return part`
     update orders.drafts d
     set version = ${draft.version}, status = ${draft.status}, currency = ${draft.currency}, updated_at = ${draft.updated_at},
-        hash = ${hash} ${expires_at === undefined ? part`` : part`, expires_at = ${expires_at}`}
+        hash = ${hash}, events_size = ${size} ${expires_at === undefined ? part`` : part`, expires_at = ${expires_at}`}
     where d.account_id = ${account_id} and d.id = ${draft.id} and d.version = ${draft.version - 1}
       and d.hash = ${before?.hash ?? new Uint8Array()}
     returning d.id`
 }
 
 /** The event that goes with `updateDraft`, to stand in a CTE after it. */
-export function insertDraftEvent({ account_id, draft, event, request, body, hash }: DraftWrite) {
+export function insertDraftEvent({ account_id, draft, event, body, asked, hash }: DraftWrite) {
   return part`
     insert into orders.draft_events (account_id, draft_id, version, body, request, hash)
-    select ${account_id}, ${draft.id}, ${event.version}, ${body}::text::jsonb, ${request ? json(request) : null}, ${hash}
+    select ${account_id}, ${draft.id}, ${event.version}, ${body}::text::jsonb, ${asked}::text::jsonb, ${hash}
     from changed`
 }
 

@@ -5,11 +5,12 @@ import type { DraftIn } from '../drafts/draft.ts'
 import { createAndComplete } from '../drafts/operations.ts'
 import { type EventKinds, eventViews } from '../events/event.ts'
 import { assertRoom, assertVersion, attemptWrite, type Caller, nextEvent, type Service } from '../shared/operations.ts'
-import { pageOf } from '../shared/page.ts'
+import { pageOf, whole } from '../shared/page.ts'
 import { type ListQuery, listFilter, type Source } from './list.ts'
+import { listOrderRows } from './listing/store.ts'
 import { orderNotification, unknownOrder } from './notice.ts'
 import { applyEvent, type EventBase, foldOrder, type Order, type OrderChange, orderView } from './order.ts'
-import { appendOrderEvent, type FoundOrder, findEventsUntil, findOrder, listOrderRows, lockOrder } from './store.ts'
+import { appendOrderEvent, type FoundOrder, findEventsUntil, findOrder, lockOrder } from './store.ts'
 import { orderSummary } from './summary.ts'
 
 /** What a core decides about an order: what changes, that nothing needs to change, or why not. */
@@ -116,9 +117,10 @@ export async function* exportOrders(
     const now = service.clock.now().toISOString()
     const limit = limits.export_page_size
     const rows = await listOrderRows(service.sql, { account_id, source, filter, after, limit, now, with_events: false })
-    for (const { order } of rows) yield order
-    const last = rows.at(-1)
-    if (!last || rows.length < limit) return
+    const read = whole(rows)
+    for (const { order } of read) yield order
+    const last = read.at(-1)
+    if (!last || (rows.length < limit && rows.length === read.length)) return
     after = { created_at: last.order.created_at, id: last.order.id }
   }
 }

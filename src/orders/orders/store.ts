@@ -1,12 +1,9 @@
-import { byKey, type Db, json, part, plannedForValues } from '../../lib/db.ts'
+import { byKey, type Db, json, part } from '../../lib/db.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
-import { newestFirst } from '../../lib/list-window.ts'
 import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
 import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
-import { type After, startOf } from '../shared/page.ts'
-import type { Filter, Source } from './list.ts'
 import { foldOrder, type Order, type OrderEvent, type RequestRecord, type Sums } from './order.ts'
 import { orderSummary } from './summary.ts'
 
@@ -16,10 +13,17 @@ export type StoredEvent = OrderEvent & { request?: RequestRecord }
  * of all events and their requests, whether they are there or not.
  */
 export type FoundOrder = { order: Order; events: StoredEvent[]; hash: Uint8Array; expires_at: Date | null; size: number }
-type Row = { version: number; updated_at: Date; hash: Uint8Array; expires_at: Date | null; events_size: number; events: string }
+export type Row = {
+  version: number
+  updated_at: Date
+  hash: Uint8Array
+  expires_at: Date | null
+  events_size: number
+  events: string
+}
 
 /** Folds a row of a query that selects the columns of `Row`. */
-function foundOrder({ version, updated_at, hash, expires_at, events_size, events: text }: Row): FoundOrder {
+export function foundOrder({ version, updated_at, hash, expires_at, events_size, events: text }: Row): FoundOrder {
   const events = JSON.parse(text) as StoredEvent[]
   const order = foldOrder(events)!
   const size = Math.max(events_size, text.length)
@@ -40,12 +44,12 @@ export const orderForm: Form<FoundOrder> = {
  * All events of an order `o` as the text of a JSON array: to build it as JSON takes PostgreSQL twice as long. Many service events would
  * slow every read down, so they come on demand.
  */
-function eventsOf(with_events: boolean) {
+export function eventsOf(with_events: boolean) {
   return part`(
     select '[' || string_agg((case when ${with_events} then e.body || jsonb_build_object('request', e.request) else e.body end)::text, ','
       order by e.version) || ']'
     from orders.order_events e
-    where e.account_id = o.account_id and e.order_uuid = o.id and (${with_events} or e.type <> 'service')) as events`
+    where e.account_id = o.account_id and e.order_uuid = o.id and (${with_events} or e.type <> 'service'))`
 }
 
 /** One order by any of its names. One that has expired is not found, also while its rows are still there. */
@@ -54,7 +58,7 @@ export async function findOrder(
   { account_id, name, now, with_events = false }: { account_id: string; name: string; now: string; with_events?: boolean },
 ): Promise<FoundOrder | undefined> {
   const [row] = await byKey(db)<Row[]>`
-    select o.version, o.updated_at, o.hash, o.expires_at, o.events_size, ${eventsOf(with_events)}
+    select o.version, o.updated_at, o.hash, o.expires_at, o.events_size, ${eventsOf(with_events)} as events
     from orders.names n
     join orders.orders o on o.account_id = n.account_id and o.id = n.order_uuid
     where n.account_id = ${account_id} and n.name = ${name} and (o.expires_at is null or o.expires_at > ${now})`
@@ -68,102 +72,6 @@ export async function findEventsUntil(db: Db, account_id: string, id: string, ve
     where e.account_id = ${account_id} and e.order_uuid::text = ${id} and e.version <= ${version}
     order by e.version`
   return rows.map(({ event }) => event)
-}
-
-export type ListOrders = {
-  account_id: string
-  source: Source
-  filter: Filter
-  after: After | undefined
-  limit: number
-  now: string
-  with_events: boolean
-}
-
-/**
- * A page of orders, newest first, each with its events. It walks one index from where the page starts and stops after `limit` rows; a
- * filter only skips rows on the way. What is searched for is looked for among the newest, and only when these don't fill the page in the
- * index of searches, so that neither a common word nor one that stands nowhere reads the whole account. So is a status or a currency, then
- * in the index of ranges where PostgreSQL expects few. A customer has few.
- */
-export async function listOrderRows(db: Db, list: ListOrders): Promise<FoundOrder[]> {
-  const { account_id, source, filter, limit } = list
-  if ('store_id' in source) return rowsOf(db, list)
-  if (filter.order_id !== undefined) {
-    const named = part`o.id in (select n.order_uuid from orders.names n where n.account_id = ${account_id} and n.name = ${filter.order_id})`
-    return rowsOf(db, list, { narrowed: named })
-  }
-  const newest = (among: number) => rowsOf(db, list, { among })
-  if (Object.keys(filter.search).length > 0) {
-    return newestFirst(limit, newest, () => rowsOf(db, list, { narrowed: part`o.search @> ${json(filter.search)}` }))
-  }
-  const ranged = filter.status || filter.payment_status || filter.currency
-  if (!ranged || 'customer_id' in source) return rowsOf(db, list)
-  const planned = () => rowsOf(db, list, { planned: true })
-  return filter.created_at_gte ? planned() : newestFirst(limit, newest, planned)
-}
-
-type Fragment = ReturnType<typeof eventsOf>
-
-async function rowsOf(
-  db: Db,
-  { account_id, source, filter, after, limit, now, with_events }: ListOrders,
-  { narrowed, among, planned = false }: { narrowed?: Fragment; among?: number; planned?: boolean } = {},
-): Promise<FoundOrder[]> {
-  const from = part`coalesce(${filter.created_at_gte ?? null}::timestamptz, '-infinity')`
-  const start = startOf(after, filter.created_at_lte)
-  const seen: { store_id?: string; customer_id?: string } = source
-  const of_customer =
-    filter.customer_id === seen.customer_id || filter.customer_id === undefined
-      ? part``
-      : part`and o.customer_id = ${filter.customer_id}`
-  const of_store =
-    filter.store_id === seen.store_id || filter.store_id === undefined
-      ? part``
-      : part`and exists (select from orders.order_stores also
-          where also.account_id = ${account_id} and also.order_uuid = o.id and also.store_id = ${filter.store_id})`
-  // `coalesce` keeps the index of searches out of it: that is for `narrowed`.
-  const matches = part`
-    (o.expires_at is null or o.expires_at > ${now})
-    and (${filter.status ?? null}::text[] is null or o.status = any (${filter.status ?? null}::text[]))
-    and (${filter.payment_status ?? null}::text[] is null or o.payment_status = any (${filter.payment_status ?? null}::text[]))
-    and (${filter.currency ?? null}::text is null or o.currency = ${filter.currency ?? null})
-    and (${filter.order_id ?? null}::text is null or o.order_id = ${filter.order_id ?? null})
-    ${Object.keys(filter.search).length === 0 ? part`` : part`and coalesce(o.search, '{}') @> ${json(filter.search)}`}
-    ${of_customer} ${of_store}`
-  const selected = part`o.version, o.updated_at, o.hash, o.expires_at, o.events_size, ${eventsOf(with_events)}`
-  if ('store_id' in source) {
-    const rows = await db<Row[]>`
-      select ${selected}
-      from orders.order_stores s
-      join orders.orders o on o.account_id = s.account_id and o.id = s.order_uuid
-      where s.account_id = ${account_id} and s.store_id = ${source.store_id} and s.created_at >= ${from}
-        and (s.created_at, s.order_uuid) < ${start} and ${matches}
-      order by s.created_at desc, s.order_uuid desc
-      limit ${limit}`
-    return rows.map(foundOrder)
-  }
-  const customer = 'customer_id' in source ? part`o.customer_id = ${source.customer_id} and` : part``
-  const page = part`
-    o.account_id = ${account_id} and ${customer} o.created_at >= ${from} and (o.created_at, o.id) < ${start}`
-  const ordered = part`order by o.created_at desc, o.id desc`
-  if (narrowed) {
-    // `offset 0` and `materialized` keep the planner from walking the index of time instead, in the hope of meeting some early.
-    const rows = await db<Row[]>`
-      with found as materialized (
-        select o.id, o.created_at
-        from (select * from orders.orders o where o.account_id = ${account_id} and ${narrowed} offset 0) o
-        where ${page} and ${matches})
-      select ${selected}
-      from (select id from found order by created_at desc, id desc limit ${limit}) wanted
-      join orders.orders o on o.account_id = ${account_id} and o.id = wanted.id
-      ${ordered}`
-    return rows.map(foundOrder)
-  }
-  const among_these = among && part`(select * from orders.orders o where ${page} ${ordered} limit ${among})`
-  const asked = db<Row[]>`
-    select ${selected} from ${among_these ?? part`orders.orders`} o where ${page} and ${matches} ${ordered} limit ${limit}`
-  return (await (planned ? plannedForValues(asked) : asked)).map(foundOrder)
 }
 
 /** Waits for the order's row, so that the next write on it is ours. */
@@ -185,11 +93,13 @@ export async function insertOrders(
   db: Db,
   { draft, orders }: { draft: DraftWrite; orders: readonly NewOrder[] },
 ): Promise<FoundOrder[] | undefined> {
-  const { account_id, request } = draft
+  const { account_id } = draft
+  const { asked } = draft
   const reserved = draft.draft.reserved?.id
   const made = orders.map(({ order, event, expires_at }) => {
     const body = jsonbText(event)
-    return { order, event, body, hash: chainHash(new Uint8Array(), body), summary: orderSummary(order), expires_at }
+    const size = body.length + (asked?.length ?? 0)
+    return { order, event, body, size, hash: chainHash(new Uint8Array(), body), summary: orderSummary(order), expires_at }
   })
   const names = orders.flatMap(({ order: { id, order_id } }) =>
     id === reserved ? [] : [...new Set([id, order_id])].map((name) => ({ name, order_uuid: id })),
@@ -202,51 +112,51 @@ export async function insertOrders(
     input as (${made.length === 1 ? newOrder(made[0]!) : newOrders(made)}),
     new_orders as (
       insert into orders.orders (account_id, id, order_id, version, hash, status, payment_status, currency, customer_id, gross_amount,
-        net_amount, due, authorized, cancelled, captured, refunded, search, created_at, updated_at, expires_at)
+        net_amount, due, authorized, cancelled, captured, refunded, search, created_at, updated_at, expires_at, events_size)
       select ${account_id}, id, order_id, 1, hash, 'open', payment_status, currency, customer_id, gross_amount,
-        net_amount, due, 0, 0, 0, 0, search, created_at, created_at, expires_at
+        net_amount, due, 0, 0, 0, 0, search, created_at, created_at, expires_at, events_size
       from input),
     events as (
       insert into orders.order_events (account_id, order_uuid, version, type, event_id, body, request, hash)
-      select ${account_id}, id, 1, 'created', event_id, body, ${request ? json(request) : null}::jsonb, hash from input),
+      select ${account_id}, id, 1, 'created', event_id, body, ${asked}::text::jsonb, hash from input),
     ${names.length > 0 ? insertNames(account_id, names) : part``}
     ${lines.length > 0 ? insertLines(account_id, lines) : part``}
     ${stores.length > 0 ? insertStores(account_id, stores, draft.draft.updated_at) : part``}
     outbox as (${insertNotifications(account_id, [draft.notification])})
     select from changed`
   if (rows.length === 0) return undefined
-  return made.map(({ order, event, body, hash, expires_at }) => {
-    return { order, events: [event], hash, expires_at: dateOf(expires_at) ?? null, size: body.length }
+  return made.map(({ order, event, size, hash, expires_at }) => {
+    return { order, events: [event], hash, expires_at: dateOf(expires_at) ?? null, size }
   })
 }
 
 const dateOf = (text: string | undefined) => (text === undefined ? undefined : new Date(text))
 
-type Made = NewOrder & { body: string; hash: Buffer; summary: ReturnType<typeof orderSummary> }
+type Made = NewOrder & { body: string; size: number; hash: Buffer; summary: ReturnType<typeof orderSummary> }
 
 /** CTE `input` of one new order: its values stand there by themselves. */
-function newOrder({ event, body, hash, summary, expires_at }: Made) {
+function newOrder({ event, body, size, hash, summary, expires_at }: Made) {
   return part`
     select ${summary.id}::uuid as id, ${summary.order_id}::text as order_id, ${hash}::bytea as hash,
       ${summary.payment_status}::text as payment_status, ${summary.currency}::text as currency,
       ${summary.customer_id ?? null}::text as customer_id, ${summary.gross_amount}::bigint as gross_amount,
       ${summary.net_amount}::bigint as net_amount, ${summary.due}::bigint as due, ${json(summary.search)}::jsonb as search,
       ${summary.created_at}::timestamptz as created_at, ${expires_at ?? null}::timestamptz as expires_at, ${event.id}::text as event_id,
-      ${body}::text::jsonb as body
+      ${body}::text::jsonb as body, ${size}::bigint as events_size
     from changed`
 }
 
 /** The same of several. */
 function newOrders(made: readonly Made[]) {
-  const rows = made.map(({ event, hash, summary, expires_at }) => {
-    return { ...summary, event_id: event.id, body: event, hash: hash.toString('hex'), expires_at }
+  const rows = made.map(({ event, size, hash, summary, expires_at }) => {
+    return { ...summary, event_id: event.id, body: event, events_size: size, hash: hash.toString('hex'), expires_at }
   })
   return part`
     select o.id, o.order_id, decode(o.hash, 'hex') as hash, o.payment_status, o.currency, o.customer_id, o.gross_amount, o.net_amount,
-      o.due, o.search, o.created_at, o.expires_at, o.event_id, o.body
+      o.due, o.search, o.created_at, o.expires_at, o.event_id, o.body, o.events_size
     from changed, jsonb_to_recordset(${json(rows)}) as o (id uuid, order_id text, hash text, payment_status text, currency text,
       customer_id text, gross_amount bigint, net_amount bigint, due bigint, search jsonb, created_at timestamptz,
-      expires_at timestamptz, event_id text, body jsonb)`
+      expires_at timestamptz, event_id text, body jsonb, events_size bigint)`
 }
 
 function insertNames(account_id: string, names: readonly { name: string; order_uuid: string }[]) {

@@ -67,9 +67,19 @@ export function windowOf(query: Window): { from: string | undefined; until: stri
   return { from: instant('created_at.gte'), until: instant('created_at.lte'), refusals }
 }
 
+/** The rows before the first that the page has no room for, which is `undefined`. */
+export function whole<T>(rows: readonly (T | undefined)[]): T[] {
+  const end = rows.indexOf(undefined)
+  return (end === -1 ? rows : rows.slice(0, end)) as T[]
+}
+
 /** One page out of one row more than a page: the rows, and the cursor when there are more. */
-export function pageOf<T>(rows: readonly T[], size: number, keyOf: (row: T) => After): { rows: T[]; starting_after?: string } {
-  const page = rows.slice(0, size)
+export function pageOf<T>(
+  rows: readonly (T | undefined)[],
+  size: number,
+  keyOf: (row: T) => After,
+): { rows: T[]; starting_after?: string } {
+  const page = whole(rows.slice(0, size))
   const last = page.at(-1)
-  return rows.length > size && last ? { rows: page, starting_after: cursorOf(keyOf(last)) } : { rows: page }
+  return rows.length > page.length && last ? { rows: page, starting_after: cursorOf(keyOf(last)) } : { rows: page }
 }

@@ -1,5 +1,5 @@
 import { type Db, part, plannedForValues } from '../../../lib/db.ts'
-import { newestFirst } from '../../../lib/list-window.ts'
+import { isSmall, newestFirst } from '../../../lib/list-window.ts'
 import type { TransactionFilter } from '../list.ts'
 import type { EventRow, TransactionRow } from '../transaction.ts'
 
@@ -26,7 +26,7 @@ export type ListedTransaction = Pick<
 > & { events: EventRow[] }
 
 /**
- * A page of transactions with their events, newest first, after the one named by `starting_after`.
+ * A page of transactions with their events, newest first, after the one named by `starting_after`; large ones without.
  *
  * What few have in common is looked up in the index of terms. What many may have in common is looked for among the newest first, and only
  * when these don't fill the page in that index, or in the one of ranges (status, amounts, times) where PostgreSQL expects few: no way reads
@@ -48,7 +48,7 @@ export async function listTransactions(db: Db, account_id: string, f: Transactio
 /** Along the index of time, from where the page starts; or what PostgreSQL thinks is better. */
 function walk(db: Db, account_id: string, f: TransactionFilter) {
   return db<ListedTransaction[]>`
-    select ${shown()}
+    select ${shown(f)}
     from checkout.transactions t
     where ${page(account_id, f)} ${matches(f)}
     order by t.created_at desc, t.id desc
@@ -58,7 +58,7 @@ function walk(db: Db, account_id: string, f: TransactionFilter) {
 /** The same among the next `count` only. */
 function walkNewest(db: Db, account_id: string, f: TransactionFilter, count: number) {
   return db<ListedTransaction[]>`
-    select ${shown()}
+    select ${shown(f)}
     from (
       select * from checkout.transactions t where ${page(account_id, f)} order by t.created_at desc, t.id desc limit ${count}
     ) t
@@ -77,7 +77,7 @@ function find(db: Db, account_id: string, f: TransactionFilter, narrowed: Return
       select t.id, t.created_at
       from (select * from checkout.transactions t where t.account_id = ${account_id} and ${narrowed} offset 0) t
       where ${page(account_id, f)} ${matches(f)})
-    select ${shown()}
+    select ${shown(f)}
     from (select id from found order by created_at desc, id desc limit ${f.limit}) wanted
     join checkout.transactions t on t.account_id = ${account_id} and t.id = wanted.id
     order by t.created_at desc, t.id desc`
@@ -90,18 +90,18 @@ export function hasTerm(terms: string[]) {
 }
 
 /** Only what is shown: every column costs its reading. Events as JSON of their own, for building jsonb takes three times as long. */
-function shown() {
+function shown({ limit }: TransactionFilter) {
   return part`
     t.account_id, t.id, t.session_id, t.event_count, t.status, t.settlement_status, t.payment_product_type, t.payment_operation,
-    t.currency, t.amount, t.merchant_reference, t.merchant_reference_2, t.payout_destination_id, t.channel, t.data, t.created_at,
-    t.updated_at, (
+    t.currency, t.amount, t.merchant_reference, t.merchant_reference_2, t.payout_destination_id, t.channel, t.created_at,
+    t.updated_at, case when ${isSmall(part`t`, limit)} then t.data end as data, case when ${isSmall(part`t`, limit)} then (
       select coalesce(json_agg(x), '[]') from (
         select e.sequence, e.event, e.transaction_status, e.success, e.amount, e.request_id, e.correlation_request_id, e.data,
           e.created_at, e.created_by
         from checkout.transaction_events e
         where e.account_id = t.account_id and e.transaction_id = t.id
         order by e.sequence) x
-    ) as events`
+    ) end as events`
 }
 
 /**
