@@ -11,6 +11,7 @@ import type { DeliveriesQuery } from '../src/notifications/log/log.ts'
 import { listDeliveries } from '../src/notifications/log/store.ts'
 import { listDraftRows } from '../src/orders/drafts/store.ts'
 import { listOrderRows } from '../src/orders/orders/listing/store.ts'
+import { findEventsUntil } from '../src/orders/orders/store.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 import { connectForPlans } from './plans.ts'
 
@@ -209,6 +210,16 @@ function checkPlans(list: {
     }
   })
 }
+
+test('what a webhook tells of an order is found by its id, whatever else the account has', async () => {
+  const [order] = await plans.sql<{ id: string }[]>`select id from orders.orders where account_id = ${account_id} limit 1`
+  const [plan] = await plans.plansOf(async () =>
+    assert.equal((await findEventsUntil(plans.sql, account_id, order!.id, 1)).length, 1),
+  )
+  assert.deepEqual(plan!.indexes, ['order_events_pkey'])
+  assert.match(plan!.conditions.join(), /order_uuid = /)
+  assert.deepEqual(await findEventsUntil(plans.sql, account_id, `${account_id}.sample`, 1), [])
+})
 
 test('what waits is counted by indexes of it', async () => {
   const [waiting] = await plans.plansOf(() => countWaiting(plans.sql, 10))

@@ -1,9 +1,9 @@
 import postgres from 'postgres'
 import type { Sql } from '../src/lib/db.ts'
 
-type Node = { 'Node Type': string; 'Index Name'?: string; 'Relation Name'?: string; Plans?: Node[] }
+type Node = { 'Node Type': string; 'Index Name'?: string; 'Relation Name'?: string; 'Index Cond'?: string; Plans?: Node[] }
 type Explained = { 'QUERY PLAN': [{ Plan: Node }] }
-type Plan = { types: string[]; indexes: string[]; scans: string[] }
+type Plan = { types: string[]; indexes: string[]; scans: string[]; conditions: string[] }
 const nodes = (plan: Node): Node[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)]
 
 /** A connection that remembers its statements, so that their plans can be looked at. */
@@ -38,6 +38,7 @@ export function connectForPlans(url: string) {
         plans.push({
           types: all.map((node) => node['Node Type']),
           indexes: all.flatMap((node) => node['Index Name'] ?? []),
+          conditions: all.flatMap((node) => node['Index Cond'] ?? []),
           scans: all.flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name'] ?? ''] : [])),
         })
       }

@@ -95,7 +95,7 @@ export async function listDraftRows(db: Db, list: ListDrafts): Promise<(FoundDra
 }
 
 /** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
-function isUuid(id: string): boolean {
+export function isUuid(id: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id)
 }
 

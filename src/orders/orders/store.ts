@@ -3,7 +3,7 @@ import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
-import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
+import { type DraftWrite, insertDraftEvent, isUuid, updateDraft } from '../drafts/store.ts'
 import { foldOrder, type Order, type OrderEvent, type RequestRecord, type Sums } from './order.ts'
 import { orderSummary } from './summary.ts'
 
@@ -65,13 +65,14 @@ export async function findOrder(
   return row && foundOrder(row)
 }
 
-/** The events of an order up to a version, by its id. */
-export async function findEventsUntil(db: Db, account_id: string, id: string, version: number): Promise<StoredEvent[]> {
-  const rows = await db<{ event: StoredEvent }[]>`
-    select e.body || jsonb_build_object('request', e.request) as event from orders.order_events e
-    where e.account_id = ${account_id} and e.order_uuid::text = ${id} and e.version <= ${version}
+/** The events of an order up to a version, by its id, without their requests. One that is no UUID finds nothing. */
+export async function findEventsUntil(db: Db, account_id: string, id: string, version: number): Promise<OrderEvent[]> {
+  if (!isUuid(id)) return []
+  const rows = await db<{ body: OrderEvent }[]>`
+    select e.body from orders.order_events e
+    where e.account_id = ${account_id} and e.order_uuid = ${id} and e.version <= ${version}
     order by e.version`
-  return rows.map(({ event }) => event)
+  return rows.map(({ body }) => body)
 }
 
 /** Waits for the order's row, so that the next write on it is ours. */
