@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { insertNotifications } from '../src/lib/outbox.ts'
 import { createTestAccount, type TestAccount } from './client.ts'
 import { startReceiver } from './receiver.ts'
@@ -132,6 +133,24 @@ test('events: a cursor over what happened, with bodies when asked', async () => 
   assert.equal(tail.body.length, 1)
   assert.deepEqual(tail.body[0].body.settlement, { id: 'se1', amount: 12 })
   assert.equal((await account.call('GET', `${base}/events?starting_after=x`)).status, 400)
+})
+
+test('events: a page of large bodies ends where it has no more room', async () => {
+  const own = await createTestAccount(server)
+  const details = { text: 'x'.repeat(limits.page_events_size_max / 4) }
+  const events = [1, 2, 3, 4, 5].map((sequence) => ({
+    ...{ event: 'settlement_add', aggregate_type: 'settlement' as const, aggregate_id: 'se1' },
+    ...{ sequence, details },
+  }))
+  await server.sql`with changed as (select 1), told as (${insertNotifications(own.account_id, events)}) select from changed`
+  const sequences = async (query: string): Promise<number[]> => {
+    const { body } = await own.call('GET', `/v1/accounts/${own.account_id}/events?limit=100${query}`)
+    return body.map(({ sequence }: { sequence: number }) => sequence)
+  }
+  while ((await sequences('')).length < 5) await new Promise((resolve) => setTimeout(resolve, 50))
+  const { body } = await own.call('GET', `/v1/accounts/${own.account_id}/events?includes=body`)
+  assert.deepEqual(await sequences('&includes=body'), [1, 2, 3, 4])
+  assert.deepEqual(await sequences(`&includes=body&starting_after=${body.at(-1).position}`), [5])
 })
 
 test('events: the stream tells what comes, resumes after Last-Event-ID, and ends with the server', async () => {

@@ -35,7 +35,8 @@ export const limits = {
   page_size_max: 100,
   /**
    * Characters of what is read for one page, as `events_size_max` counts them. Past it a page of orders or drafts ends, after one at least;
-   * of sessions and transactions those that are larger than their share of a page are read and sent one by one.
+   * so does one of events with their bodies. Of sessions and transactions those that are larger than their share of a page are read and
+   * sent one by one.
    */
   page_events_size_max: 8_388_608,
   /** Of settlements and of report configurations (checkout-api §1.9). */

@@ -16,7 +16,9 @@ export type FeedEvent = {
 
 type Feed = { sql: Sql; sources: PayloadSources }
 
-/** A page of the account's events, oldest first, after a position. */
+const bodies_at_once = 4
+
+/** A page of the account's events, oldest first, after a position. With bodies it ends where it has no more room, after some at least. */
 export async function events(
   feed: Feed,
   account_id: string,
@@ -24,7 +26,15 @@ export async function events(
 ): Promise<FeedEvent[]> {
   const { after, limit = limits.page_size_default, event, body = false } = wanted
   const rows = await listEvents(feed.sql, account_id, { after, limit, event, callbacks: false })
-  return Promise.all(rows.map((row) => show(feed, account_id, row, body)))
+  if (!body) return Promise.all(rows.map((row) => show(feed, account_id, row, false)))
+  const shown: FeedEvent[] = []
+  for (let size = 0; shown.length < rows.length && size < limits.page_events_size_max; ) {
+    const next = rows.slice(shown.length, shown.length + bodies_at_once)
+    const read = await Promise.all(next.map((row) => show(feed, account_id, row, true)))
+    size += JSON.stringify(read).length
+    shown.push(...read)
+  }
+  return shown
 }
 
 /**
