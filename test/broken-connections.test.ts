@@ -223,6 +223,38 @@ test('several servers: refused when none answers; the next one is asked when the
   await sql.end()
 })
 
+/** The first answer of PostgreSQL, which asks for a password. */
+const asks_password = Buffer.from([82, 0, 0, 0, 8, 0, 0, 0, 3])
+const peers: [what: string, answer: (socket: net.Socket) => void][] = [
+  ['closes at once, as a proxy with nothing behind it', (socket) => socket.destroy()],
+  ['resets', (socket) => socket.once('data', () => socket.resetAndDestroy())],
+  ['answers as a web server', (socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))],
+  [
+    'is gone once it has asked for a password',
+    (socket) => socket.write(asks_password, () => setTimeout(() => socket.destroy(), 20)),
+  ],
+]
+for (const [what, answer] of peers) {
+  test(`a server that ${what}: each way to it is refused, and of several the next one is asked`, {
+    timeout: 20_000,
+  }, async () => {
+    const listener = net.createServer((socket) => answer(socket.on('error', () => {})))
+    await once(listener.listen(0, '127.0.0.1'), 'listening')
+    const { port } = listener.address() as net.AddressInfo
+    const url = through().replace(/(?<=@[^/]+:)\d+/, String(port))
+    const expected: [asked: Sql, said: RegExp][] = [
+      [connect(url, { max: 2 }), /^(CONNECTION_CLOSED|ECONNRESET)$/],
+      [several('', port, port), /^(CONNECTION_CLOSED|ECONNRESET)$/],
+      [several('', port, proxy.port), /^done$/],
+    ]
+    for (const [asked, said] of expected) {
+      assert.match(await askEach(asked), said)
+      await asked.end()
+    }
+    listener.close()
+  })
+}
+
 const modes: [query: string, server_speaks_tls: boolean, said: string][] = [
   ['', true, 'done'],
   ['?sslmode=disable', false, 'done'],

@@ -46,7 +46,7 @@ export async function openSocket(at: Place, options: SocketOptions = {}): Promis
     const asked = servers?.at ?? 0
     try {
       const socket = await reach(places[asked % places.length]!, options)
-      return standIn(socket, options, { reached: true, refusal: servers?.must_write ? refusalOf(servers, asked) : undefined })
+      return standIn(socket, options, servers && { asked, servers })
     } catch (error) {
       failure = error
       if (servers) goOn(servers, asked)
@@ -94,23 +94,6 @@ export function serversOf(url: string, wanted: string | null): Servers | undefin
 const no_writes = /(in_hot_standby|default_transaction_read_only)\0on\0/
 const ready = 'Z\0\0\0\x05'
 
-/**
- * Listens to how a server greets us. Once it is known to be a standby, or read-only: an error when none of the servers is of use, so that
- * whoever waits is told, else `silent`, and the next one is asked. `none` when it takes writes.
- */
-function refusalOf(servers: Servers, asked: number): (data: Buffer) => 'none' | 'silent' | Error | undefined {
-  let heard = ''
-  return (data) => {
-    heard += data.toString('latin1')
-    if (no_writes.test(heard)) {
-      return goOn(servers, asked) ? lost('ECONNREFUSED', 'No server of the database takes writes.') : 'silent'
-    }
-    if (!heard.includes(ready)) return undefined
-    servers.no_use.clear()
-    return 'none'
-  }
-}
-
 /** The `sslmode` of a database's URL, or `ssl`, as the driver reads it; false for none. */
 export function tlsOf(query: URLSearchParams): string | false {
   if (query.get('sslrootcert') === 'system') return 'verify-full'
@@ -118,29 +101,43 @@ export function tlsOf(query: URLSearchParams): string | false {
   return mode !== 'disable' && mode !== 'false' && mode
 }
 
-/** What the driver is given: the socket, with what it sends first and what it hears changed. */
+/**
+ * What the driver is given: the socket, with what it sends first and what it hears changed. One that closes before PostgreSQL is ready is
+ * an error, be it that of a proxy with nothing behind it, or of something else that listens there: the driver would try again and again,
+ * and tell nobody. Of several servers the next is asked then, as after a standby, until none is of use.
+ */
 function standIn(
   socket: net.Socket,
   { silent_ms, onclose }: SocketOptions,
-  { reached = false, refusal }: { reached?: boolean; refusal?: ReturnType<typeof refusalOf> | undefined } = {},
+  among?: { servers: Servers; asked: number },
 ): net.Socket {
   const { emit, write } = socket
-  let connected = reached
-  let judge = refusal
+  const tell = (event: string, ...args: unknown[]): boolean => Reflect.apply(emit, socket, [event, ...args])
+  let heard = ''
+  let is_ready = false
+  let told = false
+  const giveUp = (error: unknown) => {
+    // Untold, the driver asks again, and gets the next one.
+    if (!told && (!among || goOn(among.servers, among.asked))) tell('error', error)
+    told = true
+    return true
+  }
   socket.emit = (event: string, ...args: unknown[]) => {
-    if (event === 'connect') connected = true
-    const found = event === 'data' && judge?.(args[0] as Buffer)
-    if (found) judge = undefined
-    if (found instanceof Error) connected = false
-    if (found && found !== 'none') {
-      socket.destroy(found instanceof Error ? found : undefined)
-      return true
+    if (event === 'data' && !is_ready) {
+      heard += (args[0] as Buffer).toString('latin1')
+      if (among?.servers.must_write && no_writes.test(heard)) {
+        socket.destroy()
+        return giveUp(lost('ECONNREFUSED', 'No server of the database takes writes.'))
+      }
+      is_ready = heard.includes(ready)
+      if (is_ready) among?.servers.no_use.clear()
     }
-    if (connected && event === 'error') return true
-    if (event !== 'close') return Reflect.apply(emit, socket, [event, ...args])
-    const heard = Reflect.apply(emit, socket, ['close', !connected])
+    if (event === 'error') return is_ready || giveUp(args[0])
+    if (event !== 'close') return tell(event, ...args)
+    if (!is_ready) giveUp(lost('CONNECTION_CLOSED'))
+    const result = tell('close', !is_ready)
     onclose?.()
-    return heard
+    return result
   }
   socket.write = (data: Buffer, ...rest: unknown[]) => {
     socket.write = write

@@ -56,7 +56,9 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   const waiting: Write[] = []
   const underway = new Set<Promise<void>>()
   const losing = new Set<(error: Error) => void>()
-  let opened: Promise<postgres.ReservedSql> | undefined
+  let reserved: postgres.ReservedSql | undefined
+  /** A second reservation beside one that is under way would wait for the connection for ever. */
+  let opening: Promise<postgres.ReservedSql> | undefined
   let socket: net.Socket | undefined
   /** When the socket has closed, and the driver knows. */
   let gone: Promise<void> | undefined
@@ -76,7 +78,7 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
       return socket
     },
     onclose: () => {
-      opened = undefined
+      reserved = undefined
       for (const lose of losing) lose(unknownOutcome())
     },
   })
@@ -84,14 +86,13 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
   /** Nothing when PostgreSQL can't be reached: nothing was sent then. */
   async function reserve(): Promise<postgres.ReservedSql | undefined> {
     // Until then the driver takes statements, and refuses them.
-    if (opened && socket?.destroyed) await gone
-    opened ??= sql.reserve()
-    try {
-      return await opened
-    } catch {
-      opened = undefined
-      return undefined
-    }
+    if (reserved && socket?.destroyed) await gone
+    if (reserved) return reserved
+    opening ??= sql
+      .reserve()
+      .then((lane) => (reserved = lane))
+      .finally(() => (opening = undefined))
+    return opening.catch(() => undefined)
   }
 
   /** What else this turn of the event loop brings goes along. */
@@ -187,7 +188,7 @@ export function shareLane(pool: Sql, { wait_ms, connect, alone }: Lane): () => P
     ended = true
     next()
     while (underway.size > 0) await Promise.all(underway)
-    await opened?.then((lane) => lane.release()).catch(() => {})
+    reserved?.release()
     await sql.end({ timeout: 1 })
   }
 }
