@@ -57,7 +57,7 @@ export async function lockFirstAccount(db: Db): Promise<void> {
   await db`select pg_advisory_xact_lock(5884290)`
 }
 
-/** True when the account has a client that can still get tokens. */
+/** The id of the account's first client that can still get tokens. */
 export async function findAnyClient(db: Db, account_id: string): Promise<string | undefined> {
   const [row] = await db<{ client_id: string }[]>`
     select client_id from accounts.clients where account_id = ${account_id} and deleted_at is null order by created_at, id limit 1`

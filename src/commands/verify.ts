@@ -38,8 +38,9 @@ Environment: DATABASE_URL, or KVITT_DATA for the embedded PostgreSQL.`,
         account_id,
         onDifference: (difference) => print(json ? JSON.stringify(difference) : line(difference)),
         onProgress: (kind, checked) => {
-          if (checked - told >= 10_000 || checked < told) progress(`${checked} ${kind} compared`)
-          if (checked - told >= 10_000 || checked < told) told = checked
+          if (checked >= told && checked - told < 10_000) return
+          progress(`${checked} ${kind} compared`)
+          told = checked
         },
       })
       if (json) print(JSON.stringify(result))

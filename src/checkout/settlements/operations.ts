@@ -37,7 +37,7 @@ export function settleDay({ sql, clock, ids }: Settling, account_id: string): Pr
     const moved_at = await store.findNextMoved(tx, { account_id, from: account.settled_until, until: finished_until })
     const until = nextMidnight(moved_at ?? new Date(finished_until.getTime() - 1))
     const scope = { account_id, from: new Date(account.settled_until.getTime() - look_back_ms), until, transaction_ids: null }
-    const start_at = new Date(midnight(new Date(until.getTime() - 1)))
+    const start_at = midnight(new Date(until.getTime() - 1))
     const made = await insertSettlements({ sql: tx, ids }, scope, { kind: 'day', start_at, end_at: until, now })
     await store.updateSettledUntil(tx, account_id, until)
     return made.length

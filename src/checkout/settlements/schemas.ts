@@ -5,7 +5,7 @@ import { Amount, Currency, DateTime, PositiveAmountIn, Reference } from '../../l
 import { dateOf } from '../../lib/time.ts'
 import { listOf, TextList } from '../transactions/schemas.ts'
 import type { TestReport } from './operations.ts'
-import { look_back_ms } from './settlement.ts'
+import { day_ms } from './settlement.ts'
 import type { SettlementFilter } from './store.ts'
 
 /** Who may read settlements (checkout-api §1.6). */
@@ -90,7 +90,7 @@ export function testReport(body: TestReportIn, account_id: string, now: Date): T
   if (start === undefined) return refuse('/date_range/start_date', '/date_range/start_date is not an ISO 8601 date.')
   if (end === undefined) return refuse('/date_range/end_date', '/date_range/end_date is not an ISO 8601 date.')
   const until = new Date(Math.min(end?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime()) + 1)
-  const week = new Date(until.getTime() - 7 * (look_back_ms / 2))
+  const week = new Date(until.getTime() - 7 * day_ms)
   const from = start ?? (transaction_ids?.length ? null : week)
   if (from && from >= until) return refuse('/date_range/start_date', '/date_range/start_date is not before the end.')
   return {

@@ -8,7 +8,7 @@
  */
 import type { EventData, SettlementStatus, TransactionStatus } from '../transactions/transaction.ts'
 
-const day_ms = 86_400_000
+export const day_ms = 86_400_000
 /** A day is settled this long after its end, when every event of it is committed: far longer than any statement may run. */
 export const settle_delay_ms = 600_000
 /** Events that were committed later than that are looked for this far back, and settled with the next day. */

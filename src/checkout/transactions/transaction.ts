@@ -207,8 +207,8 @@ export type CaptureRequest = { amount?: number; final_capture?: boolean; items?:
 export type Reservation = { amount: number; void_amount: number }
 
 /**
- * Whether this may be captured now (checkout-api §4.5.4). Precedence: status, operation under way, size, final authorization, product,
- * amount, items.
+ * Whether this may be captured now (checkout-api §4.5.4). Precedence: status, void under way, size, final authorization, product, other
+ * operation under way, amount, items.
  */
 export function mayCapture(
   row: TransactionRow,

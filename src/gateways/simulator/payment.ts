@@ -66,7 +66,7 @@ export type Movement = {
   detail: Detail
 }
 
-/** What the provider makes of an authorization, faults apart. `decline`: the customer or the bank; `refuse`: the card or the call. */
+/** What the provider makes of an authorization, faults apart. */
 export type Verdict = {
   is: 'approved' | 'waiting' | 'held' | 'refused'
   error?: GatewayError

@@ -110,7 +110,7 @@ export async function insertCalledOff(db: Db, account_id: string, idempotency_ke
   return count === 1
 }
 
-/** The same, locked, and counted as asked for `calls` times more. */
+/** The movement with this key, locked, and counted as asked for `calls` times more. */
 export async function lockMovement(
   db: Db,
   account_id: string,

@@ -87,8 +87,8 @@ export async function lockOrder(db: Db, account_id: string, name: string): Promi
 export type NewOrder = { order: Order; event: OrderEvent; expires_at: string | undefined }
 
 /**
- * New orders and the completion of the draft they come from, in one statement. False when the draft has moved on meanwhile. What there is
- * none of is left out: a part of a statement costs as much when it writes nothing.
+ * New orders and the completion of the draft they come from, in one statement. Undefined when the draft has moved on meanwhile. What
+ * there is none of is left out: a part of a statement costs as much when it writes nothing.
  */
 export async function insertOrders(
   db: Db,
