@@ -30,6 +30,8 @@ makes one INSERT (the floor) between them, and ends with \`kvitt verify\`. bench
   --seconds 3              How long each slice is measured.
   --rounds 2               Slices of each kind; the median by the ratio to the floor counts.
   --connections 1,8,32,64  Requests in flight.
+  --warm-up 20             Seconds of walks, and half as many of the floor, before anything is measured: V8 has compiled by then what
+                           is called often, as in a server that has run for a while.
   --only pay,walk          Only these: an endpoint's name, or walk.
   --rate 60                Then, at 32 connections: as many requests a second as this percentage of what was reached, on a fixed
                            timetable; 0 leaves it out.
@@ -47,6 +49,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '1,8,32,64' },
     only: { type: 'string' },
     json: { type: 'string' },
+    'warm-up': { type: 'string', default: '20' },
     workers: { type: 'string', default: '1' },
     statements: { type: 'boolean', default: false },
     profile: { type: 'string' },
@@ -60,6 +63,7 @@ const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 const rate = Number(values.rate) / 100
 const connectionCounts = values.connections.split(',').map(Number)
+const warm_up_seconds = Number(values['warm-up'])
 const wanted = (name: string) => !values.only || values.only.split(',').includes(name)
 
 const folder = mkdtempSync(join(tmpdir(), 'kvitt-bench-'))
@@ -126,10 +130,10 @@ const floorBody = JSON.stringify({
   order: { currency: 'NOK', items: [{ id: '175938', line_id: 1, quantity: 2, gross_amount: 39800 }] },
   pad: 'x'.repeat(300),
 })
-const measureFloor = (connections: number) =>
+const measureFloor = (connections: number, forSeconds = seconds) =>
   saturate(floor.said, () => ({ method: 'POST', path: '/floor', body: floorBody }), {
     connections,
-    seconds,
+    seconds: forSeconds,
     machine: floorMachine,
   })
 const floorId = (
@@ -139,8 +143,12 @@ const floorId = (
     ).text(),
   ) as { id: string }
 ).id
-const measureFloorRead = (connections: number) =>
-  saturate(floor.said, () => ({ method: 'GET', path: `/floor/${floorId}` }), { connections, seconds, machine: floorMachine })
+const measureFloorRead = (connections: number, forSeconds = seconds) =>
+  saturate(floor.said, () => ({ method: 'GET', path: `/floor/${floorId}` }), {
+    connections,
+    seconds: forSeconds,
+    machine: floorMachine,
+  })
 
 /** How many things a slice may use up. When they are gone before the time is, the slice ends there. */
 const stockSize = (kind: Scenario['kind'], connections: number) =>
@@ -199,6 +207,12 @@ const rows: Row[] = []
 const timed: Timed[] = []
 const progress = (text: string) => process.stderr.write(`${text}\n`)
 try {
+  if (warm_up_seconds > 0) {
+    progress('warming up')
+    await walks(target, { in_flight: 16, seconds: warm_up_seconds, machine })
+    await measureFloor(16, warm_up_seconds / 4)
+    await measureFloorRead(16, warm_up_seconds / 4)
+  }
   for (const connections of connectionCounts) {
     for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
       const measured: [floor: Measured, ours: Measured][] = []
