@@ -131,7 +131,7 @@ test('payment page: a delivery that the shop no longer offers, or that the serve
   const fail = { status: 500, json: { error: { code: 'internal_error', message: 'x' } } }
   await tab.route('**/order/shipping_option', (route) => route.fulfill(fail), { times: 1 })
   await tab.getByTestId('shipping-bike').click()
-  await tab.getByTestId('message').getByText('Vi fikk ikke svar').waitFor()
+  await tab.getByTestId('message').getByText('Noe gikk galt hos oss').waitFor()
   const update = { update_without_lock: true, express: { ...express, shipping_options: [home] } }
   const updated = await checkout.account.call('PUT', `/v1/sessions/${id}?update_without_lock=true`, update)
   assert.equal(updated.status, 200, JSON.stringify(updated.body))
