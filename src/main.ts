@@ -106,10 +106,15 @@ function version(): string {
   return (JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }).version
 }
 
+/** It takes no writes (25006), has no room (53…), is stopping (57P…), or lacks a right (42501): no bug of ours, so no stack. */
+function isOfDatabase(error: unknown): error is Error {
+  return error instanceof Error && /^(25006|53...|57P..|42501)$/.test(String((error as { code?: unknown }).code))
+}
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  const known = error instanceof UsageError || error instanceof Failure || error instanceof ApiError
+  const known = error instanceof UsageError || error instanceof Failure || error instanceof ApiError || isOfDatabase(error)
   process.stderr.write(`kvitt: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }

@@ -211,6 +211,39 @@ test('start: a user that may not create anything serves a database that is up to
   assert.equal(await stop(server), 0)
 })
 
+test('readyz: 503 while the database takes no writes, read-only or with a full disk, and 200 again once it does', async () => {
+  const { env } = await emptyDatabase()
+  const name = new URL(env.DATABASE_URL).pathname.slice(1)
+  const server = runKvitt(['start'], env)
+  const { url } = await server.ready
+  const becomes = async (expected: string) => {
+    // Each connection is told of it as it begins.
+    await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`
+    let found = ''
+    const asked = async () => {
+      const { status, body } = await send(url, 'GET', '/readyz')
+      found = `${status} ${body.message?.replaceAll('"', '') ?? body.status}`
+      return found === expected
+    }
+    await until(asked).catch(() => assert.equal(found, expected))
+  }
+  for (const [setting, value, why] of [
+    ['default_transaction_read_only', 'on', 'it is read-only.'],
+    ['temp_file_limit', '0', 'temporary file size exceeds temp_file_limit (0kB)'], // as with a full disk, nothing more can be written
+  ]) {
+    await admin.unsafe(`alter database ${name} set ${setting} = ${value}`)
+    await becomes(`503 The database takes no writes: ${why}`)
+    assert.equal((await send(url, 'GET', '/healthz')).status, 200)
+    if (value === 'on') {
+      const made = await kvitt(['client', 'create', '--scopes', 'read:checkout'], env)
+      assert.deepEqual(made, { code: 1, output: 'kvitt: cannot execute INSERT in a read-only transaction\n' })
+    }
+    await admin.unsafe(`alter database ${name} reset ${setting}`)
+    await becomes('200 ok')
+  }
+  assert.equal(await stop(server), 0)
+})
+
 test('start: says so when a newer release has migrated the database', async () => {
   const { env, sql } = await emptyDatabase()
   assert.equal((await kvitt(['migrate'], env)).code, 0)

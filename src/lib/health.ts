@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import Type from 'typebox'
-import type { Sql } from './db.ts'
+import { inTransaction, type Sql } from './db.ts'
 import { ApiError } from './errors.ts'
 import { inTime } from './in-time.ts'
 import { collectProcessMetrics, type Metrics } from './metrics.ts'
@@ -44,7 +44,8 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
         tags: ['health'],
         summary: 'Requests can be served',
         description:
-          '503 while the server stops, while the database does not answer, and while a migration of this release is missing.',
+          '503 while the server stops, while the database does not answer or takes no writes (its disk is full, or it is read-only), and ' +
+          'while a migration of this release is missing.',
         response: responses({ 200: Health }, 503),
       },
     },
@@ -54,6 +55,9 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
         throw new ApiError('unavailable', `The database does not answer: ${error.message}`)
       })
       if (pending) throw new ApiError('unavailable', `The migration ${pending} has not been applied.`)
+      await inTime(write(sql)).catch((error: Error) => {
+        throw new ApiError('unavailable', `The database takes no writes: ${error.message}`)
+      })
       return { status: 'ok' }
     },
   )
@@ -78,4 +82,17 @@ export const healthRoutes: FastifyPluginAsync<{ sql: Sql; metrics: Metrics; sche
       return reply.type(metrics.registry.contentType).serializer(String).send(text)
     },
   )
+}
+
+/**
+ * Throws when the database takes no writes: payments can't be made then, however well it reads. Whether its disk is full only writing
+ * tells: so many numbers have no room in so little memory, and are put into a file, which leaves nothing behind.
+ */
+function write(sql: Sql): Promise<void> {
+  return inTransaction(sql, async (tx) => {
+    await tx`set local work_mem = '64kB'`
+    const [row] = await tx<{ read_only: boolean }[]>`
+      select current_setting('transaction_read_only')::boolean as read_only, count(*) from generate_series(1, 10000)`
+    if (row!.read_only) throw new Error('it is read-only.')
+  })
 }
