@@ -74,3 +74,35 @@ test('log: nothing of a row that PostgreSQL refused', async () => {
   assert.match(lines.join(), /violates not-null constraint/)
   assert.doesNotMatch(lines.join(), /Kari/)
 })
+
+test('log: a line names what the request was about and why it was refused; never a session, whose id opens its page', async () => {
+  const server = await startServer({ work: false })
+  const lines: string[] = []
+  const log = createLog('info', { write: (line: string) => void lines.push(line) })
+  const { app } = await buildApp({ ...server, log })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  try {
+    const shop = await createTestAccount({ ...server, url })
+    const shopping = `/v1/accounts/${shop.account_id}/shopping`
+    const asked: [method: string, path: string, error: string | undefined, id: string | undefined][] = [
+      ['GET', '/v1/transactions/T1.abc', 'not_found', 'T1.abc'],
+      ['POST', '/v1/transactions/T1.abc/capture', 'not_found', 'T1.abc'],
+      ['GET', '/v1/operations/6f0b2f7e-5e42-4d0a-a1ef-5f5b0a3a4b11', 'not_found', '6f0b2f7e-5e42-4d0a-a1ef-5f5b0a3a4b11'],
+      ['POST', `${shopping}/orders/ORDER-7/captures`, 'invalid_request', 'ORDER-7'],
+      ['GET', `${shopping}/orders`, undefined, undefined],
+      ['GET', '/v1/sessions/T1.xyz', 'session_not_found', undefined],
+      ['POST', '/v1/sessions/T1.xyz/cancel', 'session_not_found', undefined],
+    ]
+    for (const [method, path, error, id] of asked) {
+      const { headers } = await shop.call(method, path, method === 'POST' ? {} : undefined)
+      const line = lines.map((text) => JSON.parse(text)).find(({ request_id }) => request_id === headers.get('request-id'))
+      assert.deepEqual([line.error, line.id, line.account_id], [error, id, shop.account_id], path)
+    }
+    await send(url, 'GET', '/v1/transactions/T1.abc')
+    assert.deepEqual([JSON.parse(lines.at(-1)!).error, JSON.parse(lines.at(-1)!).id], ['unauthorized', undefined])
+    assert.ok(!lines.join('').includes('T1.xyz'))
+  } finally {
+    await app.close()
+    await server.close()
+  }
+})

@@ -27,6 +27,10 @@ declare module 'fastify' {
     /** Set on every route that has `scopes`. */
     auth: Auth
   }
+  interface FastifyReply {
+    /** The code of what was refused, for the log. */
+    refusal: ErrorCode | undefined
+  }
   interface FastifyContextConfig {
     /** Any one of these suffices. A route must have either this or `access`. */
     scopes?: readonly string[]
@@ -100,6 +104,7 @@ export function createServer(options: {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, parseLeniently as never)
 
   app.decorateRequest('auth', null as never)
+  app.decorateReply('refusal', undefined)
   app.addHook('onRoute', (route) => {
     const { config, url, method } = route
     if (config?.access) route.bodyLimit = limits.public_body_bytes
@@ -228,6 +233,7 @@ function refused(path: string, what: string): ApiError {
 function sendError(error: FastifyError | ApiError | Error, request: FastifyRequest, reply: FastifyReply): void {
   const known = asApiError(error, request.routeOptions.bodyLimit)
   if (known.status >= 500) request.log.error({ err: error, request_id: request.id }, 'request failed')
+  reply.refusal = known.code
   reply.headers(known.headers).code(known.status).header('content-type', 'application/json; charset=utf-8')
   reply.serializer(JSON.stringify).send(errorEnvelope(known, request.url))
 }

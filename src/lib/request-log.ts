@@ -4,7 +4,8 @@ import type { Metrics } from './metrics.ts'
 
 /**
  * One log line and one measurement a request. The line has the route's pattern, never the URL (a query may hold a token), and
- * no header and no body (they hold credentials, card numbers, names and addresses).
+ * no header and no body (they hold credentials, card numbers, names and addresses). What it was about has its id there, and a refusal its
+ * code, so that "our capture failed at 14:03" finds its line, and why.
  */
 export function observeRequests(app: Server, { log, metrics }: { log: FastifyBaseLogger; metrics: Metrics }): void {
   const seen = new Map<string, ReturnType<Metrics['requests']['labels']>>()
@@ -22,9 +23,27 @@ export function observeRequests(app: Server, { log, metrics }: { log: FastifyBas
     // What probes and Prometheus ask every few seconds would drown the rest.
     const level = quiet.has(route) && status < 400 ? 'debug' : 'info'
     const ms = Math.round(reply.elapsedTime * 10) / 10
-    log[level]({ method, route, status, ms, request_id, account_id: request.auth?.account_id })
+    const { account_id } = request.auth ?? {}
+    log[level]({
+      method,
+      route,
+      status,
+      error: reply.refusal,
+      ms,
+      request_id,
+      account_id,
+      id: account_id && idOf(route, request.params),
+    })
     done()
   })
 }
 
 const quiet = new Set(['/healthz', '/readyz', '/metrics'])
+
+const about = /\/(?:transactions|operations|orders|draft_orders|deliveries)\/:(\w+)/
+
+/** Of a transaction, an operation, an order, a draft or a delivery. Not of a session: who has its id may open its page, and pay. */
+function idOf(route: string, params: unknown): string | undefined {
+  const name = about.exec(route)?.[1]
+  return name && (params as Record<string, string>)[name]
+}
