@@ -93,6 +93,14 @@ test('start: recovers by itself when everything was killed, and again when Postg
   assert.equal((await fetchToken(server.url, credentials)).status, 200)
   process.kill(postmasterPid(data.path), 'SIGKILL')
   await until(() => server.output().includes('is back'))
+  // With their time, as everything else in the log.
+  const told = [
+    ...server.output().matchAll(/^\{.*"level":40,"time":"[^"]+","msg":"(The [^"]* PostgreSQL (?:broke|is back)[^"]*)"\}$/gm),
+  ]
+  assert.deepEqual(
+    told.map(([, message]) => message),
+    ['The connection to the embedded PostgreSQL broke; bringing it back.', 'The embedded PostgreSQL is back.'],
+  )
   await until(async () => (await send(server.url, 'GET', '/readyz')).status === 200)
   assert.equal(await stop(server), 0)
   assert.ok(isPostgresGone())

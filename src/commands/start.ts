@@ -74,8 +74,9 @@ async function run(
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
   const opened: (() => Promise<unknown>)[] = []
+  let tell = print
   try {
-    const database = await openDatabase(config, print, { max: connections, create: true })
+    const database = await openDatabase(config, (message) => tell(message), { max: connections, create: true })
     opened.push(() => database.close())
     const { environment, first } = await prepare(config, role, database, print)
     armFailpoints(config.failpoints)
@@ -91,6 +92,8 @@ async function run(
     running = startWork(work, environment.log)
     whenReady?.(config)
     sayReady(print, { config, role, first, database })
+    // From here on with its time. Of several workers, the primary tells.
+    if (!whenReady) tell = (message) => environment.log.warn(message)
     print(`kvitt: ${await stopped}, stopping …`)
   } finally {
     for (const close of opened.reverse()) await close()
@@ -138,13 +141,15 @@ function sayReady(
 async function runWorkers({ config, positionals, print, through_npm }: Invocation, count: number): Promise<void> {
   const role = roleOf(positionals)
   const stopped = stopSignal(print, through_npm)
-  const database = await openDatabase(config, print, { create: true })
+  let tell = print
+  const database = await openDatabase(config, (message) => tell(message), { create: true })
   try {
-    const { first } = await prepare(config, role, database, print)
+    const { first, environment } = await prepare(config, role, database, print)
     const workers = startWorkers(count, print)
     try {
       const { public_url, port } = await workers.ready
       sayReady(print, { config: { ...config, public_url, port }, role, first, database })
+      tell = (message) => environment.log.warn(message)
       print(`kvitt: ${await stopped}, stopping …`)
     } finally {
       await workers.stop()
