@@ -258,3 +258,19 @@ test('route: one that says neither scopes nor public is not registered', () => {
   const fresh = createServer({ logger: undefined, authenticate: () => Promise.reject(new Error('unused')) })
   assert.throws(() => fresh.get('/v1/forgotten', async () => ({})), /neither which scopes it needs nor that it is public/)
 })
+
+test('stopping: who has connected already, and was not taken yet, is answered', async (t) => {
+  const stopping = createServer({ logger: undefined, authenticate: async () => Promise.reject(new Error()) })
+  stopping.get('/', { config: { access: 'public' } }, async () => ({}))
+  const { port } = new URL(await stopping.listen({ port: 0, host: '127.0.0.1' }))
+  const clients = Array.from({ length: 16 }, () => connect(Number(port), '127.0.0.1'))
+  t.after(() => clients.map((client) => client.destroy()))
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await new Promise(process.nextTick)
+  // The system connects them, and this process has no time to take them.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  const closed = stopping.close()
+  const answers = await Promise.all(clients.map((client) => text(client).catch((error: NodeJS.ErrnoException) => error.code)))
+  for (const answer of answers) assert.match(answer!, /^HTTP\/1.1 200 OK/)
+  await closed
+})

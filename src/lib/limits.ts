@@ -168,6 +168,8 @@ export const limits = {
   shutdown_ms: 15_000,
   /** A process that has done its work ends after this, whatever a database that does not answer has left open. */
   linger_ms: 1_000,
+  /** How long a server that stops still takes connections that came before, at most. */
+  last_connections_ms: 1_000,
   /** How long a server that stops still answers requests on the connections that it has. */
   idle_close_ms: 300,
 } as const
