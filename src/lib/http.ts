@@ -48,7 +48,7 @@ export type Server = Awaited<ReturnType<typeof createServer>>
 
 /**
  * What Node.js does at once when a server stops, and clients would feel, happens later:
- * - to close the socket that listens. Linux resets what waits there to be taken by us, 8 of 16 clients that connect anew for each
+ * - to close the socket that listens. Linux resets what waits there to be taken by us, 11 of 16 clients that connect anew for each
  *   request; who is refused has sent nothing, and a proxy asks elsewhere. So first there is room for none (`listen` once more), and what
  *   waits is taken.
  * - to cut off connections that look idle. The next request may be under way: it is answered, with `connection: close`.
