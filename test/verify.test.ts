@@ -59,10 +59,39 @@ before(async () => {
     200,
   )
   told.push({ ...nothing(), order_id: multiple })
+  await pay({})
+  await pay({ configuration: { auto_capture: true } })
+  await server.work.find(({ name }) => name === 'auto-capture')!.run(new AbortController().signal)
+  const cancelled = await open({})
+  assert.equal((await shop.call('POST', `/v1/sessions/${cancelled}/cancel`, {})).status, 200)
+  await open({})
   const settled = await shop.call('POST', `/v1/accounts/${shop.account_id}/settlements/reports/generate-test-report`, {})
   assert.equal(settled.status, 201, JSON.stringify(settled.body))
 })
 after(() => server.close())
+
+/** A session of customer `kari`, who lets the card be stored. */
+async function open({ configuration = {} }: { configuration?: object }): Promise<string> {
+  const creditcard = { type: 'payment_product_type', enabled: true, generate_payment_token: true }
+  const made = await shop.call('POST', '/v1/sessions', {
+    url: { return_url: 'https://shop.example/return', callback_url: 'https://shop.example/callback' },
+    customer: { customer_id: 'kari' },
+    order: {
+      ...{ amount: 700, currency: 'NOK', merchant_reference: 'R', merchant_reference_2: 'R2' },
+      ...{ store: { id: 'oslo', terminal_id: 'till' }, items: [{ id: '1', line_id: '1', quantity: 1, amount: 700 }] },
+    },
+    configuration: { dintero_psp: { type: 'payment_type', creditcard }, ...configuration },
+  })
+  assert.equal(made.status, 200, JSON.stringify(made.body))
+  return made.body.id
+}
+
+async function pay(session: { configuration?: object }): Promise<void> {
+  const card = { number: '4000000000000002', expiry: '12/39', cvc: '123' }
+  const body = { payment_product_type: 'dintero_psp.creditcard', card }
+  const paid = await send(server.url, 'POST', `/v1/sessions/${await open(session)}/pay`, { body })
+  assert.equal(paid.status, 200, JSON.stringify(paid.body))
+}
 
 async function differences(account_id: string | null = null): Promise<Difference[]> {
   const found: Difference[] = []
@@ -73,9 +102,12 @@ async function differences(account_id: string | null = null): Promise<Difference
 test('verify: no difference in what the services wrote, finished or under way', async () => {
   assert.deepEqual(await differences(), [])
   const result = await verify(server.sql, { account_id: null, onDifference: () => {} })
-  assert.deepEqual(result, { checked: { drafts: 6, orders: 6, sessions: 5, transactions: 4, settlements: 1 }, differences: 0 })
+  assert.deepEqual(result, {
+    checked: { drafts: 6, orders: 6, sessions: 9, transactions: 6, card_tokens: 2, settlements: 1 },
+    differences: 0,
+  })
   const other = await verify(server.sql, { account_id: 'T99999999', onDifference: () => {} })
-  assert.deepEqual(Object.values(other.checked), [0, 0, 0, 0, 0])
+  assert.deepEqual(Object.values(other.checked), [0, 0, 0, 0, 0, 0])
 })
 
 // Each statement breaks one thing; `first` is the transaction of the first story, `last` the one whose capture nobody knows of.
@@ -114,6 +146,46 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
   [/^notification 1 shopping_draft_add$/, 'draft', `delete from notifications.outbox where event = 'shopping_draft_add'`],
   [/^hash$/, 'session', `update checkout.sessions set hash = sha256('')`],
   [/^outcome$/, 'session', `update checkout.sessions set outcome = null where outcome = 'AUTHORIZED'`],
+  [/^outcome$/, 'session', `update checkout.sessions set outcome = 'CANCELLED' where outcome = 'AUTHORIZED'`],
+  [/^outcome$/, 'session', `update checkout.sessions set outcome = 'DECLINED' where outcome is null`],
+  [/^outcome$/, 'session', `update checkout.sessions set outcome = null where outcome = 'CANCELLED'`],
+  [/^merchant_reference_2$/, 'session', `update checkout.sessions set merchant_reference_2 = null`],
+  [/^store_id$/, 'session', `update checkout.sessions set store_id = 'bergen'`],
+  [/^amount$/, 'session', `update checkout.sessions set amount = 1, data = jsonb_set(data, '{order,amount}', '1')`],
+  [/^currency$/, 'session', `update checkout.sessions set currency = 'SEK', data = jsonb_set(data, '{order,currency}', '"SEK"')`],
+  [/^id$/, 'card_token', `update checkout.card_tokens set token = 'of another customer'`],
+  [/^id$/, 'card_token', `update checkout.card_tokens set payment_product_type = 'payex.creditcard'`],
+  [/^customer_id$/, 'card_token', `update checkout.card_tokens set customer_id = 'ola'`],
+  [/^masked_pan$/, 'card_token', `update checkout.card_tokens set masked_pan = '510000******0000'`],
+  [/^card_brand$/, 'card_token', 'update checkout.card_tokens set card_brand = null'],
+  [/^transaction_id$/, 'card_token', `update checkout.card_tokens set type = 'recurrence_token'`],
+  [/^transaction_id$/, 'card_token', `update checkout.card_tokens set transaction_id = 'none'`],
+  [/^deleted$/, 'card_token', `update checkout.card_tokens set status = 'DELETED', deleted_at = now()`],
+  [/^notification 1$/, 'card_token', `delete from notifications.outbox where aggregate_type = 'card_token'`],
+  [/^payment_token .*$/, 'transaction', 'delete from checkout.card_tokens'],
+  [/^card_brand$/, 'transaction', `update checkout.transactions set card_brand = 'visa2' where token_id is not null`],
+  [/^token_id$/, 'transaction', 'update checkout.transactions set token_id = null'],
+  [/^customer_id$/, 'transaction', `update checkout.transactions set customer_id = 'ola'`],
+  [/^terminal_id$/, 'transaction', `update checkout.transactions set terminal_id = null`],
+  [/^auto_capture_at$/, 'transaction', `update checkout.transactions set auto_capture_at = now()`],
+  [/^updating$/, 'transaction', `update checkout.transactions set data = data || '{"updating": "x"}'`],
+  [
+    /^notification 2 session_callback details$/,
+    'transaction',
+    `update notifications.outbox set details = details || '{"url": "https://elsewhere.example"}' where event = 'session_callback'`,
+  ],
+  [/^notification 2 session_callback$/, 'transaction', `delete from notifications.outbox where details ? 'transaction_sequence'`],
+  [
+    /^notification . shopping_order_event_add details$/,
+    'order',
+    `update notifications.outbox set details = '{}' where event = 'shopping_order_event_add'`,
+  ],
+  [/^currency in the simulator's book$/, 'transaction', `update simulator.payments set currency = 'SEK'`],
+  [
+    /^event \d+: settlements with its items$/,
+    'transaction',
+    'delete from checkout.settlements; delete from checkout.settlement_items',
+  ],
   [/^transaction_id$/, 'session', `update checkout.sessions set transaction_id = 'none' where outcome = 'AUTHORIZED'`],
   [/^hash of event 1$/, 'session', `update checkout.session_events set body = body || '{"x": 1}' where sequence = 1`],
   [/^captured$/, 'transaction', 'update checkout.transactions set captured = captured - 1 where captured > 0'],

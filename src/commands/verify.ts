@@ -11,8 +11,9 @@ export const verifyCommand: Command = {
   usage: '[--account T12345678] [--json]',
   help: `
 Reads everything and writes nothing. Compares columns, totals, lines, statuses, the numbering and the hash chain of the events,
-operations, notifications, the settlements' sums, items and events and, on test accounts, the simulator's own book. May run while Kvitt is
-in use: each order, transaction and settlement is read in one statement, and operations that are under way are no differences.
+operations, notifications, stored cards, the settlements' sums, items and events and, on test accounts, the simulator's own book. May run
+while Kvitt is in use: each order, transaction and settlement is read in one statement, and operations that are under way are no
+differences.
 
 Every difference is a line on standard output; progress goes to standard error. The exit code is 1 when there is any difference.
 

@@ -5,6 +5,7 @@
  * - difference: something stored that the events, or another book, contradict
  */
 import { sameJson } from '../lib/object.ts'
+import type { Notification } from '../lib/outbox.ts'
 
 /** One thing that is not as it must be. */
 export type Difference = {
@@ -50,8 +51,11 @@ export function compareChain(findings: Findings, links: readonly Link[], count: 
   if (last) findings.compare('hash', last.hash, hash)
 }
 
-/** A row of the outbox, as `[sequence, event]`. */
-export type Told = readonly [sequence: number, event: string]
+/** A row of the outbox, as `[sequence, event, details]`. */
+export type Told = readonly [sequence: number, event: string, details?: Readonly<Record<string, unknown>>]
+
+/** The row of the outbox that this notification is written as. */
+export const toldOf = ({ sequence, event, details }: Notification): Told => [sequence, event, details]
 
 /** Those notifications whose event is recent: older ones have been forgotten, or soon will be (`limits.events_kept_s`). */
 export function stillKept(expected: readonly Told[], events: readonly { sequence: number; at: unknown }[], since: Date): Told[] {
@@ -59,11 +63,14 @@ export function stillKept(expected: readonly Told[], events: readonly { sequence
   return expected.filter(([sequence]) => recent.has(sequence))
 }
 
-/** Every notification that must have been written was. Others may stand beside them. */
+/** Every notification that must have been written was, and says what it must. Others may stand beside them. */
 export function compareNotifications(findings: Findings, expected: readonly Told[], found: readonly Told[]): void {
-  const have = new Set(found.map(([sequence, event]) => `${sequence} ${event}`))
-  for (const [sequence, event] of expected) {
-    if (!have.has(`${sequence} ${event}`)) findings.add(`notification ${sequence} ${event}`, 'a row of the outbox', null)
+  const have = new Map(found.map(([sequence, event, details = {}]) => [`${sequence} ${event}`, details]))
+  for (const [sequence, event, details = {}] of expected) {
+    const what = `notification ${sequence} ${event}`
+    const row = have.get(`${sequence} ${event}`)
+    if (row) findings.compare(`${what} details`, details, row)
+    else findings.add(what, 'a row of the outbox', null)
   }
 }
 

@@ -1,10 +1,12 @@
 import type { Sql } from '../lib/db.ts'
+import { verifyCardToken } from './card-token.ts'
 import type { Difference } from './difference.ts'
 import { verifyDraft, verifyOrder } from './order.ts'
+import { verifySession } from './session.ts'
 import { verifySettlement } from './settlement.ts'
 import * as store from './store.ts'
 import { verifyTelling } from './telling.ts'
-import { verifySession, verifyTransaction } from './transaction.ts'
+import { verifyTransaction } from './transaction.ts'
 
 export type Verify = {
   account_id: string | null
@@ -56,6 +58,7 @@ export async function verify(sql: Sql, { account_id, onDifference, onProgress, p
     const simulator = found.has('simulator')
     await walk('sessions', (page) => store.listSessions(sql, page), verifySession)
     await walk('transactions', (page) => store.listTransactions(sql, page, simulator), verifyTransaction)
+    await walk('card_tokens', (page) => store.listCardTokens(sql, page), verifyCardToken)
     await walk('settlements', (page) => store.listSettlements(sql, page), verifySettlement)
     strays(await store.listSettlementStrays(sql, account_id, page_size))
     strays(await store.listCheckoutStrays(sql, account_id, page_size))

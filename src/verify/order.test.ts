@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventBase, orderLine as line, recorded } from '../../test/rows.ts'
+import { eventView } from '../orders/events/event.ts'
 import { foldOrder, type OrderChange, type OrderEvent } from '../orders/orders/order.ts'
 import { orderSummary } from '../orders/orders/summary.ts'
 import { verifyDraft, verifyOrder } from './order.ts'
@@ -41,7 +42,7 @@ const order: OrderRead = {
   authorizations: [authorization],
   told: [
     [2, 'shopping_order_update'],
-    [3, 'shopping_order_event_add'],
+    [3, 'shopping_order_event_add', { order_event: eventView(bodies[2]!) }],
   ],
   told_since: new Date(created_at),
 }
@@ -89,6 +90,11 @@ const orders: [title: string, changes: Partial<OrderRead>, differences: unknown[
       ['notification 2 shopping_order_update', 'a row of the outbox', null],
       ['notification 3 shopping_order_event_add', 'a row of the outbox', null],
     ],
+  ],
+  [
+    'told something else',
+    { told: [order.told[0]!, [3, 'shopping_order_event_add', {}]] },
+    [['notification 3 shopping_order_event_add details', { order_event: eventView(bodies[2]!) }, {}]],
   ],
   ['told so long ago that it is forgotten', { told: [], told_since: new Date('2026-01-02T00:00:00Z') }, []],
   ['a broken chain', { hash: 'x' }, [['hash', 'h3', 'x']]],

@@ -1,5 +1,6 @@
 import { expiresAt } from '../orders/drafts/complete.ts'
 import { foldDraft } from '../orders/drafts/draft.ts'
+import { orderNotification } from '../orders/orders/notice.ts'
 import { foldOrder, type Order } from '../orders/orders/order.ts'
 import { orderSummary } from '../orders/orders/summary.ts'
 import {
@@ -8,10 +9,10 @@ import {
   compareRows,
   type Difference,
   Findings,
-  type Link,
   moment,
   stillKept,
   type Told,
+  toldOf,
 } from './difference.ts'
 import type { OrderRead } from './store.ts'
 
@@ -47,7 +48,7 @@ export function verifyOrder({ account_id, id, row, hash, events, ...rest }: Orde
   )
   findings.compare('stores', [...stores].sort(), [...rest.stores].sort())
   findings.compare('names', [...new Set([order.id, order.order_id])].sort(), [...rest.names].sort())
-  compareNotifications(findings, stillKept(notificationsOf(events), times(events), rest.told_since), rest.told)
+  compareNotifications(findings, stillKept(notificationsOf(order, events), times(events), rest.told_since), rest.told)
   return findings.list
 }
 
@@ -64,10 +65,8 @@ function expiryOf(events: OrderRead['events']): string | null | undefined {
 const times = (events: OrderRead['events']) => events.map(({ sequence, body }) => ({ sequence, at: body.created_at }))
 
 /** What is announced of each event; the creation of an order is announced by its draft. */
-function notificationsOf(events: readonly (Link & { type: string })[]): Told[] {
-  return events
-    .filter(({ type }) => type !== 'created')
-    .map(({ sequence, type }) => [sequence, type === 'service' ? 'shopping_order_event_add' : 'shopping_order_update'])
+function notificationsOf(order: Order, events: OrderRead['events']): Told[] {
+  return events.filter(({ type }) => type !== 'created').map(({ body }) => toldOf(orderNotification(order, body)))
 }
 
 function authorizationRows({ authorizations }: Order): Row[] {

@@ -1,24 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { now, operationRow, sessionRow } from '../../test/rows.ts'
+import type { OperationRow } from '../checkout/operations-log/operation.ts'
+import { verifySession } from './session.ts'
 import type { SessionRead } from './store.ts'
-import { verifySession } from './transaction.ts'
 
 const paid = operationRow({ id: 'op1', kind: 'authorize', amount: 100, state: 'succeeded', outcome: {} })
 const capture = operationRow({ id: 'op2', state: 'succeeded', outcome: {} })
 
+const asked = { merchant_reference_2: null, store_id: null, amount_to_pay: 100 }
+/** Its last event says what its outcome does, when that is an end. */
 const session = (changes: Partial<SessionRead['row']> = {}, rest: Partial<SessionRead> = {}): SessionRead => ({
   ...{
     account_id: 'T12345678',
     id: 'T12345678.s',
-    row: sessionRow(changes),
+    row: { ...sessionRow(), currency: 'NOK', merchant_reference_2: null, store_id: null, ...changes },
+    asked,
     hash: 'h1',
-    events: [{ sequence: 1, hash: 'h1', linked: true }],
+    events: [named(changes.outcome ?? 'INITIATED')],
   },
   ...{ transaction: null, operations: [], ...rest },
 })
 const done = { outcome: 'AUTHORIZED', transaction_id: 't' } as const
 const transaction = { session_id: 'T12345678.s', authorized_at: now }
+const named = (name: string) => ({ sequence: 1, name, hash: 'h1', linked: true })
 const sessions: [title: string, read: SessionRead, differences: unknown[][]][] = [
   ['open', session(), []],
   ['paid', session(done, { transaction, operations: [paid] }), []],
@@ -43,8 +48,52 @@ const sessions: [title: string, read: SessionRead, differences: unknown[][]][] =
   ['paid, by nothing', session({ outcome: 'AUTHORIZED' }), [['outcome', 'an authorized transaction', 'AUTHORIZED']]],
   [
     'paid, but it does not know',
-    session({ transaction_id: 't' }, { transaction, operations: [paid] }),
+    session({ transaction_id: 't' }, { transaction, operations: [paid], events: [named('AUTHORIZED')] }),
     [['outcome', 'AUTHORIZED', null]],
+  ],
+  [
+    'paid, but the column says cancelled',
+    session({ ...done, outcome: 'CANCELLED' }, { transaction, operations: [paid], events: [named('AUTHORIZED')] }),
+    [['outcome', 'AUTHORIZED', 'CANCELLED']],
+  ],
+  [
+    'paid with another amount and currency',
+    session({ ...done, currency: 'SEK' }, { transaction, operations: [paid], asked: { ...asked, amount_to_pay: 1 } }),
+    [
+      ['amount', 100, 1],
+      ['currency', 'NOK', 'SEK'],
+    ],
+  ],
+  [
+    'open, but the column says it is over',
+    session({ outcome: 'DECLINED' }, { events: [named('VISITED')] }),
+    [['outcome', null, 'DECLINED']],
+  ],
+  ['tried in vain', session({}, { events: [named('PAY_FAILED')] }), []],
+  [
+    'other references than its order, or than it had before',
+    session({ merchant_reference_2: 'x', store_id: 'x' }, { asked: { ...asked, merchant_reference_2: 'R2' } }),
+    [['merchant_reference_2', 'R2', 'x']],
+  ],
+  ['of another store', session({}, { asked: { ...asked, store_id: 'oslo' } }), [['store_id', 'oslo', null]]],
+  ...(['PAYMENT_INITIATED', 'ON_HOLD', 'UNKNOWN'] as const).map((outcome, index): (typeof sessions)[number] => {
+    const state = (['action_required', 'held', 'unknown'] as const)[index]!
+    const other = (['held', 'unknown', 'action_required'] as const)[index]!
+    const expected = (['ON_HOLD', 'UNKNOWN', 'PAYMENT_INITIATED'] as const)[index]!
+    const at = (state: OperationRow['state']) => {
+      const operations = [{ ...paid, state }]
+      return session({ operation_id: 'op1', outcome }, { operations, events: [named('INITIATED')] })
+    }
+    assert.deepEqual(verifySession(at(state)), [])
+    return [`on its way as ${other}, but the column says ${outcome}`, at(other), [['outcome', expected, outcome]]]
+  }),
+  [
+    'its payment voided, but not cancelled yet',
+    session(
+      { operation_id: 'op1', outcome: 'ON_HOLD' },
+      { operations: [{ ...paid, state: 'failed' }], events: [named('INITIATED')] },
+    ),
+    [],
   ],
   ['being paid', session({ operation_id: 'op1' }, { operations: [{ ...paid, state: 'pending' }] }), []],
   [

@@ -1,3 +1,4 @@
+import type { CardTokenRow } from '../checkout/card-tokens/card-token.ts'
 import type { OperationRow } from '../checkout/operations-log/operation.ts'
 import type { SessionRow } from '../checkout/sessions/session.ts'
 import { look_back_ms, type SettlementRow } from '../checkout/settlements/settlement.ts'
@@ -42,8 +43,19 @@ export type TransactionRead = Read & {
   events: (EventRow & Link)[]
   operations: OperationRead[]
   session: (PaidSession & Pick<SessionRow, 'transaction_id'>) | null
-  /** `references`: of the payments that hold, or held, money. */
-  simulator: { authorized: number; captured: number; refunded: number; voided: number; references: string[] } | null
+  /** The ids of the stored cards that it names. */
+  cards: string[]
+  /** Its items in settlements that a SETTLEMENT event tells of: the number of that event, and the settlement. */
+  items: (readonly [event: number, settlement_id: string])[]
+  /** `references`, `currencies`: of the payments that hold, or held, money. */
+  simulator: {
+    authorized: number
+    captured: number
+    refunded: number
+    voided: number
+    references: string[]
+    currencies: string[]
+  } | null
 }
 /** What an item of a settlement is about: amounts in minor units, and what it is grouped by. */
 type Settled = Pick<SettlementRow, 'capture' | 'refund' | 'provider' | 'currency' | 'payout_destination_id'> & {
@@ -67,11 +79,22 @@ export type SettlementRead = After & {
   items: SettledItem[]
 }
 export type SessionRead = After & {
-  row: SessionRow
+  row: SessionRow & { currency: string; merchant_reference_2: string | null; store_id: string | null }
   hash: string
-  events: Link[]
+  /** What its order says. */
+  asked: { merchant_reference_2: string | null; store_id: string | null; amount_to_pay: number }
+  events: (Link & { name: string })[]
   transaction: Pick<TransactionRow, 'session_id' | 'authorized_at'> | null
   operations: OperationRead[]
+}
+
+export type CardTokenRead = After & {
+  row: CardTokenRow
+  /** The one that brought the token. */
+  transaction: TransactionRow | null
+  /** The event of the outbox that tells of its last change. */
+  told: string | null
+  told_since: Date
 }
 
 /** The PostgreSQL schemas that the database has. */
@@ -99,7 +122,7 @@ export function listOrders(sql: Sql, { account_id, after, limit }: Page): Promis
        where s.account_id = o.account_id and s.order_uuid = o.id) as stores,
       (select coalesce(jsonb_agg(n.name), '[]') from orders.names n
        where n.account_id = o.account_id and n.name in (o.order_id, o.id::text) and n.order_uuid = o.id) as names,
-      (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
+      (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event, t.details)), '[]') from notifications.outbox t
        where t.account_id = o.account_id and t.aggregate_type = 'order' and t.aggregate_id = o.id::text) as told,
       now() - make_interval(secs => ${told_kept_s}) as told_since
     from orders.orders o
@@ -149,8 +172,12 @@ export function listTransactions(sql: Sql, { account_id, after, limit }: Page, s
             and coalesce(s.data #> '{configuration,pre_authorization}' = 'true', false)))
        from checkout.sessions s
        where s.account_id = t.account_id and s.id = t.session_id) as session,
-      (select coalesce(jsonb_agg(jsonb_build_array(n.sequence, n.event)), '[]') from notifications.outbox n
+      (select coalesce(jsonb_agg(jsonb_build_array(n.sequence, n.event, n.details)), '[]') from notifications.outbox n
        where n.account_id = t.account_id and n.aggregate_type = 'transaction' and n.aggregate_id = t.id) as told,
+      (select coalesce(jsonb_agg(k.id), '[]') from checkout.card_tokens k where k.account_id = t.account_id
+         and k.id in (t.data #>> '{card,payment_token_id}', t.data #>> '{card,recurrence_token_id}')) as cards,
+      (select coalesce(jsonb_agg(jsonb_build_array(i.settlement_sequence, i.settlement_id)), '[]') from checkout.settlement_items i
+       where i.account_id = t.account_id and i.transaction_id = t.id and i.settlement_sequence is not null) as items,
       now() - make_interval(secs => ${told_kept_s}) as told_since,
       ${simulator ? simulatorTotals(sql) : sql`null::jsonb`} as simulator
     from checkout.transactions t
@@ -168,7 +195,8 @@ function simulatorTotals(sql: Sql) {
   return sql`(
     select jsonb_build_object('authorized', coalesce(sum(p.authorized), 0), 'captured', coalesce(sum(p.captured), 0),
       'refunded', coalesce(sum(p.refunded), 0), 'voided', coalesce(sum(p.voided), 0),
-      'references', coalesce(jsonb_agg(p.id) filter (where p.authorized > 0), '[]'))
+      'references', coalesce(jsonb_agg(p.id) filter (where p.authorized > 0), '[]'),
+      'currencies', coalesce(jsonb_agg(p.currency) filter (where p.authorized > 0), '[]'))
     from simulator.payments p where p.account_id = t.account_id and p.transaction_id = t.id)`
 }
 
@@ -176,8 +204,11 @@ function simulatorTotals(sql: Sql) {
 export function listSessions(sql: Sql, { account_id, after, limit }: Page): Promise<SessionRead[]> {
   return sql<SessionRead[]>`
     select s.account_id, s.id, encode(s.hash, 'hex') as hash, to_jsonb(s) - 'data' as row,
+      (select jsonb_build_object('merchant_reference_2', o ->> 'merchant_reference_2', 'store_id', o #>> '{store,id}',
+         'amount_to_pay', case o #>> '{shipping_option,pay_in_store,type}' when 'full' then '0' else o -> 'amount' end)
+       from (select s.data -> 'order' as o offset 0) x) as asked,
       (select coalesce(jsonb_agg(to_jsonb(x) order by x.sequence), '[]') from (
-        select e.sequence, encode(e.hash, 'hex') as hash,
+        select e.sequence, e.body ->> 'name' as name, encode(e.hash, 'hex') as hash,
           e.hash = sha256(coalesce(lag(e.hash) over (order by e.sequence), '') || convert_to(e.body::text, 'UTF8')) as linked
         from checkout.session_events e where e.account_id = s.account_id and e.session_id = s.id) x) as events,
       (select jsonb_build_object('session_id', t.session_id, 'authorized_at', t.authorized_at) from checkout.transactions t
@@ -191,6 +222,21 @@ export function listSessions(sql: Sql, { account_id, after, limit }: Page): Prom
     from checkout.sessions s
     where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
     order by s.account_id, s.id
+    limit ${limit}`
+}
+
+/** Stored cards with the transaction that brought each, and what was told of it last. */
+export function listCardTokens(sql: Sql, { account_id, after, limit }: Page): Promise<CardTokenRead[]> {
+  return sql<CardTokenRead[]>`
+    select k.account_id, k.id, to_jsonb(k) as row, to_jsonb(t) as transaction,
+      (select n.event from notifications.outbox n
+       where n.account_id = k.account_id and n.aggregate_type = 'card_token' and n.aggregate_id = k.id
+         and n.sequence = k.version) as told,
+      now() - make_interval(secs => ${told_kept_s}) as told_since
+    from checkout.card_tokens k
+    left join checkout.transactions t on t.account_id = k.account_id and t.id = k.transaction_id
+    where (k.account_id, k.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or k.account_id = ${account_id})
+    order by k.account_id, k.id
     limit ${limit}`
 }
 

@@ -1,59 +1,28 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { before, later, now, operationRow, transactionRow } from '../../test/rows.ts'
-import type { OperationRow } from '../checkout/operations-log/operation.ts'
-import type { EventRow, TransactionRow } from '../checkout/transactions/transaction.ts'
-import type { TransactionRead } from './store.ts'
+import { later, now } from '../../test/rows.ts'
+import {
+  about,
+  book,
+  capture,
+  captured,
+  event,
+  failed,
+  first,
+  type Given,
+  open,
+  operation,
+  paid,
+  part,
+  read,
+  refused,
+  session_of,
+  settles,
+  simulated,
+  whole,
+} from '../../test/transaction-read.ts'
+import type { Told } from './difference.ts'
 import { verifyTransaction } from './transaction.ts'
-
-type Event = TransactionRead['events'][number]
-const event = (sequence: number, name: EventRow['event'], more: Partial<Event> = {}): Event => ({
-  ...{ sequence, event: name, transaction_status: 'AUTHORIZED', success: true, request_id: 'r', data: {}, operation_id: null },
-  ...{ created_at: now.toISOString(), hash: `h${sequence}`, linked: true, ...more },
-})
-const operation = (id: string, changes: Partial<OperationRow>) =>
-  operationRow({ id, state: 'succeeded', outcome: {}, ...changes })
-const session_of = {
-  ...{ transaction_id: 'T12345678.t', merchant_reference: 'R', payment_operation: 'unscheduled_purchase' },
-  ...{ store_id: null, payout_destination_id: null, final_authorization: true },
-}
-const paid = operation('op1', { kind: 'authorize', amount: 100 })
-const first = [event(1, 'INITIALIZE'), event(2, 'AUTHORIZE', { amount: 100, operation_id: 'op1' })]
-
-type Given = { row?: Partial<TransactionRow>; events?: Event[]; operations?: OperationRow[]; rest?: Partial<TransactionRead> }
-/** Everything about a transaction, as it must be: with its notifications, its chain and its session. */
-function read({ row = {}, events = [], operations = [], rest = {} }: Given): TransactionRead {
-  const all = [...first, ...events]
-  const told = all.flatMap(({ sequence, event, data, success }): [number, string][] => [
-    [sequence, 'checkout_transaction'],
-    ...(event === 'AUTHORIZE' && !data.update && success ? [[sequence, 'checkout_authorization'] as [number, string]] : []),
-  ])
-  const at = (amount?: number) => (amount ? now : null)
-  const { authorized = 100, captured, refunded } = row
-  const times = { created_at: now, authorized_at: at(authorized), captured_at: at(captured), refunded_at: at(refunded) }
-  const base = { event_count: all.length, search_terms: ['T12345678/r'], ...times }
-  return {
-    ...{ account_id: 'T12345678', id: 'T12345678.t', row: transactionRow({ ...base, ...row }) },
-    ...{
-      hash: `h${all.length}`,
-      events: all,
-      operations: [paid, ...operations].map((one) => ({ ...one, gateway: row.gateway ?? one.gateway })),
-      session: session_of,
-    },
-    ...{ told, told_since: before, simulator: null, ...rest },
-  }
-}
-const capture = operation('op2', { kind: 'capture', amount: 40 })
-const captured = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', transaction_status: 'PARTIALLY_CAPTURED' })
-const part = { captured: 40, status: 'PARTIALLY_CAPTURED' } as const
-const whole: Given = { row: part, events: [captured], operations: [capture] }
-const open = (kind: OperationRow['kind'], changes: Partial<OperationRow> = {}) =>
-  operation('op2', { kind, state: 'unknown', ...changes })
-const refused = operation('op2', { kind: 'capture', state: 'failed', outcome: { error: { message: 'no' } } })
-const failed = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', success: false })
-const book = { authorized: 100, captured: 40, refunded: 0, voided: 0, references: ['ref'] }
-const simulated: Given = { ...whole, row: { ...part, gateway: 'simulator', gateway_reference: 'ref' } }
-const settles = (kind: string, state: string) => `operation op2 (${kind}, ${state}): events that settle it`
 
 const cases: [title: string, given: Given, differences: unknown[][]][] = [
   ['authorized', {}, []],
@@ -116,7 +85,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
         told: [
           [1, 'checkout_transaction'],
           [2, 'checkout_transaction'],
-          [2, 'checkout_authorization'],
+          [2, 'checkout_authorization', { ...about, error: 'authorization' }],
         ],
       },
     },
@@ -142,9 +111,9 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
           { ...capture, amount: 0 },
         ],
         hash: 'h3',
-        told: [1, 2, 3].flatMap((sequence): [number, string][] => [
+        told: [1, 2, 3].flatMap((sequence): Told[] => [
           [sequence, 'checkout_transaction'],
-          [sequence, 'checkout_authorization'],
+          [sequence, 'checkout_authorization', about],
         ]),
       },
     },
@@ -275,12 +244,16 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
   ['the same in the book of the simulator', { ...simulated, rest: { simulator: book } }, []],
   [
     'something else there',
-    { ...simulated, rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4, references: ['ref'] } } },
+    {
+      ...simulated,
+      rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4, references: ['ref'], currencies: ['SEK'] } },
+    },
     [
       ["authorized in the simulator's book", 100, 1],
       ["captured in the simulator's book", 40, 2],
       ["refunded in the simulator's book", 0, 3],
       ["voided in the simulator's book", 0, 4],
+      ["currency in the simulator's book", ['NOK'], ['SEK']],
     ],
   ],
   ['something else there, of another gateway', { ...whole, rest: { simulator: { ...book, captured: 2 } } }, []],

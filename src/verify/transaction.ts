@@ -1,7 +1,9 @@
+import { cardTokensOf } from '../checkout/card-tokens/card-token.ts'
 import { isSettled } from '../checkout/operations-log/operation.ts'
 import { searchTerm } from '../checkout/transactions/list.ts'
-import { notificationsOf } from '../checkout/transactions/tell.ts'
+import { delayedCallback, notificationsOf } from '../checkout/transactions/tell.ts'
 import { type EventRow, settlementStatusOf, statusOf, type TransactionRow } from '../checkout/transactions/transaction.ts'
+import { asText } from '../lib/object.ts'
 import {
   compareChain,
   compareNotifications,
@@ -11,15 +13,16 @@ import {
   moment,
   stillKept,
   type Told,
+  toldOf,
 } from './difference.ts'
-import type { OperationRead, PaidSession, SessionRead, TransactionRead } from './store.ts'
+import type { OperationRead, PaidSession, TransactionRead } from './store.ts'
 
 const settling = ['AUTHORIZE', 'CAPTURE', 'REFUND', 'VOID']
 const eventNames: Record<string, string> = { capture: 'CAPTURE', refund: 'REFUND', void: 'VOID' }
 
 /** A transaction against its events, its operations, its session, and the simulator's book. */
 export function verifyTransaction(read: TransactionRead): Difference[] {
-  const { account_id, id, row, hash, events, operations, session, told, told_since, simulator } = read
+  const { account_id, id, row, hash, events, operations, session, told, told_since, simulator, cards, items } = read
   const findings = new Findings(account_id, 'transaction', id)
   compareChain(findings, events, row.event_count, hash)
   const totals = totalsOf(row, events, operations)
@@ -35,15 +38,25 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
   }
   if (!session) findings.add('session_id', 'a session', row.session_id)
   else verifyOrigin(findings, read, session)
-  const tellable = { ...row, created_at: new Date(row.created_at) }
-  const due = notificationsOf(tellable, events).map(({ sequence, event }): Told => [sequence, event])
   const times = events.map(({ sequence, created_at }) => ({ sequence, at: created_at }))
-  compareNotifications(findings, stillKept(due, times, told_since), told)
+  compareNotifications(findings, stillKept(tellingOf(row, events, told), times, told_since), told)
+  verifyColumns(findings, row, operations)
+  for (const card of cardTokensOf(row))
+    if (!cards.includes(card.id)) findings.add(`${card.type} ${card.id}`, 'a stored card', null)
+  for (const { sequence, event, data } of events) {
+    if (event !== 'SETTLEMENT') continue
+    const settlements = (data.settlements?.events ?? []).map(({ settlement_id }) => settlement_id)
+    const settled = items.filter(([told_in]) => told_in === sequence).map(([, settlement_id]) => settlement_id)
+    findings.compare(`event ${sequence}: settlements with its items`, settlements.sort(), settled.sort())
+  }
   if (row.gateway === 'simulator' && simulator && operations.every(isSettled)) {
     for (const name of ['authorized', 'captured', 'refunded', 'voided'] as const) {
       findings.compare(`${name} in the simulator's book`, row[name], simulator[name])
     }
-    if (row.authorized > 0) findings.compare('gateway_reference', simulator.references, [row.gateway_reference])
+    if (row.authorized > 0) {
+      findings.compare('gateway_reference', simulator.references, [row.gateway_reference])
+      findings.compare("currency in the simulator's book", [row.currency], simulator.currencies)
+    }
   }
   return findings.list
 }
@@ -67,6 +80,34 @@ function verifyOrigin(
     if (!reference || row.search_terms.includes(searchTerm(row.account_id, reference))) continue
     findings.add('search_terms', searchTerm(row.account_id, reference), row.search_terms)
   }
+}
+
+/** What was told of its events. Of a callback that waited for an automatic capture only the row knows up to which event it told. */
+function tellingOf(row: TransactionRow, events: readonly EventRow[], told: readonly Told[]): Told[] {
+  const tellable = { ...row, created_at: new Date(row.created_at) }
+  const due = notificationsOf(tellable, events).map(toldOf)
+  if (!row.data.auto_capture || row.data.callback_due) return due
+  const authorized = events.find(({ event, success }) => event === 'AUTHORIZE' && success)
+  if (!authorized) return due
+  const { sequence } = authorized
+  const row_told = told.find(([number, event]) => number === sequence && event === 'session_callback')
+  const event_count = Number(row_told?.[2]?.transaction_sequence ?? row.event_count)
+  return [...due, ...delayedCallback({ ...tellable, event_count }, sequence).map(toldOf)]
+}
+
+/** Columns that repeat what the transaction's data says, and what may stand there only for a reason. */
+function verifyColumns(findings: Findings, row: TransactionRow, operations: readonly OperationRead[]): void {
+  const { card, customer, store, updating, auto_capture } = row.data
+  if (card) {
+    findings.compare('card_brand', card.brand, row.card_brand)
+    findings.compare('token_id', card.payment_token_id ?? card.recurrence_token_id, row.token_id)
+  }
+  const customer_id = customer?.customer_id
+  findings.compare('customer_id', typeof customer_id === 'string' ? customer_id || null : null, row.customer_id)
+  findings.compare('terminal_id', asText(store?.terminal_id) || null, row.terminal_id)
+  if (!auto_capture) findings.compare('auto_capture_at', null, moment(row.auto_capture_at))
+  if (updating && !operations.some((operation) => operation.id === updating && !isSettled(operation)))
+    findings.add('updating', 'an operation that is open', updating)
 }
 
 /** When the transaction began, and when money first was reserved, taken and given back. */
@@ -134,27 +175,4 @@ function amountOf({ kind, state, amount, request }: OperationRead, event: EventR
   if (kind === 'void') return request.void_amount || event.amount
   if (kind === 'update_authorization') return state === 'succeeded' ? (request.new_amount ?? event.amount) : event.amount
   return amount
-}
-
-/** A session against its events and against what was paid with it. */
-export function verifySession({ account_id, id, row, hash, events, transaction, operations }: SessionRead): Difference[] {
-  const findings = new Findings(account_id, 'session', id)
-  compareChain(findings, events, row.event_count, hash)
-  if (row.transaction_id !== null) {
-    if (transaction) findings.compare('session_id of the transaction', id, transaction.session_id)
-    else findings.add('transaction_id', 'a transaction', row.transaction_id)
-  }
-  const authorized = operations.filter(({ kind, state }) => kind === 'authorize' && state === 'succeeded')
-  if (authorized.length > 1) findings.add('successful payments', 1, authorized.length)
-  if (row.outcome === 'AUTHORIZED' && !transaction?.authorized_at)
-    findings.add('outcome', 'an authorized transaction', row.outcome)
-  if (authorized.length > 0 && row.outcome !== 'AUTHORIZED' && row.outcome !== 'CANCELLED') {
-    findings.add('outcome', 'AUTHORIZED', row.outcome)
-  }
-  const open = operations.filter((operation) => operation.kind === 'authorize' && !isSettled(operation))
-  for (const { id: open_id } of open) findings.compare('operation_id', open_id, row.operation_id)
-  if (row.operation_id !== null && !operations.some((operation) => operation.id === row.operation_id)) {
-    findings.add('operation_id', 'an operation', row.operation_id)
-  }
-  return findings.list
 }
