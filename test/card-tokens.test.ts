@@ -15,7 +15,8 @@ after(() => server.close())
 const creditcard = { type: 'payment_product_type', enabled: true, generate_payment_token: true, generate_recurrence_token: true }
 
 /** A customer pays by card and lets it be stored. Returns the transaction, with what `includes` adds. */
-async function stored(customer_id: string, number = '4000000000000002') {
+async function stored(customer_id: string, number = '4000000000000002', payment_product_type = 'payex.creditcard') {
+  const [group, product] = payment_product_type.split('.') as [string, string]
   const created = await shop.call('POST', '/v1/sessions', {
     url: { return_url: 'https://shop.example/return' },
     customer: { customer_id, email: 'a@example.com' },
@@ -25,10 +26,10 @@ async function stored(customer_id: string, number = '4000000000000002') {
       merchant_reference: 'order-1',
       items: [{ id: '1', line_id: '1', description: 'Chair', quantity: 1, amount: 39_800, vat: 25 }],
     },
-    configuration: { payex: { type: 'payment_type', creditcard } },
+    configuration: { [group]: { type: 'payment_type', [product]: creditcard } },
   })
   assert.equal(created.status, 200, JSON.stringify(created.body))
-  const body = { payment_product_type: 'payex.creditcard', card: { number, expiry: '12/39', cvc: '123' } }
+  const body = { payment_product_type, card: { number, expiry: '12/39', cvc: '123' } }
   await send(server.url, 'POST', `/v1/sessions/${created.body.id}/pay`, { body })
   const session = await shop.call('GET', `/v1/sessions/${created.body.id}`)
   const includes = 'includes=card.payment_token&includes=card.recurrence_token'
@@ -61,6 +62,18 @@ test('card tokens: stored with the payment that made them, listed by customer, t
   assert.deepEqual((await shop.call('GET', `/v1/card-tokens/${token.id}`)).body, token)
   assert.deepEqual((await shop.call('GET', '/v1/card-tokens?customer_id=nobody')).body, [])
 })
+
+for (const [type, kinds] of [
+  ['payex.creditcard', ['payment_token', 'recurrence_token']],
+  ['dintero_psp.creditcard', ['payment_token']],
+  ['payex.vipps', []],
+] as const) {
+  test(`card tokens: of ${type} only ${kinds.join(' and ') || 'the payment'}, whatever else its configuration asks for`, async () => {
+    const { card } = await stored(`customer-${type}`, undefined, type)
+    const made = ['payment_token', 'recurrence_token'].filter((kind) => card?.[kind])
+    assert.deepEqual(made, kinds)
+  })
+}
 
 test('card tokens: page by page, newest first', async () => {
   await stored('customer-2')

@@ -78,9 +78,9 @@ test('pretend page: held, then approved by the reviewer, when the type may be he
   assert.equal((await find()).outcome, 'succeeded')
 })
 
-test('pretend page: a hold is ignored when the type is never held', async () => {
+test('pretend page: a hold is 400 when the type is never held', async () => {
   const { url, find } = await opened('vipps')
-  await press(url, 'hold')
+  assert.equal((await press(url, 'hold')).status, 400)
   assert.equal((await find()).outcome, 'action_required')
 })
 

@@ -157,7 +157,7 @@ export async function answerOf(
 
 /** What the gateway is asked. The way back leads to our server. */
 export function authorizeCall(
-  { config }: Payments,
+  { config, gateways }: Payments,
   session: SessionRow,
   operation: OperationRow,
   { payment, language }: Pick<Attempt, 'payment' | 'language'>,
@@ -167,6 +167,8 @@ export function authorizeCall(
   const settings = productSettings(configuration, payment_product_type)
   const descriptor = productSettings(configuration, paymentProduct(payment_product_type))?.dynamic_descriptor
   const wanted = token_provider?.token_types ?? []
+  const product = gateways.products(account_id).find((one) => one.payment_product_type === payment_product_type)
+  const makes = (kind: 'payment_token' | 'recurrence_token') => product?.token_types.includes(kind)
   const token = session.payment_operation === 'generate_payment_token'
   const saved = token ? undefined : savedCard(customer, payment)
   return {
@@ -182,8 +184,11 @@ export function authorizeCall(
     payment,
     return_url: wayBack({ config }, session, operation),
     ...(saved === undefined ? {} : { payment_token: saved }),
-    ...(keepsCard(settings, payment) || wanted.includes('payment_token') ? { generate_payment_token: true } : {}),
-    ...(settings?.generate_recurrence_token === true || wanted.includes('recurrence_token')
+    // A configuration may ask for tokens that the provider does not make: that keeps no customer from paying.
+    ...(makes('payment_token') && (keepsCard(settings, payment) || wanted.includes('payment_token'))
+      ? { generate_payment_token: true }
+      : {}),
+    ...(makes('recurrence_token') && (settings?.generate_recurrence_token === true || wanted.includes('recurrence_token'))
       ? { generate_recurrence_token: true }
       : {}),
     ...(typeof descriptor === 'string' ? { dynamic_descriptor: descriptor } : {}),

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { inTransaction, type Sql, type Tx, violates } from '../../lib/db.ts'
-import { invariant } from '../../lib/errors.ts'
+import { ApiError, invariant } from '../../lib/errors.ts'
 import type { Clock, Ids } from '../../lib/ids.ts'
 import type { AuthorizeCall, AuthorizeOutcome, FoundOutcome, Gateway, OperationOutcome } from '../gateway.ts'
 import { type CardVerdict, judgeCard } from './cards.ts'
@@ -284,9 +284,10 @@ export async function decide(
     const payment = await store.lockPayment(tx, { ...seen, id: payment_id })
     const movement = await store.lockMovement(tx, account_id, payment_id, 0)
     invariant(movement && payment, 'a movement has its payment')
-    const open = movement.state === 'waiting' || movement.state === 'held'
-    const allowed = decision !== 'hold' || (movement.state === 'waiting' && findProduct(payment.payment_product_type)!.may_hold)
-    if (!open || !allowed) return movement
+    const type = payment.payment_product_type
+    if (decision === 'hold' && !findProduct(type)!.may_hold) throw new ApiError('operation_unsupported', `${type} is never held.`)
+    const open = movement.state === 'waiting' || (movement.state === 'held' && decision !== 'hold')
+    if (!open) return movement
     const decided = applyVerdict(payment, movement, verdictOf(decision, now))
     const settled = { ...decided.movement, known_at: null }
     await store.updateMovement(tx, settled, decided.payment, now)
