@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import type PDFDocument from 'pdfkit'
 import type { Config } from '../../../lib/config.ts'
 import type { Sql } from '../../../lib/db.ts'
@@ -124,8 +125,10 @@ async function write(document: Pdf, sql: Sql, settlement: SettlementRow): Promis
   let page = 1
   y = tableHead(document, y)
   let written = 0
-  const room = () => {
+  // Thousands of rows take seconds: after each page, whoever else asks this process something has his turn.
+  const room = async () => {
     if (y + row_height + line_height <= document.page.height - 60) return
+    await setImmediate()
     foot(document, settlement, page)
     document.addPage()
     page += 1
@@ -133,19 +136,19 @@ async function write(document: Pdf, sql: Sql, settlement: SettlementRow): Promis
   }
   for await (const rows of items(sql, settlement)) {
     for (const item of rows) {
-      room()
+      await room()
       y = row(document, y, pdfCells(settlement, item), 'Helvetica')
       written += 1
       if (written === pdf_items_max) break
     }
     if (written === pdf_items_max) break
   }
-  room()
+  await room()
   if (written < settlement.item_count) {
     const text = `… and ${settlement.item_count - written} more, all of them in the CSV.`
     document.font('Helvetica-Oblique').fontSize(8).fillColor(grey).text(text, left, y, { lineBreak: false })
     y += row_height
-    room()
+    await room()
   }
   const sums = pdfTotals(settlement).map(([, value]) => value)
   rule(document, y - 3, left, document.page.width - left)
@@ -239,9 +242,13 @@ function wrap(document: Pdf, text: string, width: number): string[] {
 /** As much of the text as there is room for, and then `mark`. */
 function fitting(document: Pdf, text: string, width: number, mark: string): string {
   if (document.widthOfString(text) <= width) return text
-  let kept = text.slice(0, 200)
-  while (kept !== '' && document.widthOfString(kept + mark) > width) kept = kept.slice(0, -1)
-  return kept + mark
+  let [kept, most] = [0, Math.min(text.length, 200)]
+  while (kept < most) {
+    const half = Math.ceil((kept + most) / 2)
+    if (document.widthOfString(text.slice(0, half) + mark) <= width) kept = half
+    else most = half - 1
+  }
+  return text.slice(0, kept) + mark
 }
 
 function foot(document: Pdf, { provider_reference }: SettlementRow, page: number): void {
