@@ -2,7 +2,7 @@
 //
 //   WEBHOOK_SECRET=… SIGNATURE_SECRET=… ACCOUNT_ID=T12345678 node --import tsx examples/webhook-receiver.ts
 //
-// WEBHOOK_SECRET is `config.secret` of the subscription, SIGNATURE_SECRET the answer of POST /v1/admin/signature.
+// WEBHOOK_SECRET is `config.secret` of the subscription, SIGNATURE_SECRET is `signature.secret` in the answer of POST /v1/admin/signature.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 
