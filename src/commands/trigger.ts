@@ -9,7 +9,7 @@ export const triggerCommand: Command = {
   usage: '<event> [--account <id>]',
   help: `
 About the newest transaction, order or draft that had this event; if there is none, about one that is made up.
-The running server sends it, within moments.
+The running server sends it, within moments. kvitt listen forwards what happens, so not this.
 
 Options:
   --account  The account's id. Without it, the first account.
