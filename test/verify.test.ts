@@ -345,6 +345,35 @@ test('verify: a delivery that is gone is missed, to a subscription and to the ca
   assert.deepEqual(of(await allDifferences(sql)), [])
 })
 
+test('verify: nothing new while payments, captures and settlements go on', async () => {
+  // The test before has deleted rows.
+  const known = new Set((await differences()).map((difference) => JSON.stringify(difference)))
+  const others = async () => (await differences()).filter((difference) => !known.has(JSON.stringify(difference)))
+  const call: Call = (method, path, body, { public: open } = {}) =>
+    open ? send(server.url, method, path, { body }) : shop.call(method, path, body)
+  const workers = server.work.filter(({ name }) => name === 'auto-capture' || name === 'resolve-operations')
+  const shops = [0, 1, 2].map(async (index) => {
+    for (const [number, story] of stories.entries()) {
+      await walk(call, shop.account_id, `busy-${index}-${number}`, story, nothing())
+      await pay({ configuration: { auto_capture: number % 2 === 0 } })
+      for (const worker of workers) await worker.run(new AbortController().signal)
+      await shop.call('POST', `/v1/accounts/${shop.account_id}/settlements/reports/generate-test-report`, {})
+    }
+  })
+  let busy = true
+  const done = Promise.all(shops).finally(() => (busy = false))
+  const found: Difference[] = []
+  let rounds = 0
+  while (busy) {
+    found.push(...(await others()))
+    rounds += 1
+  }
+  await done
+  assert.deepEqual(found, [])
+  assert.ok(rounds > 1)
+  assert.deepEqual(await others(), [])
+})
+
 test('verify: notifications of events from before the outbox was cleaned are not missed', () => {
   const events = [
     { sequence: 1, at: '2026-01-01T00:00:00Z' },
