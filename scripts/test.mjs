@@ -66,8 +66,8 @@ async function startDatabase() {
 }
 
 function runTests(files) {
-  // Tests wait for the database and the disk more than they compute.
-  const concurrency = Math.max(2, availableParallelism())
+  // Tests wait for browsers, processes that start, and time-outs more than they compute.
+  const concurrency = availableParallelism() + 1
   const args = [
     '--import',
     'tsx',
