@@ -12,9 +12,12 @@ const named = process.argv.slice(2)
 const bin = (name) => join(root, 'node_modules', '.bin', name)
 
 if (named.length === 0) {
-  step('biome check', bin('biome'), ['check', '.'])
-  step('tsc --noEmit', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit'])
-  step('tsc -p web/payment-page', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'web/payment-page'])
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await Promise.all([
+    step('biome check', bin('biome'), ['check', '.']),
+    step('tsc --noEmit', process.execPath, [tsc, '--noEmit']),
+    step('tsc -p web/payment-page', process.execPath, [tsc, '-p', 'web/payment-page']),
+  ])
 }
 // The tests of the start run the build, and the page's tests the bundle in it.
 if (isBuilt()) await prepare()
@@ -30,9 +33,14 @@ try {
 }
 process.exit(code)
 
-function step(title, command, args) {
+/** Ends the run when it fails. */
+async function step(title, command, args) {
   say(title)
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit' })
+  const child = spawn(command, args, { stdio: 'inherit' })
+  const [status, error] = await new Promise((resolve) => {
+    child.once('error', (error) => resolve([1, error]))
+    child.once('exit', (status) => resolve([status]))
+  })
   if (status === 0) return
   say(`${title} failed${error ? `: ${error.message}` : ''}`)
   process.exit(1)

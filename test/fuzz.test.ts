@@ -15,7 +15,7 @@ import { type Call, nothing, walk } from './walk.ts'
  * (a night: FUZZ_REQUESTS=200000).
  */
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const requests = Number(process.env.FUZZ_REQUESTS ?? 10_000)
+const requests = Number(process.env.FUZZ_REQUESTS ?? 20_000)
 /** A machine that is busy with something else sends fewer; a length that was asked for is kept. */
 const within_ms = process.env.FUZZ_REQUESTS ? Number.POSITIVE_INFINITY : 120_000
 const secret = 'what-only-the-other-account-may-see'
