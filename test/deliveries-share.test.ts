@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { limits } from '../src/lib/limits.ts'
 import { insertNotifications } from '../src/lib/outbox.ts'
 import { callbackTo, changeOf, startDelivering, subscribe } from './delivering.ts'
@@ -39,4 +40,24 @@ test('deliveries: an account whose servers are slow has its share of the calls, 
   assert.equal(left.length, 0)
   await slow.close()
   await quick.close()
+})
+
+test('webhook: a hanging endpoint does not even hold up those on the same host', async () => {
+  await engine.sql`delete from notifications.subscriptions`
+  const shop = await startReceiver((request, response) => {
+    if (request.path === '/alive') response.end()
+  })
+  await subscribe(engine.sql, `${shop.url}/hangs`)
+  const alive = await subscribe(engine.sql, `${shop.url}/alive`)
+  // More than one endpoint may have under way, so that it has as many as it may.
+  await engine.tell(...Array.from({ length: 40 }, (_, n) => changeOf(`t${n}`, 2)))
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  const told = async () => (await engine.deliveries()).filter((row) => row.subscription_id === alive && row.state === 'delivered')
+  while ((await told()).length < 40) await setTimeout(20)
+  assert.deepEqual(new Set((await told()).map(({ attempts }) => attempts)), new Set([1]))
+  assert.equal((await shop.arrived(40 + limits.endpoint_concurrency)).length, 40 + limits.endpoint_concurrency)
+  stop.abort()
+  await running
+  await shop.close()
 })

@@ -198,17 +198,3 @@ test('webhook: what a full endpoint has waiting goes on when its calls end while
   await deliver({ ...engine.delivering, sql }, new AbortController().signal)
   assert.equal(shop.received.length, 40)
 })
-
-test('webhook: a hanging endpoint does not even hold up those on the same host', async () => {
-  const shop = await open((request, response) => {
-    if (request.path === '/alive') response.end()
-  })
-  await subscribe(engine.sql, `${shop.url}/hangs`)
-  const alive = await subscribe(engine.sql, `${shop.url}/alive`)
-  // More than one endpoint may have under way, so that it has as many as it may.
-  await engine.tell(...Array.from({ length: 40 }, (_, n) => changeOf(`t${n}`, 1)))
-  await engine.run()
-  const told = (await engine.deliveries()).filter(({ subscription_id }) => subscription_id === alive)
-  assert.equal(told.length, 40)
-  assert.deepEqual(new Set(told.map(({ state, attempts }) => `${state} ${attempts}`)), new Set(['delivered 1']))
-})
