@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { checkNode, install, isBuilt, prepare, root, run, say } from '../bin/prepare.mjs'
+import { bundleTests } from './bundle-tests.mjs'
 
 checkNode()
 install()
@@ -27,7 +28,7 @@ const chromium = findChromium()
 const database = await startDatabase()
 let code = 1
 try {
-  code = await runTests(named.length > 0 ? named : testFiles())
+  code = await runTests(await bundleTests(named.length > 0 ? named : testFiles()))
 } finally {
   await database.stop()
 }
@@ -77,8 +78,7 @@ function runTests(files) {
   // Tests wait for browsers, processes that start, and time-outs more than they compute.
   const concurrency = availableParallelism() + 1
   const args = [
-    '--import',
-    'tsx',
+    '--enable-source-maps',
     '--test',
     `--test-concurrency=${concurrency}`,
     '--test-timeout=400000',
