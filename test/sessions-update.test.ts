@@ -27,6 +27,18 @@ test('session update: members of the order are replaced, others kept, the event 
   assert.deepEqual(await shop.read(id), body)
 })
 
+test('session update: an order whose store is another one, or has no id, is listed so', async () => {
+  const store = (id?: string) => ({ store: { ...(id ? { id } : {}), name: 'Butikk' } })
+  const id = await shop.create(withOrder(store('oslo')))
+  const ofStore = async (name: string) =>
+    (await shop.call('GET', `/v1/sessions?store_id=${name}`)).body.map((found: { id: string }) => found.id)
+  assert.deepEqual(await ofStore('oslo'), [id])
+  await put(id, { order: store('bergen') })
+  assert.deepEqual([await ofStore('oslo'), await ofStore('bergen')], [[], [id]])
+  await put(id, { order: store() })
+  assert.deepEqual([await ofStore('oslo'), await ofStore('bergen')], [[], []])
+})
+
 test('session update: nothing changed is NOT_MODIFIED and leaves updated_at alone', async () => {
   const id = await shop.create()
   const before = await shop.read(id)

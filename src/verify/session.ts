@@ -8,9 +8,7 @@ export function verifySession(read: SessionRead): Difference[] {
   const { account_id, id, row, hash, asked, events, transaction, operations } = read
   const findings = new Findings(account_id, 'session', id)
   compareChain(findings, events, row.event_count, hash)
-  // An update can't take them away: the column keeps the last.
-  for (const name of ['merchant_reference_2', 'store_id'] as const)
-    if (asked[name] !== null) findings.compare(name, asked[name], row[name])
+  for (const name of ['merchant_reference_2', 'store_id'] as const) findings.compare(name, asked[name], row[name])
   if (row.transaction_id !== null) {
     if (transaction) findings.compare('session_id of the transaction', id, transaction.session_id)
     else findings.add('transaction_id', 'a transaction', row.transaction_id)

@@ -215,8 +215,7 @@ export async function insertSession(
   events: readonly SessionEvent[],
 ): Promise<{ hash: Uint8Array; size: number }> {
   const { account_id, id, profile_id, payment_operation, data, expires_at, created_at, created_by } = session
-  const { merchant_reference, merchant_reference_2 = null, store, amount, currency } = data.order
-  const store_id = store?.id === undefined ? null : String(store.id)
+  const { merchant_reference, merchant_reference_2 = null, amount, currency } = data.order
   const chained = chainSessionEvents({ event_count: 0, hash: new Uint8Array() }, events)
   const { hash } = chained.at(-1)!
   const text = JSON.stringify(data)
@@ -227,11 +226,23 @@ export async function insertSession(
         currency, data, expires_at, created_at, created_by, updated_at, events_size)
       values (
         ${account_id}, ${id}, ${events.length}, ${hash}, ${profile_id}, ${payment_operation}, ${merchant_reference},
-        ${merchant_reference_2}, ${store_id}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
+        ${merchant_reference_2}, ${storeOf(data)}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
         ${created_at}, ${text.length + sizeOf(chained)})
       returning id)
     ${insertSessionEvents(session, chained)}`
   return { hash, size: text.length }
+}
+
+/** A new content, and the columns made of it. */
+function columnsOf(data: SessionRow['data']): Fragment {
+  const { merchant_reference, merchant_reference_2 = null, amount, currency } = data.order
+  return part`
+    data = ${json(data)}, amount = ${amount}, currency = ${currency}, merchant_reference = ${merchant_reference},
+    merchant_reference_2 = ${merchant_reference_2}, store_id = ${storeOf(data)},`
+}
+
+function storeOf({ order: { store } }: SessionRow['data']): string | null {
+  return store?.id === undefined ? null : String(store.id)
 }
 
 /** What a change may set; members left out stay as they are. `data` is sent only when it changes. */
@@ -267,17 +278,11 @@ export async function updateSession(
   const chained = chainSessionEvents(read, events)
   const hash = chained.at(-1)?.hash ?? read.hash
   const event_count = read.event_count + events.length
-  const order = change.data?.order
-  const store_id = order?.store?.id === undefined ? null : String(order.store.id)
   const rows = await together(db)`
     with changed as (
       update checkout.sessions s set
         version = ${version + 1}, event_count = ${event_count}, hash = ${hash}, events_size = s.events_size + ${sizeOf(chained)},
-        data = coalesce(${change.data ? json(change.data) : null}, s.data),
-        amount = coalesce(${order?.amount ?? null}, s.amount), currency = coalesce(${order?.currency ?? null}, s.currency),
-        merchant_reference = coalesce(${order?.merchant_reference ?? null}, s.merchant_reference),
-        merchant_reference_2 = coalesce(${order?.merchant_reference_2 ?? null}, s.merchant_reference_2),
-        store_id = coalesce(${store_id}, s.store_id),
+        ${change.data ? columnsOf(change.data) : part``}
         outcome = ${next.outcome}, operation_id = ${next.operation_id}, pay_lock_id = ${next.pay_lock_id},
         pay_lock_expires_at = ${next.pay_lock_expires_at},
         customer_ip = ${next.customer_ip}, user_agent = ${next.user_agent}, updated_at = ${next.updated_at},
