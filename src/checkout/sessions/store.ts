@@ -226,8 +226,8 @@ export async function insertSession(
         currency, data, expires_at, created_at, created_by, updated_at, events_size)
       values (
         ${account_id}, ${id}, ${events.length}, ${hash}, ${profile_id}, ${payment_operation}, ${merchant_reference},
-        ${merchant_reference_2}, ${storeOf(data)}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at}, ${created_by},
-        ${created_at}, ${text.length + sizeOf(chained)})
+        ${merchant_reference_2}, ${storeOf(data)}, ${amount}, ${currency}, ${text}::text::jsonb, ${expires_at}, ${created_at},
+        ${created_by}, ${created_at}, ${text.length + sizeOf(chained)})
       returning id)
     ${insertSessionEvents(session, chained)}`
   return { hash, size: text.length }
@@ -281,7 +281,8 @@ export async function updateSession(
   const rows = await together(db)`
     with changed as (
       update checkout.sessions s set
-        version = ${version + 1}, event_count = ${event_count}, hash = ${hash}, events_size = s.events_size + ${sizeOf(chained)},
+        version = ${version + 1}, event_count = ${event_count}, hash = ${hash},
+        events_size = s.events_size + ${sizeOf(chained)},
         ${change.data ? columnsOf(change.data) : part``}
         outcome = ${next.outcome}, operation_id = ${next.operation_id}, pay_lock_id = ${next.pay_lock_id},
         pay_lock_expires_at = ${next.pay_lock_expires_at},
