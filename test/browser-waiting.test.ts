@@ -2,14 +2,21 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { launchBrowser, openPage, type Shop, skipBrowser, startShop } from './browser.ts'
+import { fillCard } from './embed.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
 
+/** How much later it is than the machine's clock says. */
+let later_ms = 0
 let checkout: Checkout
 let browser: Browser
 let shop: Shop
 before(async () => {
   if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
+  ;[checkout, browser, shop] = await Promise.all([
+    startCheckout({ clock: { now: () => new Date(Date.now() + later_ms) } }),
+    launchBrowser(),
+    startShop(),
+  ])
 })
 after(async () => {
   await browser?.close()
@@ -43,12 +50,39 @@ test('payment page: while it pays, the button itself shows that something happen
   await page.context().close()
 })
 
-test('payment page: a session that ends while the page is open says so by itself', { skip: skipBrowser }, async () => {
-  const { url } = await session({ expires_at: new Date(Date.now() + 6_000).toISOString() })
-  const page = await openPage(browser, url)
-  await page.getByTestId('pay').waitFor()
+test('payment page: a session that ends while the page is open says so by itself, and two minutes before when', {
+  skip: skipBrowser,
+}, async () => {
+  const expires_at = new Date(Date.now() + 600_000)
+  const { url } = await session({ expires_at: expires_at.toISOString() })
+  const page = await openPage(browser, 'about:blank', { timezoneId: 'Asia/Tokyo' })
+  await page.clock.install()
+  await page.goto(url)
+  const pass = async (ms: number) => {
+    later_ms += ms
+    await page.clock.fastForward(ms)
+  }
+  await page.getByTestId('product-dintero_psp.creditcard').check()
+  await fillCard(page, '4000 3000 0000 0006')
+  await pass(470_000)
+  assert.equal(await page.locator('#status').textContent(), '')
+  await pass(10_000)
+  const time = expires_at.toLocaleTimeString('en-GB', { timeStyle: 'short', timeZone: 'Asia/Tokyo' })
+  const warning = `You can pay here until ${time}. After that, start again in the shop.`
+  await page.getByTestId('expiring').getByText(warning).waitFor()
+  const heard = page.locator('#status p')
+  const first = await heard.elementHandle()
+  assert.equal(await first?.textContent(), warning)
+  assert.equal(await page.evaluate('document.activeElement.id'), 'f-card-cvc')
+  await page.getByTestId('pay').click()
+  await page.getByTestId('message').getByText('The payment was not approved').waitFor()
+  assert.equal(await heard.count(), 2)
+  assert.equal(await heard.first().evaluate((element, known) => element === known, first), true, 'not said a second time')
+  await pass(122_000)
   await page.getByRole('heading', { name: 'This payment page has expired' }).waitFor()
   assert.match(await page.title(), /^This payment page has expired/)
+  assert.equal(await page.getByTestId('expiring').count(), 0)
+  later_ms = 0
   await page.context().close()
 })
 

@@ -201,6 +201,24 @@ test('summary: a quantity in the language’s own form; names in a direction of 
   assert.ok(page.includes('<span><bdi>Epler</bdi></span>'))
 })
 
+test('page: says until when it can be paid in its last two minutes, in every language; without a script, by whose clock', () => {
+  const { session } = samples.open!.view as { session: SessionView }
+  const said = (language: string, expires_at: string) => {
+    const { fragment } = render({ session: { ...session, expires_at } }, { language })
+    return /data-testid="expiring"[^>]*>([^<]*)</.exec(fragment.markup)?.[1]
+  }
+  for (const [language, time] of Object.entries({ no: '11:01 CET', da: '11.01 CET', de: '11:01 MEZ', fi: '12.01 UTC+2' })) {
+    assert.ok(
+      said(language, '2026-11-23T10:01:59Z')?.includes(` ${time}`),
+      `${language}: ${said(language, '2026-11-23T10:01:59Z')}`,
+    )
+  }
+  for (const [language, { texts }] of Object.entries(languages)) {
+    assert.equal(said(language, '2026-11-23T10:01:59Z')?.split(' ')[0], texts.expiring.split(' ')[0])
+    assert.equal(said(language, '2026-11-23T10:02:01Z'), '', language)
+  }
+})
+
 test('times of delivery: by the clock of where it is delivered, or the one that the text itself names; one day is said once', () => {
   const plain = (text: string) => text.replace(/[\u00a0\u2009\u202f]/g, ' ')
   for (const [starts_at, ends_at, zone, expected] of [

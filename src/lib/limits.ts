@@ -64,6 +64,8 @@ export const limits = {
 
   session_lifetime_default_s: 86_400,
   session_lifetime_max_s: 30 * 86_400,
+  /** The payment page says when a session ends this long before (WCAG 2.2.1). */
+  expiry_warned_s: 120,
   pay_lock_s: 300,
   /** A payment that the customer never finished is called off this long after its session has expired. */
   payment_grace_s: 3_600,

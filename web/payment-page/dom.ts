@@ -43,11 +43,23 @@ export function say(message: string, kind: 'error' | 'info' = 'error', focus = f
 }
 
 /** Repeats what the page says where screen readers hear it: of a region that is itself replaced, many of them say nothing. */
-function tellReaders(): void {
+export function tellReaders(): void {
+  const warning = find('#expiring')
+  if (warning) warning.textContent = expiring()
   const said = findAll('.outcome h1, #page .message').flatMap(({ textContent }) => textContent || [])
   const place = find('#status')
-  if (!place || place.textContent === said.join('')) return
-  place.replaceChildren(...said.map((line) => Object.assign(document.createElement('p'), { textContent: line })))
+  const heard = new Map([...(place?.children ?? [])].map((line) => [line.textContent, line]))
+  for (const [line, element] of heard) if (!said.includes(line ?? '')) element.remove()
+  const fresh = said.filter((line) => !heard.has(line))
+  place?.append(...fresh.map((line) => Object.assign(document.createElement('p'), { textContent: line })))
+}
+
+/** Until when it can be paid, by the customer's own clock, once that is soon. */
+function expiring(): string {
+  const { session, language, warn_in_ms = 1 } = state
+  const ends_at = new Date(String(session?.expires_at))
+  const time = () => ends_at.toLocaleTimeString(language, { timeStyle: 'short', hourCycle: 'h23' })
+  return warn_in_ms > 0 ? '' : text('expiring').replace('{time}', time)
 }
 
 const reasons = new Set<string>()

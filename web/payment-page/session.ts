@@ -1,5 +1,5 @@
 import type { PageSession, PageState } from '../../src/checkout/payment-page/protocol.ts'
-import { busy, find, paymentOver, query, say, show, sleep, state, text } from './dom.ts'
+import { busy, find, paymentOver, query, say, show, sleep, state, tellReaders, text } from './dom.ts'
 import { end, post } from './messages.ts'
 import { drawPopOutButton } from './pop-out.ts'
 
@@ -60,11 +60,16 @@ export function settle(): void {
   drawPopOutButton()
 }
 
-/** A session that ends while the customer is away, or fills in the page, says so by itself; and to the shop, which may begin a new one. */
+/**
+ * A session that ends while the customer is away, or fills in the page, says so by itself, and before when that will be; and to the
+ * shop, which may begin a new one.
+ */
 function awaitExpiry(): void {
   const left_ms = Date.parse(String(state.session?.expires_at)) - Date.parse(state.now)
+  const { warn_in_ms = 0 } = state
+  tellReaders()
   // Timers know no longer time than that; reading the session begins another one.
-  if (left_ms > 0) polling = setTimeout(reload, Math.min(left_ms + 1_000, 2 ** 31 - 1))
+  if (left_ms > 0) poll(Math.min(warn_in_ms > 0 ? warn_in_ms : left_ms + 1_000, 2 ** 31 - 1))
 }
 
 /** What the customer agrees to with a press of a button: the order, but not the names that the shop has for it. */

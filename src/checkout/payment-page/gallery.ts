@@ -128,6 +128,7 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
     },
   },
   locked: { view: { session: { ...session, configuration: usual, pay_lock: { pay_lock_id: 'lock' } } } },
+  'ends-soon': { view: { session: { ...session, configuration: usual, expires_at: '2026-01-01T12:15:00.000Z' } } },
   declined: { view: { session: { ...session, configuration: usual } }, query: { notice: 'declined' } },
   'nothing-to-pay': {
     view: {

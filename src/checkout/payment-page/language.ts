@@ -49,6 +49,13 @@ export function number(language: Language, value: number): string {
   return new Intl.NumberFormat(languages[language].locale, { maximumFractionDigits: 6 }).format(value)
 }
 
+/** A time of today as a customer reads it whose own clock we do not know: with the name of the clock, such as `14:05 CET`. */
+export function timeOfDay(language: Language, iso: string): string {
+  const timeZone = language === 'fi' ? 'Europe/Helsinki' : 'Europe/Oslo'
+  const form = { hour: '2-digit', minute: '2-digit', timeZone, timeZoneName: 'short' } as const
+  return new Intl.DateTimeFormat(languages[language].locale, form).format(new Date(iso))
+}
+
 /** A span of time as the customer reads it, such as `1. des. 2026, 18:00–20:00`. A text with an offset of its own means that clock. */
 export function timeSpan(language: Language, starts_at: string, ends_at: string | undefined, timeZone: string): string {
   const offset = /([+-])(\d\d):?(\d\d)$/.exec(starts_at)

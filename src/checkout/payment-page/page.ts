@@ -1,4 +1,5 @@
 import { type Html, html, scriptJson } from '../../lib/html.ts'
+import { limits } from '../../lib/limits.ts'
 import type { Assets } from './assets.ts'
 import { chooseLanguage, type Language, languages, type Texts } from './language.ts'
 import { body, ends } from './parts/body.ts'
@@ -14,6 +15,7 @@ const scriptTexts = [
   'processing',
   'locked',
   'updated',
+  'expiring',
   'in_progress',
   'declined',
   'offline',
@@ -76,6 +78,7 @@ export function renderPage(input: {
   const ended = 'session' in view ? undefined : view
   const final = ended?.final
   const merchant = merchantOf(view)
+  const warn_in_ms = Date.parse(String(session?.expires_at)) - input.now.getTime() - limits.expiry_warned_s * 1_000
   const context = createContext({
     sid,
     stage,
@@ -85,6 +88,7 @@ export function renderPage(input: {
     saved_cards: ('session' in view && view.saved_cards) || {},
     asks_shop: 'session' in view && view.asks_shop === true,
     form: input.form,
+    ends_soon: warn_in_ms <= 0,
   })
   const theme = readTheme(session?.configuration?.theme)
   const subject = context.t[ends[stage]?.[0] ?? 'title']
@@ -98,6 +102,7 @@ export function renderPage(input: {
     ...(final ? { final } : {}),
     ...(ended?.poll_path ? { poll_path: ended.poll_path } : {}),
     now: input.now.toISOString(),
+    ...(Number.isNaN(warn_in_ms) ? {} : { warn_in_ms }),
     texts: textsOfScript(context.t),
     button: { background: theme.primary, color: theme.on_primary, radius: theme.button },
   }
@@ -144,7 +149,7 @@ export function document(input: {
 <link rel="icon" href="data:,"><link rel="stylesheet" href="${root}${assets.css_path}"><style>${rawCss(theme)}</style>
 ${state && html`<script type="module" src="${root}${assets.js_path}"></script>`}${head}</head>
 <body class="${inline ? 'inline' : 'full'}${theme.backdrop ? ' backdrop' : ''}">${
-    state && html`<div id="status" class="unseen" role="status"></div>`
+    state && html`<div id="status" class="unseen" role="status" aria-atomic="false"></div>`
   }<div id="page" class="page">${fragment}</div>
 ${state && scriptJson('state', state)}</body></html>`
 }

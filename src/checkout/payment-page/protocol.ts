@@ -36,6 +36,7 @@ export type ScriptText =
   | 'processing'
   | 'locked'
   | 'updated'
+  | 'expiring'
   | 'in_progress'
   | 'declined'
   | 'offline'
@@ -82,6 +83,8 @@ export type PageState = {
   poll_path?: string
   /** Now and in the future by the server's clock, for the check of a card's expiry. */
   now: string
+  /** While it can be paid: when the page says until when, from then on nothing or less. */
+  warn_in_ms?: number
   texts: Readonly<Record<ScriptText, string>>
   /** The colour of the pop-out button. */
   button: { background: string; color: string; radius: string }

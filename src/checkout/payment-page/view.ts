@@ -3,6 +3,7 @@ import type { FinalEvent, PageSession, Stage } from './protocol.ts'
 /** What the page reads of a session. Everything is optional: a merchant may leave out most of it (clients §6.9). */
 export type SessionView = PageSession & {
   created_at?: string
+  expires_at?: string
   order?: OrderView
   url?: { return_url?: string; merchant_terms_url?: string }
   merchant?: MerchantView

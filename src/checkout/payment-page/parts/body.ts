@@ -1,6 +1,6 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
 import { amountToPay } from '../../sessions/order.ts'
-import type { Texts } from '../language.ts'
+import { fill, type Texts, timeOfDay } from '../language.ts'
 import { enabledProducts, selectedProduct } from '../products.ts'
 import type { Stage } from '../protocol.ts'
 import { type Ended, type MerchantView, wasRefused } from '../view.ts'
@@ -63,7 +63,7 @@ function payment(context: Context): Html {
   const ofForm = (name: RefusedForm['name']) => ({ ...context, form: context.form?.name === name ? context.form : undefined })
   const notice = stage === 'locked' ? t.locked : noticeOf(context)
   const launcher = query.role === 'pop_out_launcher'
-  return html`<h1 class="unseen">${t.title}</h1>${message(notice, stage === 'locked' ? 'info' : 'error')}
+  return html`<h1 class="unseen">${t.title}</h1>${expiring(context)}${message(notice, stage === 'locked' ? 'info' : 'error')}
 ${summary(context)}${expressParts(ofForm('address'))}
 <section class="card" id="payment"${launcher ? html` data-launcher="true"` : ''}>
 <form id="pay-form" method="post" action="?form=pay&${pageQuery(context)}" data-form="pay"
@@ -87,6 +87,12 @@ ${
 }</form></section>
 <form method="post" action="page/cancel?${pageQuery(context)}" data-form="cancel" class="cancel"><button type="submit"
  class="plain" data-testid="cancel">${t.cancel}</button></form>`
+}
+
+/** Until when it can be paid, once that is soon (WCAG 2.2.1); the script says it by the customer's own clock. */
+function expiring({ t, language, session, ends_soon }: Context): Html {
+  const text = ends_soon && fill(t.expiring, { time: timeOfDay(language, session.expires_at!) })
+  return html`<div id="expiring" class="message" data-testid="expiring" data-kind="info">${text}</div>`
 }
 
 /** What came of the last form, in a browser without JavaScript; or of the last payment. */

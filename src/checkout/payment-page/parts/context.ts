@@ -31,6 +31,7 @@ export type Context = {
   asks_shop: boolean
   test: boolean
   form?: RefusedForm | undefined
+  ends_soon: boolean
 }
 
 /** A form that a browser without JavaScript sent and that was refused: what was filled in, and what is wrong, by the field's name. */
@@ -41,7 +42,7 @@ export type RefusedForm = {
 }
 
 export function createContext(
-  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards' | 'asks_shop' | 'form'> & {
+  input: Pick<Context, 'sid' | 'stage' | 'language' | 'query' | 'saved_cards' | 'asks_shop' | 'form' | 'ends_soon'> & {
     session: SessionView | undefined
   },
 ): Context {

@@ -109,6 +109,7 @@ export const da: Texts = {
   failed: 'Der er ikke trukket penge.',
   cancelled_title: 'Betalingen blev annulleret',
   cancelled: 'Der er ikke trukket penge.',
+  expiring: 'Du kan betale her indtil kl. {time}. Derefter skal du begynde forfra i butikken.',
   expired_title: 'Betalingssiden er udløbet',
   expired: 'Gå tilbage til butikken og begynd forfra.',
   not_found_title: 'Denne betalingsside findes ikke',

@@ -111,6 +111,7 @@ export const de: Texts = {
   failed: 'Es wurde nichts abgebucht.',
   cancelled_title: 'Die Zahlung wurde abgebrochen',
   cancelled: 'Es wurde nichts abgebucht.',
+  expiring: 'Sie können hier bis {time} bezahlen. Danach beginnen Sie im Shop neu.',
   expired_title: 'Diese Zahlungsseite ist abgelaufen',
   expired: 'Gehen Sie zurück zum Shop und beginnen Sie neu.',
   not_found_title: 'Diese Zahlungsseite gibt es nicht',

@@ -107,6 +107,7 @@ export const en = {
   failed: 'No money was taken.',
   cancelled_title: 'The payment was cancelled',
   cancelled: 'No money was taken.',
+  expiring: 'You can pay here until {time}. After that, start again in the shop.',
   expired_title: 'This payment page has expired',
   expired: 'Go back to the shop and start again.',
   not_found_title: 'This payment page does not exist',

@@ -109,6 +109,7 @@ export const fi: Texts = {
   failed: 'Rahaa ei veloitettu.',
   cancelled_title: 'Maksu peruutettiin',
   cancelled: 'Rahaa ei veloitettu.',
+  expiring: 'Voit maksaa tässä kello {time} asti. Aloita sen jälkeen alusta kaupassa.',
   expired_title: 'Maksusivu on vanhentunut',
   expired: 'Palaa kauppaan ja aloita alusta.',
   not_found_title: 'Tätä maksusivua ei ole',

@@ -109,6 +109,7 @@ export const no: Texts = {
   failed: 'Ingen penger er trukket.',
   cancelled_title: 'Betalingen ble avbrutt',
   cancelled: 'Ingen penger er trukket.',
+  expiring: 'Du kan betale her til kl. {time}. Etter det må du begynne på nytt i butikken.',
   expired_title: 'Betalingssiden er utløpt',
   expired: 'Gå tilbake til butikken og begynn på nytt.',
   not_found_title: 'Denne betalingssiden finnes ikke',

@@ -109,6 +109,7 @@ export const sv: Texts = {
   failed: 'Inga pengar har dragits.',
   cancelled_title: 'Betalningen avbröts',
   cancelled: 'Inga pengar har dragits.',
+  expiring: 'Du kan betala här till kl. {time}. Efter det får du börja om i butiken.',
   expired_title: 'Betalsidan har gått ut',
   expired: 'Gå tillbaka till butiken och börja om.',
   not_found_title: 'Den här betalsidan finns inte',
