@@ -10,7 +10,7 @@ export default {
     'src/notifications/address.ts',
     'src/accounts/{cache,scope,secret}.ts',
     'src/accounts/tokens/audience.ts',
-    'src/lib/{ids,object,schema}.ts',
+    'src/lib/{csv,ids,memory,object,schema,statement,time}.ts',
     'src/verify/!(operations|store|*.test).ts',
   ],
   plugins: ['./scripts/mutation/runner.mjs', './scripts/mutation/ignore-schemas.mjs'],
@@ -24,7 +24,7 @@ export default {
   concurrency: 1,
   tsconfigFile: 'none',
   ignorePatterns: [
-    ...['**', '!src/**', '!test/{rows,settle-cases}.ts', '!scripts/mutation/node-test.mjs'],
+    ...['**', '!src/**', '!test/*.ts', '!scripts/mutation/node-test.mjs'],
     // Needs a database.
     'src/gateways/contract.test.ts',
   ],
