@@ -3,26 +3,23 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { checkNode, install, isBuilt, prepare, root, run, say } from '../bin/prepare.mjs'
+import { prepare, root, say } from '../bin/prepare.mjs'
 import { bundleTests } from './bundle-tests.mjs'
 
-checkNode()
-install()
 process.chdir(root)
 const named = process.argv.slice(2)
-const bin = (name) => join(root, 'node_modules', '.bin', name)
+// The tests of the start run the build, and the page's tests the bundle in it.
+await prepare()
 
 if (named.length === 0) {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  await Promise.all([
-    step('biome check', bin('biome'), ['check', '.']),
-    step('tsc --noEmit', process.execPath, [tsc, '--noEmit']),
-    step('tsc -p web/payment-page', process.execPath, [tsc, '-p', 'web/payment-page']),
+  const tsc = 'typescript/bin/tsc'
+  const good = await Promise.all([
+    step('biome check', '@biomejs/biome/bin/biome', 'check', '.'),
+    step('tsc --noEmit', tsc, '--noEmit'),
+    step('tsc -p web/payment-page', tsc, '-p', 'web/payment-page'),
   ])
+  if (good.includes(false)) process.exit(1)
 }
-// The tests of the start run the build, and the page's tests the bundle in it.
-if (isBuilt()) await prepare()
-else run(process.execPath, [join(root, 'scripts/build.mjs')])
 
 const chromium = findChromium()
 const database = await startDatabase()
@@ -34,17 +31,13 @@ try {
 }
 process.exit(code)
 
-/** Ends the run when it fails. */
-async function step(title, command, args) {
+/** Runs a tool of node_modules; false when it finds something. */
+async function step(title, tool, ...args) {
   say(title)
-  const child = spawn(command, args, { stdio: 'inherit' })
-  const [status, error] = await new Promise((resolve) => {
-    child.once('error', (error) => resolve([1, error]))
-    child.once('exit', (status) => resolve([status]))
-  })
-  if (status === 0) return
-  say(`${title} failed${error ? `: ${error.message}` : ''}`)
-  process.exit(1)
+  const child = spawn(process.execPath, [join(root, 'node_modules', tool), ...args], { stdio: 'inherit' })
+  const status = await new Promise((done) => child.once('exit', done))
+  if (status !== 0) say(`${title} failed`)
+  return status === 0
 }
 
 /** Those in src/ are read by test/cores.test.ts. */
@@ -89,6 +82,7 @@ function runTests(files) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { stdio: 'inherit', env })
     child.on('exit', (status) => resolve(status ?? 1))
+    process.once('exit', () => child.kill())
   })
 }
 
