@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Browser, BrowserContextOptions } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { launchBrowser, openPage, type Shop, skipBrowser, startShop } from './browser.ts'
 import { fillCard } from './embed.ts'
 import { type Checkout, startCheckout } from './page-server.ts'
@@ -23,6 +23,14 @@ const open = (path: string, options?: BrowserContextOptions) =>
 
 const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
   checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
+
+/** Lets a page read its session as it does when the browser shows it again. */
+async function readAgain(page: Page): Promise<void> {
+  const answered = page.waitForResponse('**/page/state?*')
+  await page.evaluate(`dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`)
+  await (await answered).finished()
+  await page.evaluate('new Promise((resolve) => setTimeout(resolve, 50))')
+}
 
 test('payment page: pays with the test card and lands on the return_url with its parameters', { skip: skipBrowser }, async () => {
   const { id, url } = await session()
@@ -253,6 +261,10 @@ test('payment page: left for the wallet and opened again, it waits, leads back t
   await other.getByText('Your payment is being processed').waitFor()
   const wallet = await other.getByTestId('continue').getAttribute('href')
   assert.equal(wallet, page.url())
+  // Asking how it goes takes the keyboard from nothing.
+  await other.getByTestId('continue').focus()
+  await readAgain(other)
+  assert.equal(await other.evaluate('document.activeElement.dataset.testid'), 'continue')
   await page.getByTestId('approve').click()
   await page.waitForURL(`${shop.url}/accept**`)
   await other.waitForURL(`${shop.url}/accept**`)

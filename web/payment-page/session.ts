@@ -37,7 +37,9 @@ export async function reload(): Promise<{ changed: boolean } | undefined> {
   if (answer?.status !== 200) return undefined
   const { state: next, html } = answer.body as { state: PageState; html: string }
   const changed = content(state.session) !== content(next.session)
-  if (changed || next.stage !== state.stage || next.language !== state.language || next.stage === 'processing') show(next, html)
+  const other = (['stage', 'language', 'continue_url'] as const).some((name) => next[name] !== state[name])
+  // What is not replaced keeps the keyboard, and a press that is under way.
+  if (changed || other) show(next, html)
   else Object.assign(state, { poll_path: undefined }, next)
   settle()
   return { changed }

@@ -101,6 +101,7 @@ export function renderPage(input: {
     ...(session ? { session } : {}),
     ...(final ? { final } : {}),
     ...(ended?.poll_path ? { poll_path: ended.poll_path } : {}),
+    ...(ended?.continue_url ? { continue_url: ended.continue_url } : {}),
     now: input.now.toISOString(),
     ...(Number.isNaN(warn_in_ms) ? {} : { warn_in_ms }),
     texts: textsOfScript(context.t),

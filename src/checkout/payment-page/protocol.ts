@@ -81,6 +81,8 @@ export type PageState = {
   final?: FinalEvent
   /** While a payment is under way: what to ask before the session is read again; asks the provider too. */
   poll_path?: string
+  /** The provider's page that the customer may have left. */
+  continue_url?: string
   /** Now and in the future by the server's clock, for the check of a card's expiry. */
   now: string
   /** While it can be paid: when the page says until when, from then on nothing or less. */
