@@ -77,7 +77,7 @@ export const limits = {
   session_events_max: 1_000,
   /** A changed profile is used by every process within this time. */
   profile_memory_ms: 2_000,
-  profiles_remembered: 10_000,
+  profiles_remembered: 1_000,
 
   gateway_timeout_ms: 10_000,
   /** Operations that one process asks about at once; of one provider; of one account. The others go on while one does not answer. */

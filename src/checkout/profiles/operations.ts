@@ -3,6 +3,7 @@ import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { ApiError } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { activeProducts } from './configuration.ts'
+import { type BriefMemory, createBriefMemory } from './memory.ts'
 import { defaultProfile, type ProfileIn, type ProfileRow, profileData } from './profile.ts'
 import * as store from './store.ts'
 
@@ -152,7 +153,7 @@ export function availableProducts(
 /** What new sessions are made from. */
 export type SessionDefaults = { profile: ProfileRow | undefined; account: store.AccountConfiguration | null | undefined }
 
-const remembered = new WeakMap<object, Map<string, { defaults: SessionDefaults; until: number }>>()
+const remembered = new WeakMap<object, BriefMemory<SessionDefaults>>()
 
 /**
  * The profile (when named) and the account's configuration, from memory for at most `limits.profile_memory_ms`: what another process
@@ -166,8 +167,8 @@ export async function findSessionDefaults(
   const memory = memoryOf(parts)
   const key = `${account_id} ${profile_id ?? ''}`
   const now = parts.clock.now().getTime()
-  const known = memory.get(key)
-  if (known && known.until > now && known.until - limits.profile_memory_ms <= now) return known.defaults
+  const known = memory.get(key, now)
+  if (known) return known
   let defaults: SessionDefaults
   if (profile_id === undefined) {
     defaults = { profile: undefined, account: await store.findAccountConfiguration(parts.sql, account_id) }
@@ -176,18 +177,17 @@ export async function findSessionDefaults(
     defaults = { profile, account: profile?.account }
     if (!profile) return defaults
   }
-  if (memory.size >= limits.profiles_remembered) memory.clear()
-  memory.set(key, { defaults, until: now + limits.profile_memory_ms })
+  memory.set(key, defaults, now)
   return defaults
 }
 
-function memoryOf({ sql }: ProfileParts) {
-  const memory = remembered.get(sql) ?? new Map<string, { defaults: SessionDefaults; until: number }>()
+function memoryOf({ sql }: ProfileParts): BriefMemory<SessionDefaults> {
+  const { profile_memory_ms: lifetime_ms, profiles_remembered: entries_max } = limits
+  const memory = remembered.get(sql) ?? createBriefMemory<SessionDefaults>({ lifetime_ms, entries_max })
   remembered.set(sql, memory)
   return memory
 }
 
 function forget(parts: ProfileParts, account_id: string): void {
-  const memory = memoryOf(parts)
-  for (const key of memory.keys()) if (key.startsWith(`${account_id} `)) memory.delete(key)
+  memoryOf(parts).forget(`${account_id} `)
 }

@@ -17,6 +17,7 @@ import {
   withPayability,
   withTypes,
 } from './configuration.ts'
+import { createBriefMemory } from './memory.ts'
 import { defaultProfile, type ProfileRow, profileData, profileView } from './profile.ts'
 
 const product = (payment_product_type: string, currencies: PaymentProduct['currencies'] = 'any') =>
@@ -299,4 +300,17 @@ test('configuration: sent elsewhere, it is refused there', () => {
     configurationRefusal({ vipps: { enabled: 1 } }, '/profile/configuration')!.path,
     '/profile/configuration/vipps/enabled',
   )
+})
+
+test('memory of profiles: what is over goes when another one comes, and the oldest when there are too many', () => {
+  const memory = createBriefMemory<string>({ lifetime_ms: 2_000, entries_max: 3 })
+  for (const [index, account] of ['T1', 'T2', 'T3', 'T4'].entries()) memory.set(`${account} default`, account, index)
+  assert.deepEqual([memory.get('T1 default', 3), memory.get('T4 default', 2_002), memory.size], [undefined, 'T4', 3])
+  assert.equal(memory.get('T4 default', 2_003), undefined, 'over')
+  assert.equal(memory.get('T4 default', 2), undefined, 'from a time to come: a test clock was set back')
+  memory.set('T2 default', 'changed', 10)
+  memory.set('T5 default', 'T5', 2_009)
+  assert.deepEqual([memory.get('T2 default', 2_009), memory.size], ['changed', 2])
+  memory.forget('T2 ')
+  assert.deepEqual([memory.get('T2 default', 2_009), memory.get('T5 default', 2_009)], [undefined, 'T5'])
 })
