@@ -32,7 +32,7 @@ export function createAuthenticate(parts: { sql: Sql; clock: Clock }): Authentic
       return key && importVerifyingKey(key)
     },
     // Keys don't change; what is not found is not asked for again and again.
-    { ...remembered, lifetime_ms: 60_000 },
+    { lifetime_ms: 60_000, entries_max: limits.keys_remembered },
   )
 
   async function bearer(token: string): Promise<Auth> {

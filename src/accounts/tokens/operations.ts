@@ -31,7 +31,7 @@ export function createTokenIssuer(parts: { sql: Sql; clock: Clock; ids: Ids; con
   const { sql, clock, ids, config } = parts
   const assertSecret = createSecretCheck()
   const signed = createLru<{ token: string; grants: string; signed_at_ms: number }>(limits.clients_remembered)
-  const keys = createLru<Promise<CryptoKey>>(limits.clients_remembered)
+  const keys = createLru<Promise<CryptoKey>>(limits.keys_remembered)
 
   return async (request: TokenRequest): Promise<IssuedToken> => {
     const { account_id, client_id } = request
