@@ -160,6 +160,18 @@ for (const [title, way] of ways) {
   })
 }
 
+test('how a database writes times and bytes by default does not matter', async () => {
+  const other = await cloneDatabase()
+  const name = new URL(other.url).pathname.slice(1)
+  await other.sql.unsafe(`alter database ${name} set datestyle = 'SQL, DMY'; alter database ${name} set bytea_output = 'escape'`)
+  const sql = connect(other.url, { max: 1 })
+  const values = { at: new Date('2026-02-01T10:20:30.123Z'), bytes: Buffer.from([...Array(256).keys()]) }
+  const [row] = await sql`select ${values.at}::timestamptz as at, ${values.bytes}::bytea as bytes`
+  await sql.end()
+  await other.drop()
+  assert.deepEqual({ ...row }, values)
+})
+
 test('a pooler between us and PostgreSQL is seen', async () => {
   assert.equal(await isPooled(database.sql), false)
 })

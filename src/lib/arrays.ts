@@ -40,6 +40,15 @@ export function safeInteger(text: string): number {
   return value
 }
 
+/** A `bytea`, as `bytea_output` has it: in hex, or escaped. */
+export function bytesOf(text: string): Buffer {
+  if (text.startsWith('\\x')) return Buffer.from(text.slice(2), 'hex')
+  const latin1 = text.replace(/\\(\\|\d{3})/g, (_, byte: string) =>
+    byte === '\\' ? byte : String.fromCharCode(Number.parseInt(byte, 8)),
+  )
+  return Buffer.from(latin1, 'latin1')
+}
+
 function listText(values: readonly unknown[]): string {
   const texts = values.map((value) =>
     value === null || value === undefined ? 'null' : `"${String(value).replace(/["\\]/g, '\\$&')}"`,

@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import { listTypes, safeInteger } from './arrays.ts'
+import { bytesOf, listTypes, safeInteger } from './arrays.ts'
 import { isLoss, mayBeAskedAgain, type Query, query } from './driver.ts'
 import { inTime } from './in-time.ts'
 import { limits } from './limits.ts'
@@ -50,6 +50,8 @@ export function connect(
       statement_timeout: limits.statement_timeout_ms,
       lock_timeout: limits.lock_wait_ms,
       TimeZone: 'UTC',
+      // The one in which times can be read; a role or a database may have another, and `SQL, DMY` would swap day and month.
+      DateStyle: 'ISO',
       // What the guards and locks are written, and tested, for; whatever the server's default is.
       default_transaction_isolation: 'read committed' as const,
     },
@@ -59,6 +61,12 @@ export function connect(
         from: [20],
         serialize: String,
         parse: safeInteger,
+      },
+      bytea: {
+        to: 17,
+        from: [17],
+        serialize: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}`,
+        parse: bytesOf,
       },
       date: {
         to: 1184,
