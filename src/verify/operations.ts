@@ -5,6 +5,7 @@ import { verifyDraft, verifyOrder } from './order.ts'
 import { verifySession } from './session.ts'
 import { verifySettlement } from './settlement.ts'
 import * as store from './store.ts'
+import * as stray from './strays/store.ts'
 import { verifyTelling } from './telling.ts'
 import { verifyTransaction } from './transaction.ts'
 
@@ -46,13 +47,13 @@ export async function verify(sql: Sql, { account_id, onDifference, onProgress, p
       after = { account_id: last.account_id, id: last.id }
     }
   }
-  const strays = (rows: store.Stray[]) => {
+  const strays = (rows: stray.Stray[]) => {
     for (const { what, ...about } of rows) report({ ...about, what, expected: 'what it belongs to', found: null })
   }
   if (found.has('orders')) {
     await walk('drafts', (page) => store.listDrafts(sql, page), verifyDraft)
     await walk('orders', (page) => store.listOrders(sql, page), verifyOrder)
-    strays(await store.listOrderStrays(sql, account_id, page_size))
+    strays(await stray.listOrderStrays(sql, account_id, page_size))
   }
   if (found.has('checkout')) {
     const simulator = found.has('simulator')
@@ -60,12 +61,12 @@ export async function verify(sql: Sql, { account_id, onDifference, onProgress, p
     await walk('transactions', (page) => store.listTransactions(sql, page, simulator), verifyTransaction)
     await walk('card_tokens', (page) => store.listCardTokens(sql, page), verifyCardToken)
     await walk('settlements', (page) => store.listSettlements(sql, page), verifySettlement)
-    strays(await store.listSettlementStrays(sql, account_id, page_size))
-    strays(await store.listCheckoutStrays(sql, account_id, page_size))
-    if (simulator) strays(await store.listSimulatorStrays(sql, account_id, page_size))
+    strays(await stray.listSettlementStrays(sql, account_id, page_size))
+    strays(await stray.listCheckoutStrays(sql, account_id, page_size))
+    if (simulator) strays(await stray.listSimulatorStrays(sql, account_id, page_size))
   }
   if (found.has('notifications')) {
-    for (const row of await store.listUntold(sql, account_id, page_size)) verifyTelling(row).forEach(report)
+    for (const row of await stray.listUntold(sql, account_id, page_size)) verifyTelling(row).forEach(report)
   }
   return result
 }
