@@ -45,7 +45,7 @@ export function read({ row = {}, events = [], operations = [], rest = {} }: Give
       operations: [paid, ...operations].map((one) => ({ ...one, gateway: row.gateway ?? one.gateway })),
       session: session_of,
     },
-    ...{ told, told_since: before, simulator: null, cards: [], items: [], ...rest },
+    ...{ told, told_since: before, simulator: null, size_max: null, cards: [], items: [], ...rest },
   }
 }
 export const calls = { url: { callback_url: 'https://shop.example/callback' } }
@@ -61,7 +61,12 @@ export const open = (kind: OperationRow['kind'], changes: Partial<OperationRow> 
   operation('op2', { kind, state: 'unknown', ...changes })
 export const refused = operation('op2', { kind: 'capture', state: 'failed', outcome: { error: { message: 'no' } } })
 export const failed = event(3, 'CAPTURE', { amount: 40, operation_id: 'op2', success: false })
-export const book = { authorized: 100, captured: 40, refunded: 0, voided: 0, references: ['ref'], currencies: ['NOK'] }
+const movements = [
+  { key: 'op1', kind: 'authorize', amount: 100 },
+  { key: 'op2', kind: 'capture', amount: 40 },
+]
+const totals = { authorized: 100, captured: 40, refunded: 0, voided: 0 }
+export const book = { ...totals, references: ['ref'], currencies: ['NOK'], movements }
 export const simulated: Given = { ...whole, row: { ...part, gateway: 'simulator', gateway_reference: 'ref' } }
 export const toldOfCapture: Told[] = [
   [1, 'checkout_transaction'],

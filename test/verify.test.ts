@@ -142,6 +142,10 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
     `delete from notifications.outbox where aggregate_type = 'order' and sequence = 2`,
   ],
   [/^status$/, 'draft', `update orders.drafts set status = 'open'`],
+  ...['orders.orders', 'orders.drafts', 'checkout.sessions', 'checkout.transactions'].map((table): (typeof tampering)[number] => {
+    const type = table.split('.')[1]!.slice(0, -1)
+    return [/^events_size$/, type, `update ${table} set events_size = 8400000`]
+  }),
   [/^hash of event 1$/, 'draft', `update orders.draft_events set body = body || '{"currency": "SEK"}' where version = 1`],
   [/^notification 1 shopping_draft_add$/, 'draft', `delete from notifications.outbox where event = 'shopping_draft_add'`],
   [/^hash$/, 'session', `update checkout.sessions set hash = sha256('')`],
@@ -248,6 +252,16 @@ const tampering: [what: RegExp, type: string, statement: string][] = [
     'transaction',
     `update simulator.payments set transaction_id = 'T00000008.stray' where captured > 0`,
   ],
+  [
+    /^movement capture [-0-9a-f]+$/,
+    'transaction',
+    `update simulator.movements set idempotency_key = 'x' || idempotency_key where kind = 'capture'`,
+  ],
+  [/^movement capture [-0-9a-f]+ amount$/, 'transaction', `update simulator.movements set amount = 1 where kind = 'capture'`],
+  [/^movement refund [-0-9a-f]+$/, 'transaction', `delete from simulator.movements where kind = 'refund'`],
+  [/^end_at$/, 'settlement', `update checkout.settlements set end_at = start_at + interval '1 millisecond'`],
+  [/^start_at$/, 'settlement', `update checkout.settlements set start_at = end_at - interval '1 millisecond'`],
+  [/^start_at$/, 'settlement', `update checkout.settlements set kind = 'day'`],
   [/^capture$/, 'settlement', 'update checkout.settlements set capture = capture + 1, amount = amount + 1'],
   [/^refund$/, 'settlement', 'update checkout.settlements set refund = refund - 1, amount = amount + 1'],
   [/^fee$/, 'settlement', 'update checkout.settlements set fee = fee + 1, amount = amount - 1'],

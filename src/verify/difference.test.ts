@@ -128,13 +128,32 @@ test('moment: the same, however it is written', () => {
 const sums = { capture: 100, refund: 30, fee: 5, item_count: 2 }
 const group = { provider: 'p', currency: 'NOK', payout_destination_id: '' }
 const settled = { capture: 100, refund: 0, ...group, created_at: '2026-11-22T10:00:00+00:00' }
-const row = { ...sums, amount: 65, ...group, start_at: '2026-11-22T00:00:00+00:00', provider_reference: 'p-NOK-2026-11-22' }
-const read: SettlementRead = { account_id: 'T1', id: 's', row, sums, items: [] }
+const day = { kind: 'day', start_at: '2026-11-22T00:00:00+00:00', end_at: '2026-11-23T00:00:00+00:00' }
+const row = { ...sums, amount: 65, ...group, ...day, provider_reference: 'p-NOK-2026-11-22' }
+const moved = { first_at: '2026-11-20T10:00:00+00:00', last_at: '2026-11-22T23:59:59.999+00:00' }
+const read: SettlementRead = { account_id: 'T1', id: 's', row, sums, moved, items: [] }
 const item = { transaction_id: 't', event_sequence: 3, moved: settled, settled, tells: true }
 const settlements: [title: string, Partial<SettlementRead>, differences: unknown[][]][] = [
   ['as it must be', { items: [item, { ...item, tells: null }] }, []],
   ['another sum', { row: { ...row, refund: 31 } }, [['refund', 30, 31]]],
   ['another amount', { row: { ...row, amount: 66 } }, [['amount', 65, 66]]],
+  [
+    'another day than one',
+    { row: { ...row, start_at: '2026-11-22T01:00:00+00:00', end_at: '2026-11-24T00:00:00+00:00' } },
+    [
+      ['start_at', '2026-11-22T00:00:00.000Z', '2026-11-22T01:00:00.000Z'],
+      ['end_at', '2026-11-23T00:00:00.000Z', '2026-11-24T00:00:00.000Z'],
+    ],
+  ],
+  ['of a test, without items', { row: { ...row, kind: 'test' }, moved: { first_at: null, last_at: null } }, []],
+  [
+    'of a test, over before its items',
+    { row: { ...row, kind: 'test', end_at: moved.last_at } },
+    [
+      ['start_at', 'at most 2026-11-20T10:00:00.000Z', '2026-11-22T00:00:00.000Z'],
+      ['end_at', 'after 2026-11-22T23:59:59.999Z', '2026-11-22T23:59:59.999Z'],
+    ],
+  ],
   ['another reference', { row: { ...row, provider_reference: 'x' } }, [['provider_reference', 'p-NOK-2026-11-22', 'x']]],
   [
     'an item that moved nothing',

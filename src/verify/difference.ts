@@ -51,6 +51,14 @@ export function compareChain(findings: Findings, links: readonly Link[], count: 
   if (last) findings.compare('hash', last.hash, hash)
 }
 
+/**
+ * What is too large is changed no more, so nothing may count as larger than it can be. Less is fine: nobody has counted what is older than
+ * the count.
+ */
+export function compareSize(findings: Findings, events_size: number, size_max: number | null): void {
+  if (size_max !== null && events_size > size_max) findings.add('events_size', `at most ${size_max}`, events_size)
+}
+
 /** A row of the outbox, as `[sequence, event, details]`. */
 export type Told = readonly [sequence: number, event: string, details?: Readonly<Record<string, unknown>>]
 

@@ -45,11 +45,13 @@ const order: OrderRead = {
     [3, 'shopping_order_event_add', { order_event: eventView(bodies[2]!) }],
   ],
   told_since: new Date(created_at),
+  size_max: null,
 }
 const second = order.events[1]!
 const orders: [title: string, changes: Partial<OrderRead>, differences: unknown[][]][] = [
   ['as it must be', {}, []],
   ['another amount', { row: { ...order.row, authorized: 99 } }, [['authorized', 100, 99]]],
+  ['counted as larger than it is', { row: { ...order.row, events_size: 6 }, size_max: 5 }, [['events_size', 'at most 5', 6]]],
   [
     'about to be removed',
     { row: { ...order.row, expires_at: '2026-01-01T00:00:09Z' } },

@@ -7,6 +7,7 @@ import {
   compareChain,
   compareNotifications,
   compareRows,
+  compareSize,
   type Difference,
   Findings,
   moment,
@@ -22,6 +23,7 @@ type Row = Readonly<Record<string, unknown>>
 export function verifyOrder({ account_id, id, row, hash, events, ...rest }: OrderRead): Difference[] {
   const findings = new Findings(account_id, 'order', id)
   compareChain(findings, events, row.version as number, hash)
+  compareSize(findings, row.events_size as number, rest.size_max)
   for (const { sequence, type, event_id, body } of events) {
     findings.compare(`event ${sequence} type`, body.type, type)
     findings.compare(`event ${sequence} event_id`, body.id, event_id)
@@ -76,9 +78,10 @@ function authorizationRows({ authorizations }: Order): Row[] {
 }
 
 /** A draft against its events. */
-export function verifyDraft({ account_id, id, row, hash, events, told, told_since }: OrderRead): Difference[] {
+export function verifyDraft({ account_id, id, row, hash, events, told, told_since, size_max }: OrderRead): Difference[] {
   const findings = new Findings(account_id, 'draft', id)
   compareChain(findings, events, row.version as number, hash)
+  compareSize(findings, row.events_size as number, size_max)
   const draft = folded(findings, () => foldDraft(id, events.map(({ body }) => body) as never))
   if (!draft) return findings.list
   const { version, status, currency, created_at, updated_at } = draft

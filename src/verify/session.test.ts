@@ -14,18 +14,19 @@ const session = (changes: Partial<SessionRead['row']> = {}, rest: Partial<Sessio
   ...{
     account_id: 'T12345678',
     id: 'T12345678.s',
-    row: { ...sessionRow(), currency: 'NOK', merchant_reference_2: null, store_id: null, ...changes },
+    row: { ...sessionRow(), events_size: 0, currency: 'NOK', merchant_reference_2: null, store_id: null, ...changes },
     asked,
     hash: 'h1',
     events: [named(changes.outcome ?? 'INITIATED')],
   },
-  ...{ transaction: null, operations: [], ...rest },
+  ...{ transaction: null, operations: [], size_max: null, ...rest },
 })
 const done = { outcome: 'AUTHORIZED', transaction_id: 't' } as const
 const transaction = { session_id: 'T12345678.s', authorized_at: now }
 const named = (name: string) => ({ sequence: 1, name, hash: 'h1', linked: true })
 const sessions: [title: string, read: SessionRead, differences: unknown[][]][] = [
   ['open', session(), []],
+  ['counted as larger than it is', session({ events_size: 6 }, { size_max: 5 }), [['events_size', 'at most 5', 6]]],
   ['paid', session(done, { transaction, operations: [paid] }), []],
   ['paid, cancelled then', session({ ...done, outcome: 'CANCELLED' }, { transaction, operations: [paid] }), []],
   ['without its transaction', session({ ...done, outcome: 'FAILED' }), [['transaction_id', 'a transaction', 't']]],

@@ -1,6 +1,6 @@
 import { isSettled } from '../checkout/operations-log/operation.ts'
 import type { Outcome, SessionEventName } from '../checkout/sessions/session.ts'
-import { compareChain, type Difference, Findings } from './difference.ts'
+import { compareChain, compareSize, type Difference, Findings } from './difference.ts'
 import type { SessionRead } from './store.ts'
 
 /** A session against its events, what was asked for, and what was paid with it. */
@@ -8,6 +8,7 @@ export function verifySession(read: SessionRead): Difference[] {
   const { account_id, id, row, hash, asked, events, transaction, operations } = read
   const findings = new Findings(account_id, 'session', id)
   compareChain(findings, events, row.event_count, hash)
+  compareSize(findings, row.events_size, read.size_max)
   for (const name of ['merchant_reference_2', 'store_id'] as const) findings.compare(name, asked[name], row[name])
   if (row.transaction_id !== null) {
     if (transaction) findings.compare('session_id of the transaction', id, transaction.session_id)

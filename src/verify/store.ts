@@ -14,7 +14,9 @@ export type After = { account_id: string; id: string }
 export type Page = { account_id: string | null; after: After; limit: number }
 
 /** `told`: the outbox rows that are there; `told_since`: older ones may have been removed. */
-type Read = After & { hash: string; told: Told[]; told_since: Date }
+type Read = Sized & { hash: string; told: Told[]; told_since: Date }
+/** `size_max`: the most that `events_size` can be; null when it is too small to be looked at. */
+type Sized = After & { size_max: number | null }
 
 /** A day less than the rows are kept, so that it doesn't matter when exactly they go. */
 const told_kept_s = limits.events_kept_s - 86_400
@@ -46,7 +48,7 @@ export type TransactionRead = Read & {
   cards: string[]
   /** Its items in settlements that a SETTLEMENT event tells of: the number of that event, and the settlement. */
   items: (readonly [event: number, settlement_id: string])[]
-  /** `references`, `currencies`: of the payments that hold, or held, money. */
+  /** `references`, `currencies`: of the payments that hold, or held, money. `movements`: those that succeeded. */
   simulator: {
     authorized: number
     captured: number
@@ -54,6 +56,7 @@ export type TransactionRead = Read & {
     voided: number
     references: string[]
     currencies: string[]
+    movements: { key: string; kind: string; amount: number }[]
   } | null
 }
 /** What an item of a settlement is about: amounts in minor units, and what it is grouped by. */
@@ -74,11 +77,13 @@ export type SettlementRead = After & {
   row: Readonly<Record<string, unknown>>
   /** Sums over the items. */
   sums: { capture: number; refund: number; fee: number; item_count: number }
+  /** When the money of its items moved; null when there are none. */
+  moved: { first_at: string | null; last_at: string | null }
   /** Items that something contradicts; only the first of them. */
   items: SettledItem[]
 }
-export type SessionRead = After & {
-  row: SessionRow & { currency: string; merchant_reference_2: string | null; store_id: string | null }
+export type SessionRead = Sized & {
+  row: SessionRow & { events_size: number; currency: string; merchant_reference_2: string | null; store_id: string | null }
   hash: string
   /** What its order says. */
   asked: { merchant_reference_2: string | null; store_id: string | null; amount_to_pay: number }
@@ -103,6 +108,12 @@ export async function listSchemas(sql: Sql): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
+/**
+ * What `events_size` counts beside events and requests is smaller: what a session or transaction was made of, a request and the profile
+ * that it names. Only where more is counted is it compared, for characters take a while to count; they are at most as many as bytes.
+ */
+const content_size_max = 2 * limits.body_bytes
+
 const zero = '00000000-0000-0000-0000-000000000000'
 
 /** Orders, each with everything that belongs to it: one statement, so that a page is one moment of the database. */
@@ -123,7 +134,10 @@ export function listOrders(sql: Sql, { account_id, after, limit }: Page): Promis
        where n.account_id = o.account_id and n.name in (o.order_id, o.id::text) and n.order_uuid = o.id) as names,
       (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event, t.details)), '[]') from notifications.outbox t
        where t.account_id = o.account_id and t.aggregate_type = 'order' and t.aggregate_id = o.id::text) as told,
-      now() - make_interval(secs => ${told_kept_s}) as told_since
+      now() - make_interval(secs => ${told_kept_s}) as told_since,
+      case when o.events_size > ${content_size_max} then ${content_size_max} + (
+        select sum(octet_length(e.body::text) + coalesce(octet_length(e.request::text), 0) + 20)
+        from orders.order_events e where e.account_id = o.account_id and e.order_uuid = o.id) end as size_max
     from orders.orders o
     where (o.account_id, o.id) > (${after.account_id}, ${after.id || zero}::uuid)
       and (${account_id}::text is null or o.account_id = ${account_id})
@@ -141,7 +155,10 @@ export function listDrafts(sql: Sql, { account_id, after, limit }: Page): Promis
         from orders.draft_events e where e.account_id = d.account_id and e.draft_id = d.id) x) as events,
       (select coalesce(jsonb_agg(jsonb_build_array(t.sequence, t.event)), '[]') from notifications.outbox t
        where t.account_id = d.account_id and t.aggregate_type = 'draft' and t.aggregate_id = d.id::text) as told,
-      now() - make_interval(secs => ${told_kept_s}) as told_since
+      now() - make_interval(secs => ${told_kept_s}) as told_since,
+      case when d.events_size > ${content_size_max} then ${content_size_max} + (
+        select sum(octet_length(e.body::text) + coalesce(octet_length(e.request::text), 0) + 20)
+        from orders.draft_events e where e.account_id = d.account_id and e.draft_id = d.id) end as size_max
     from orders.drafts d
     where (d.account_id, d.id) > (${after.account_id}, ${after.id || zero}::uuid)
       and (${account_id}::text is null or d.account_id = ${account_id})
@@ -178,7 +195,12 @@ export function listTransactions(sql: Sql, { account_id, after, limit }: Page, s
       (select coalesce(jsonb_agg(jsonb_build_array(i.settlement_sequence, i.settlement_id)), '[]') from checkout.settlement_items i
        where i.account_id = t.account_id and i.transaction_id = t.id and i.settlement_sequence is not null) as items,
       now() - make_interval(secs => ${told_kept_s}) as told_since,
-      ${simulator ? simulatorTotals(sql) : sql`null::jsonb`} as simulator
+      ${simulator ? simulatorTotals(sql) : sql`null::jsonb`} as simulator,
+      case when t.events_size > ${content_size_max} then ${content_size_max} + (
+        (select sum(octet_length(e.data::text)) from checkout.transaction_events e
+         where e.account_id = t.account_id and e.transaction_id = t.id)
+        + (select sum(octet_length(o.request::text)) from checkout.operations o
+           where o.account_id = t.account_id and o.transaction_id = t.id)) end as size_max
     from checkout.transactions t
     where (t.account_id, t.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or t.account_id = ${account_id})
     order by t.account_id, t.id
@@ -195,7 +217,10 @@ function simulatorTotals(sql: Sql) {
     select jsonb_build_object('authorized', coalesce(sum(p.authorized), 0), 'captured', coalesce(sum(p.captured), 0),
       'refunded', coalesce(sum(p.refunded), 0), 'voided', coalesce(sum(p.voided), 0),
       'references', coalesce(jsonb_agg(p.id) filter (where p.authorized > 0), '[]'),
-      'currencies', coalesce(jsonb_agg(p.currency) filter (where p.authorized > 0), '[]'))
+      'currencies', coalesce(jsonb_agg(p.currency) filter (where p.authorized > 0), '[]'),
+      'movements', (select coalesce(jsonb_agg(jsonb_build_object('key', m.idempotency_key, 'kind', m.kind, 'amount', m.amount)), '[]')
+        from simulator.movements m
+        where m.account_id = t.account_id and m.transaction_id = t.id and m.state = 'succeeded'))
     from simulator.payments p where p.account_id = t.account_id and p.transaction_id = t.id)`
 }
 
@@ -217,7 +242,10 @@ export function listSessions(sql: Sql, { account_id, after, limit }: Page): Prom
         where o.account_id = s.account_id and o.id = s.operation_id
         union
         select ${operationColumns(sql)} from checkout.operations o
-        where o.account_id = s.account_id and o.transaction_id = s.transaction_id and o.kind = 'authorize') p) as operations
+        where o.account_id = s.account_id and o.transaction_id = s.transaction_id and o.kind = 'authorize') p) as operations,
+      case when s.events_size > ${content_size_max} then ${content_size_max} + (
+        select sum(octet_length(e.body::text)) from checkout.session_events e
+        where e.account_id = s.account_id and e.session_id = s.id) end as size_max
     from checkout.sessions s
     where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
     order by s.account_id, s.id
@@ -249,14 +277,16 @@ const wrong_items_max = 20
 export function listSettlements(sql: Sql, { account_id, after, limit }: Page): Promise<SettlementRead[]> {
   return sql<SettlementRead[]>`
     select s.account_id, s.id, to_jsonb(s) as row,
-      (select jsonb_build_object('capture', coalesce(sum(i.capture), 0), 'refund', coalesce(sum(i.refund), 0),
-          'fee', coalesce(sum(i.fee), 0), 'item_count', count(*))
-       from checkout.settlement_items i where i.account_id = s.account_id and i.settlement_id = s.id) as sums,
+      i.sums, i.moved,
       (select coalesce(jsonb_agg(to_jsonb(w)), '[]') from (
         select x.* from (${itemsBesideEvents(sql)}) x
         where x.moved is distinct from x.settled or x.tells = false
         order by x.transaction_id, x.event_sequence limit ${wrong_items_max}) w) as items
-    from checkout.settlements s
+    from checkout.settlements s cross join lateral (
+      select jsonb_build_object('capture', coalesce(sum(i.capture), 0), 'refund', coalesce(sum(i.refund), 0),
+          'fee', coalesce(sum(i.fee), 0), 'item_count', count(*)) as sums,
+        jsonb_build_object('first_at', min(i.created_at), 'last_at', max(i.created_at)) as moved
+      from checkout.settlement_items i where i.account_id = s.account_id and i.settlement_id = s.id) i
     where (s.account_id, s.id) > (${after.account_id}, ${after.id}) and (${account_id}::text is null or s.account_id = ${account_id})
     order by s.account_id, s.id
     limit ${limit}`

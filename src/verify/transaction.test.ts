@@ -241,12 +241,14 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
     [['notification 2 checkout_authorization', 'a row of the outbox', null]],
   ],
   ['told so long ago that it is forgotten', { rest: { told: [], told_since: later(1) } }, []],
+  ['as large as it may count', { row: { events_size: 5 }, rest: { size_max: 5 } }, []],
+  ['counted as larger than it is', { row: { events_size: 6 }, rest: { size_max: 5 } }, [['events_size', 'at most 5', 6]]],
   ['the same in the book of the simulator', { ...simulated, rest: { simulator: book } }, []],
   [
     'something else there',
     {
       ...simulated,
-      rest: { simulator: { authorized: 1, captured: 2, refunded: 3, voided: 4, references: ['ref'], currencies: ['SEK'] } },
+      rest: { simulator: { ...book, authorized: 1, captured: 2, refunded: 3, voided: 4, currencies: ['SEK'] } },
     },
     [
       ["authorized in the simulator's book", 100, 1],
@@ -255,6 +257,19 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
       ["voided in the simulator's book", 0, 4],
       ["currency in the simulator's book", ['NOK'], ['SEK']],
     ],
+  ],
+  [
+    'another movement there, of the same amount',
+    { ...simulated, rest: { simulator: { ...book, movements: [book.movements[0]!, { ...book.movements[1]!, key: 'op3' }] } } },
+    [
+      ['movement capture op2', { amount: 40 }, null],
+      ['movement capture op3', null, { amount: 40 }],
+    ],
+  ],
+  [
+    'a movement of another amount there',
+    { ...simulated, rest: { simulator: { ...book, movements: [book.movements[0]!, { ...book.movements[1]!, amount: 39 }] } } },
+    [['movement capture op2 amount', 40, 39]],
   ],
   ['something else there, of another gateway', { ...whole, rest: { simulator: { ...book, captured: 2 } } }, []],
   [

@@ -7,6 +7,8 @@ import { asText } from '../lib/object.ts'
 import {
   compareChain,
   compareNotifications,
+  compareRows,
+  compareSize,
   type Difference,
   Findings,
   type Link,
@@ -25,6 +27,7 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
   const { account_id, id, row, hash, events, operations, session, told, told_since, simulator, cards, items } = read
   const findings = new Findings(account_id, 'transaction', id)
   compareChain(findings, events, row.event_count, hash)
+  compareSize(findings, row.events_size, read.size_max)
   const totals = totalsOf(row, events, operations)
   for (const [name, value] of Object.entries(totals)) findings.compare(name, value, row[name as keyof TransactionRow])
   for (const [name, value] of Object.entries(pendingOf(operations)))
@@ -57,6 +60,13 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
       findings.compare('gateway_reference', simulator.references, [row.gateway_reference])
       findings.compare("currency in the simulator's book", [row.currency], simulator.currencies)
     }
+    const done = operations.filter(({ state }) => state === 'succeeded')
+    compareRows(
+      findings,
+      'movement',
+      new Map(done.map(({ id, kind, amount }) => [`${kind} ${id}`, kind === 'void' ? {} : { amount }])),
+      new Map(simulator.movements.map(({ key, kind, amount }) => [`${kind} ${key}`, { amount }])),
+    )
   }
   return findings.list
 }
