@@ -174,6 +174,11 @@ const failures: [name: string, answer: typeof answer, message: RegExp][] = [
   ['no JSON', { status: 200, body: 'hello' }, /something else/],
   ['an option without amount', { status: 200, body: { shipping_options: [{ id: 'a', line_id: 'a' }] } }, /something else/],
   ['a negative amount', { status: 200, body: { shipping_options: [], order: { amount: -1 } } }, /something else/],
+  [
+    'a currency that is none',
+    { status: 200, body: { shipping_options: [], order: { amount: 1, currency: 'kr' } } },
+    /something else/,
+  ],
   ['U+0000', { status: 200, body: { shipping_options: [], order: { amount: 1, x: 'a\u0000' } } }, /text that is none/],
   ['endless nesting', { status: 200, body: '['.repeat(30_000) + ']'.repeat(30_000) }, /nested too deep|something else/],
   [

@@ -216,6 +216,24 @@ const answers: [title: string, before: SessionData, answer: Answer, order: objec
     { ...order, amount: 140, items: [...order.items, correction(-10)] },
   ],
   [
+    'what is not an answer to change',
+    express,
+    { order: { ...order, amount: 150, merchant_reference: 'other', store: 5, currency: 'SEK' } as never },
+    { ...order, currency: 'SEK' },
+  ],
+  [
+    'the lines and the option that it names',
+    express,
+    { order: { amount: 130, items: [{ line_id: '1', amount: 80 }], shipping_option: post } as never },
+    { ...order, amount: 130, items: [{ line_id: '1', amount: 80 }] },
+  ],
+  [
+    'an option that nobody has chosen',
+    { ...express, order: { ...unshipped, amount: 100 } },
+    { order: { amount: 80, items: [{ line_id: '1', amount: 80 }], shipping_option: post } as never },
+    { ...unshipped, amount: 80, items: [{ line_id: '1', amount: 80 }] },
+  ],
+  [
     'other options only: an order that does not add up stays as it is',
     { ...express, order: { ...order, amount: 120 } },
     { shipping_options: [post] },

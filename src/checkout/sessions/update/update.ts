@@ -1,13 +1,12 @@
 import Type, { type Static } from 'typebox'
 import type { Refusal } from '../../../lib/errors.ts'
 import { sameJson } from '../../../lib/object.ts'
-import { AmountIn, PositiveAmountIn } from '../../../lib/schema.ts'
+import { PositiveAmountIn } from '../../../lib/schema.ts'
 import { enabledProducts } from '../../profiles/configuration.ts'
 import { urlsRefusal } from '../../profiles/url.ts'
 import { Customer, ExpressIn, expressUrls, storedExpress } from '../create.ts'
 import {
   amountRefusal,
-  Item,
   OrderUpdate,
   orderRefusal,
   ShippingOption,
@@ -125,11 +124,8 @@ export function updateDetails(before: SessionData, after: SessionData, update: S
 }
 
 const CallbackOrder = Type.Object({
+  ...Type.Pick(OrderUpdate, ['currency', 'vat_amount', 'items', 'discount_codes', 'discount_lines', 'gift_cards']).properties,
   amount: PositiveAmountIn,
-  vat_amount: Type.Optional(AmountIn),
-  items: Type.Optional(Type.Array(Item)),
-  discount_codes: Type.Optional(Type.Array(Type.String())),
-  discount_lines: Type.Optional(Type.Array(Type.Object({ amount: Type.Optional(AmountIn) }))),
 })
 
 /** What a merchant answers to a shipping-address or discount callback (checkout-api §6.4, §6.5). */
@@ -146,25 +142,28 @@ export type CallbackAnswer = Static<typeof CallbackAnswer>
  */
 export function answeredData(data: SessionData, answer: CallbackAnswer): SessionData {
   const { order, express = {} } = data
-  const chosen = order.shipping_option
+  const { shipping_option: chosen, ...before } = order
   const offered = answer.shipping_options?.map(storedOption)
   const kept = chosen && (offered ? offered.find(({ line_id }) => line_id === chosen.line_id) : chosen)
-  const { shipping_option: _chosen, ...before } = order
-  const { items, ...given } = answer.order ?? {}
+  const { items, ...given } = published(answer.order)
   const replaced: StoredOrder = { ...before, ...given, ...(items ? { items: items.map(storedItem) } : {}) }
-  if (answer.order) {
-    const difference = replaced.amount - sumOfLines({ ...replaced, ...(chosen ? { shipping_option: chosen } : {}) })
-    if (difference !== 0 && replaced.items) replaced.items = corrected(replaced.items, difference)
-  }
+  const counted = chosen?.amount ?? 0
+  const difference = answer.order ? replaced.amount - sumOfLines(replaced) - counted : 0
+  if (difference !== 0 && replaced.items) replaced.items = corrected(replaced.items, difference)
   return {
     ...data,
     order: {
       ...replaced,
-      amount: replaced.amount + (kept?.amount ?? 0) - (chosen?.amount ?? 0),
+      amount: replaced.amount + (kept?.amount ?? 0) - counted,
       ...(kept ? { shipping_option: kept } : {}),
     },
     express: { ...express, ...(offered ? { shipping_options: offered } : {}) },
   }
+}
+
+/** What of an answered order the contract knows. A shop that answers with the whole order can't change its reference by that. */
+function published(order: CallbackAnswer['order']): Partial<Static<typeof CallbackOrder>> {
+  return Object.fromEntries(Object.entries(order ?? {}).filter(([name]) => Object.hasOwn(CallbackOrder.properties, name)))
 }
 
 /** The items with a correction; one that an earlier answer left is changed, so that no two lines have the same id. */
