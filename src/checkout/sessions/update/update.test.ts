@@ -222,15 +222,25 @@ const answers: [title: string, before: SessionData, answer: Answer, order: objec
     { ...order, currency: 'SEK' },
   ],
   [
+    'the lines alone, and names an option: it is without the chosen one, as Magento answers for a discount code',
+    express,
+    {
+      shipping_options: [post],
+      order: { amount: 80, items: [{ line_id: '1', amount: 80 }], shipping_option: { ...post, amount: 40 } },
+    },
+    { ...order, amount: 130, items: [{ line_id: '1', amount: 80 }] },
+    [post],
+  ],
+  [
     'the lines and the option that it names',
     express,
-    { order: { amount: 130, items: [{ line_id: '1', amount: 80 }], shipping_option: post } as never },
+    { order: { amount: 130, items: [{ line_id: '1', amount: 80 }], shipping_option: post } },
     { ...order, amount: 130, items: [{ line_id: '1', amount: 80 }] },
   ],
   [
     'an option that nobody has chosen',
     { ...express, order: { ...unshipped, amount: 100 } },
-    { order: { amount: 80, items: [{ line_id: '1', amount: 80 }], shipping_option: post } as never },
+    { order: { amount: 80, items: [{ line_id: '1', amount: 80 }], shipping_option: post } },
     { ...unshipped, amount: 80, items: [{ line_id: '1', amount: 80 }] },
   ],
   [

@@ -126,6 +126,7 @@ export function updateDetails(before: SessionData, after: SessionData, update: S
 const CallbackOrder = Type.Object({
   ...Type.Pick(OrderUpdate, ['currency', 'vat_amount', 'items', 'discount_codes', 'discount_lines', 'gift_cards']).properties,
   amount: PositiveAmountIn,
+  shipping_option: Type.Optional(Type.Unsafe<unknown>({})),
 })
 
 /** What a merchant answers to a shipping-address or discount callback (checkout-api §6.4, §6.5). */
@@ -138,16 +139,16 @@ export type CallbackAnswer = Static<typeof CallbackAnswer>
 /**
  * The data after a callback: the options are replaced, the chosen one is kept when it is still offered (at its new price), and what
  * the merchant says of the order replaces ours. Where his amount is not his lines plus the option that was chosen when he was asked,
- * a correction item makes up the difference.
+ * a correction item makes up the difference. One that names an option and is his lines alone is without it (decision 0195).
  */
 export function answeredData(data: SessionData, answer: CallbackAnswer): SessionData {
   const { order, express = {} } = data
   const { shipping_option: chosen, ...before } = order
   const offered = answer.shipping_options?.map(storedOption)
   const kept = chosen && (offered ? offered.find(({ line_id }) => line_id === chosen.line_id) : chosen)
-  const { items, ...given } = published(answer.order)
+  const { items, shipping_option: named, ...given } = published(answer.order)
   const replaced: StoredOrder = { ...before, ...given, ...(items ? { items: items.map(storedItem) } : {}) }
-  const counted = chosen?.amount ?? 0
+  const counted = named !== undefined && replaced.amount === sumOfLines(replaced) ? 0 : (chosen?.amount ?? 0)
   const difference = answer.order ? replaced.amount - sumOfLines(replaced) - counted : 0
   if (difference !== 0 && replaced.items) replaced.items = corrected(replaced.items, difference)
   return {
