@@ -181,7 +181,7 @@ test('report configuration: its known members; destinations without an id get on
   const data = configurationOf({ ...body, ...more } as never, chance().uuid)
   assert.deepEqual(data, { ...kept, ...more })
   const columns = { account_id: 'T1', id: 'r', created_at: before, updated_at: now, last_modified_at: now }
-  assert.deepEqual(configurationView({ ...columns, data }), { ...columns, ...kept, ...more })
+  assert.deepEqual(configurationView({ ...columns, data }), { ...columns, last_modified_at: now.getTime(), ...kept, ...more })
 })
 
 // What the font of the PDF can show of a text.

@@ -44,8 +44,7 @@ export const ReportConfiguration = Type.Object(
     ...members,
     id: Type.String(),
     account_id: Type.String(),
-    last_send_at: Type.Optional(DateTime),
-    last_modified_at: DateTime,
+    last_modified_at: Type.Integer({ deprecated: true, description: 'Milliseconds since 1970.' }),
     created_at: DateTime,
     updated_at: DateTime,
   },
@@ -58,7 +57,7 @@ export const ReportConfiguration = Type.Object(
         filetypes: ['pdf', 'csv'],
         destinations: [{ id: '1', destination_type: 'email' as const, destination_value: 'a@shop.example' }],
         providers: [],
-        last_modified_at: '2026-11-23T10:00:00.000Z',
+        last_modified_at: Date.parse('2026-11-23T10:00:00.000Z'),
         created_at: '2026-11-23T10:00:00.000Z',
         updated_at: '2026-11-23T10:00:00.000Z',
       },
@@ -95,5 +94,5 @@ export function configurationOf(body: ReportConfigurationIn, uuid: () => string)
 
 /** The configuration as the API shows it. */
 export function configurationView({ data, ...row }: ReportConfigurationRow): Record<string, unknown> {
-  return { ...row, ...data }
+  return { ...row, last_modified_at: row.last_modified_at.getTime(), ...data }
 }
