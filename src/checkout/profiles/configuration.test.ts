@@ -151,11 +151,17 @@ test('session configuration: groups and products say what they are, wherever the
 })
 for (const [profile, request, path] of [
   [{ vipps: { enabled: true } }, { default_payment_type: 'vipps' }, undefined],
-  [{ vipps: { enabled: true } }, { default_payment_type: 'swish.swish' }, '/configuration/default_payment_type'],
+  [
+    { vipps: { enabled: true }, swish: { swish: { enabled: true } } },
+    { default_payment_type: 'payex.creditcard' },
+    '/configuration/default_payment_type',
+  ],
   [{ vipps: { enabled: true }, default_payment_type: 'swish.swish' }, {}, undefined],
 ] as const) {
   test(`session configuration: ${JSON.stringify(request)} over ${JSON.stringify(profile)} is ${path ? 'refused' : 'taken'}`, () => {
-    assert.equal(sessionConfiguration(profile, request, available, 'NOK').refusal?.path, path)
+    const allowed = ['swish.swish', 'vipps']
+    const refusal = { code: 'invalid_request', path, message: `${path} must be enabled: ${allowed.join(', ')}.`, allowed }
+    assert.deepEqual(sessionConfiguration(profile, request, available, 'NOK').refusal, path ? refusal : undefined)
   })
 }
 test('session configuration: without a gateway it says so', () => {

@@ -145,7 +145,10 @@ export function mergeTrees(under: Tree, over: Tree): Tree {
   return merged
 }
 
-/** A copy in which each product is what `change` makes of it; `undefined` removes it, and a group left without products goes too. */
+/**
+ * A copy in which each product is what `change` makes of it, in groups that say that they are; `undefined` removes it, and a group left
+ * without products goes too.
+ */
 function mapProducts(configuration: Tree, change: (type: string, settings: Tree) => Tree | undefined): Tree {
   const copy: Record<string, unknown> = { ...configuration }
   for (const [group, names] of groups) {
@@ -171,16 +174,10 @@ function mapProducts(configuration: Tree, change: (type: string, settings: Tree)
 
 /** A profile's configuration as it is shown: with the `type` strings by which plugins find products (checkout-api §3.13). */
 export function withTypes(configuration: Tree): Tree {
-  const typed: Record<string, unknown> = {
-    ...mapProducts(configuration, (_, { payability: _payability, ...settings }) => ({
-      ...settings,
-      type: 'payment_product_type',
-    })),
-  }
-  for (const group of Object.keys(productGroups)) {
-    if (isObject(typed[group])) typed[group] = { ...typed[group], type: 'payment_type' }
-  }
-  return typed
+  return mapProducts(configuration, (_, { payability: _payability, ...settings }) => ({
+    ...settings,
+    type: 'payment_product_type',
+  }))
 }
 
 /**

@@ -76,6 +76,20 @@ test('profile: its known members, and as it is shown', () => {
   })
 })
 
+test('profile: shown with its products in one order: cards that make tokens, others that do, what else is on, what is off', () => {
+  const on = { enabled: true }
+  const configuration = {
+    ...{ theme: {}, vipps: on, two: { invoice_b2b: on }, swish: { swish: { enabled: false } } },
+    payex: { vipps: on, swish: on, creditcard: on, applepay: { enabled: false }, more: 1 },
+  }
+  const products = ['vipps', 'payex.creditcard'].map((type) => ({ ...product(type), token_types: ['payment_token'] }))
+  const row = { data: { configuration }, created_at: now, updated_at: now } as unknown as ProfileRow
+  const shown = profileView(row, [...products, { ...product('payex.swish'), token_types: [] }] as PaymentProduct[]).configuration
+  assert.deepEqual(shown, configuration)
+  assert.deepEqual(Object.keys(shown), ['payex', 'vipps', 'two', 'swish', 'theme'])
+  assert.deepEqual(Object.keys(shown.payex as Tree), ['creditcard', 'swish', 'vipps', 'applepay', 'more'])
+})
+
 const settings: [configuration: Tree, type: string, expected: object | undefined][] = [
   [{ payex: { swish: { a: 1 } } }, 'payex.swish', { a: 1 }],
   [{ payex: { swish: { a: 1 } } }, 'payex.vipps', undefined],
@@ -263,6 +277,8 @@ const wrong = (path: string, message: string, allowed?: number) => ({
   ...(allowed ? { allowed } : {}),
 })
 const too_long = (path: string, length: number) => wrong(path, `must be text of at most ${length} characters.`, length)
+const no_codes = (verb: string) =>
+  wrong(`/configuration/countries/${verb}_countries`, 'must be a list of country codes, such as ["NO"].')
 const sent: [configuration: Tree, refusal: object | undefined][] = [
   [{}, undefined],
   [{ payex: { swish: { enabled: true } }, vipps: { enabled: false }, swish: { swish: {} } }, undefined],
@@ -274,11 +290,17 @@ const sent: [configuration: Tree, refusal: object | undefined][] = [
   [{ vipps: { dynamic_descriptor: 'x'.repeat(101) } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
   [{ auto_capture: true, channel: 'in_app', countries: { allow_countries: ['NO'], deny_countries: ['SE'] } }, undefined],
   [{ countries: { allow_countries: ['NO'] } }, undefined],
+  [{ countries: { allow_countries: 'NO' } }, no_codes('allow')],
+  [{ countries: { deny_countries: ['NO', 47] } }, no_codes('deny')],
   [{ auto_capture: 'yes' }, wrong('/configuration/auto_capture', 'must be true or false.')],
   [{ channel: 'web' }, wrong('/configuration/channel', 'must be one of ecommerce, in_app, in_store.')],
   [
     { countries: { allow_countries: ['NO', 'SE'], deny_countries: ['SE'] } },
     wrong('/configuration/countries', "can't both allow and deny SE."),
+  ],
+  [
+    { countries: { allow_countries: ['x'.repeat(11)], deny_countries: ['x'.repeat(11)] } },
+    wrong('/configuration/countries', `can't both allow and deny ${'x'.repeat(10)}.`),
   ],
   [{ vipps: { dynamic_descriptor: [] } }, too_long('/configuration/vipps/dynamic_descriptor', 100)],
 ]
@@ -289,11 +311,15 @@ for (const [configuration, refusal] of sent) {
 }
 test('configuration: what PHP writes for nothing is nothing', () => {
   const payex = { creditcard: [], swish: { enabled: true }, dynamic_descriptor: '' }
-  assert.deepEqual(withoutEmpties({ payex, vipps: [], channel: '', countries: [], theme: { font: '' }, publish: [] }), {
-    payex: { swish: { enabled: true } },
-    theme: { font: '' },
-    publish: [],
-  })
+  assert.deepEqual(
+    withoutEmpties({ payex, vipps: [], channel: '', countries: [], theme: { font: '' }, publish: [], more: [0] }),
+    {
+      payex: { swish: { enabled: true } },
+      more: [0],
+      theme: { font: '' },
+      publish: [],
+    },
+  )
 })
 test('configuration: sent elsewhere, it is refused there', () => {
   assert.equal(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { later, now } from '../../../test/rows.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
+import { limits } from '../../lib/limits.ts'
 import type { ProfileData } from '../profiles/profile.ts'
 import {
   type Basis,
@@ -127,6 +128,58 @@ test('new session: what is no list of messages stays as it is', () => {
   assert.deepEqual('data' in made && made.data.configuration, { ...shown, publish: 'no' })
 })
 
+const { metadata_key_length_max, reference_length_max, text_length_max, host_length_max } = limits
+const key = (length: number) => `a/~${'k'.repeat(length - 3)}`
+const long_host = `https://${'h'.repeat(host_length_max + 1)}/`
+// what is taken or refused | where | the rule | its limit
+const bounds: [changes: Partial<SessionRequest>, path?: string, rule?: string, allowed?: number][] = [
+  [{ metadata: { [key(metadata_key_length_max)]: 'x'.repeat(text_length_max), list: Array(text_length_max + 1) } }],
+  [{ metadata: { [key(200)]: 1 } }, `/metadata/a~1~0${'k'.repeat(125)}`, 'its key may have', metadata_key_length_max],
+  [{ metadata: { b: 'x'.repeat(text_length_max + 1) } }, '/metadata/b', 'must be text of', text_length_max],
+  [{ metadata: { payout_correlation_id: 'x'.repeat(reference_length_max) } }],
+  [{ metadata: { payout_correlation_id: 7 } }],
+  [{ metadata: { payout_correlation_id: ['x'] } }, '/metadata/payout_correlation_id', 'must be text of', reference_length_max],
+  [
+    { metadata: { payout_correlation_id: 'x'.repeat(256) } },
+    '/metadata/payout_correlation_id',
+    'must be text of',
+    reference_length_max,
+  ],
+  [{ url: { return_url: `http://${'h'.repeat(host_length_max)}/`, callback_url: `shop:https://${long_host}` } }],
+  [{ url: { return_url: 'HTTP://' } }, '/url/return_url'],
+  [{ url: { ...url, callback_url: long_host } }, '/url/callback_url'],
+  [{ url: { ...url, merchant_terms_url: long_host } }, '/url/merchant_terms_url'],
+  [{ merchant: { logo_url: long_host } }, '/merchant/logo_url'],
+  [
+    {
+      checkboxes: [
+        { id: '0', label: '' },
+        { id: '1', label: '', link: { url: long_host } },
+      ],
+    } as never,
+    '/checkboxes/1/link/url',
+  ],
+  [{ express: { shipping_address_callback_url: long_host } }, '/express/shipping_address_callback_url'],
+  [{ express: { discount_codes: { callback_url: long_host } } } as never, '/express/discount_codes/callback_url'],
+]
+for (const [changes, path, rule, allowed] of bounds) {
+  test(`new session: ${path ?? 'nothing'} is refused of ${JSON.stringify(changes).slice(0, 60)}`, () => {
+    const made = newSessionData({ ...request, ...changes }, basis)
+    const no_host = `${path} must be a URL with a host of at most ${host_length_max} characters.`
+    const limit = { message: `${path}: ${rule} at most ${allowed} characters.`, allowed }
+    const refusal = { code: 'invalid_request', path, ...(rule ? limit : { message: no_host }) }
+    assert.deepEqual('refusal' in made ? made.refusal : undefined, path && refusal)
+  })
+}
+test('new session: splits may come later only where nothing is captured at once', () => {
+  const made = (auto_capture: boolean) =>
+    newSessionData(
+      { ...request, order: { ...order, items: [{ splits: [] }] }, configuration: { ...configuration, auto_capture } },
+      basis,
+    )
+  assert.deepEqual(['data' in made(false), 'data' in made(true)], [true, false])
+})
+
 const token_provider = { payment_product_type: 'payex.creditcard', token_types: ['payment_token' as const] }
 const token_order = { currency: 'NOK', merchant_reference: 'R' }
 test('token session: amount 0 and one product, with what the profile says of its looks', () => {
@@ -194,6 +247,14 @@ for (const [payment_product_type, token_types, refusal] of [
     assert.deepEqual(newTokenSessionData(asked, basis), { refusal })
   })
 }
+test('token session: what is wrong with its session is refused there', () => {
+  const path = (more: object) => {
+    const made = newTokenSessionData({ session: { url, order: token_order, ...more }, token_provider }, basis)
+    return 'refusal' in made && made.refusal.path
+  }
+  assert.equal(path({ url: { return_url: long_host } }), '/session/url/return_url')
+  assert.equal(path({ configuration: { channel: 'x' } }), '/session/configuration/channel')
+})
 
 const no_time = (message: string) => ({ refusal: { code: 'invalid_request', path: '/expires_at', message } })
 test('expiry: why not', () => {

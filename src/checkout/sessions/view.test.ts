@@ -185,7 +185,7 @@ test('headers: those of systems are kept, and not too long', () => {
   const all = Object.fromEntries([...kept, 'dintero-checkout-instance-id', 'user-agent'].map((name) => [name, `a ${name}`]))
   assert.deepEqual(systemHeaders({ ...all, 'x-user-agent': 'no', 'user-agent-x': 'no', cookie: 'no' }), all)
   assert.deepEqual(systemHeaders({ 'user-agent': 'x'.repeat(2_000) }), { 'user-agent': 'x'.repeat(1_000) })
-  assert.equal(systemHeaders({ 'user-agent': ['x'], cookie: 'no' }), undefined)
+  assert.equal(systemHeaders({ 'user-agent': ['x'], cookie: 'no', 'dintero-system-name': '' }), undefined)
 })
 test('feature toggles: names, in whatever case', () => {
   assert.deepEqual(featureToggles(' A ,b'), new Set(['a', 'b']))
