@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import postgres from 'postgres'
 import { json, part } from './db.ts'
-import { Part, textOf } from './statement.ts'
+import { Parameter, Part, textOf } from './statement.ts'
 
 /** Pieces as the compiler makes them: the same array whenever the same template is evaluated. */
 const template = (...texts: string[]) => Object.assign(texts, { raw: texts }) as unknown as TemplateStringsArray
@@ -65,12 +65,33 @@ test('the same pieces have one text, which is put together once', () => {
   assert.equal(ask(1).text[0], 'select a, $1 from b where c = $2')
 })
 
+test('a statement is known by its text, and by the types that the driver tells of its values', () => {
+  const types = [
+    [null, undefined, 1, 'x', [], ['x'], [{}]],
+    [true, [false]],
+    [1n, [2n]],
+    [new Date(0), [new Date(1)]],
+    [new Uint8Array(1), Buffer.of(2)],
+    [json({ a: 1 }), json([1])],
+    [new Parameter(1, 20)],
+  ]
+  const kindOf = (value: unknown) => textOf(...call`select ${value as never}`)!.kind
+  const kinds = types.map((values) => [...new Set(values.map(kindOf))])
+  assert.deepEqual([kinds.flat().length, new Set(kinds.flat()).size], [types.length, types.length])
+  assert.notEqual(textOf(...call`select ${1}`)!.kind, textOf(...call`select -${1}`)!.kind)
+})
+
+test('a part of a statement is not waited for', () => {
+  assert.throws(() => (part`1` as unknown as Part).then(), /^Error: A part of a statement is no statement\.$/)
+})
+
 test('what the driver writes into the text is left to it', () => {
   const sql = postgres({ max: 1 })
   for (const value of [sql('name'), sql({ a: 1 }), sql`select`, [sql`select`], () => 1]) {
     assert.equal(textOf(...call`select ${value}`), undefined)
-    assert.equal(textOf(...call`select ${part`${value as never}`}`), undefined)
-    assert.equal(textOf(...call`select ${[part`1`, part`${value as never}`]}`), undefined)
+    const within = part`${value as never}`
+    assert.equal(textOf(...call`select ${within} ${part`1`}`), undefined)
+    assert.equal(textOf(...call`select ${[part`1`, within, part`2`]}`), undefined)
   }
 })
 

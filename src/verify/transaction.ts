@@ -46,8 +46,7 @@ export function verifyTransaction(read: TransactionRead): Difference[] {
   verifyColumns(findings, row, operations)
   for (const card of cardTokensOf(row))
     if (!cards.includes(card.id)) findings.add(`${card.type} ${card.id}`, 'a stored card', null)
-  for (const { sequence, event, data } of events) {
-    if (event !== 'SETTLEMENT') continue
+  for (const { sequence, data } of events) {
     const settlements = (data.settlements?.events ?? []).map(({ settlement_id }) => settlement_id)
     const settled = items.filter(([told_in]) => told_in === sequence).map(([, settlement_id]) => settlement_id)
     findings.compare(`event ${sequence}: settlements with its items`, settlements.sort(), settled.sort())

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
-import { enabledProducts, mergeTrees, type PayableOrder, payability, sessionConfiguration, type Tree } from './configuration.ts'
+import {
+  activeProducts,
+  enabledProducts,
+  mergeTrees,
+  type PayableOrder,
+  payability,
+  sessionConfiguration,
+  type Tree,
+} from './configuration.ts'
 
 const product = (payment_product_type: string, currencies: PaymentProduct['currencies'] = 'any'): PaymentProduct => ({
   payment_product_type,
@@ -116,6 +124,12 @@ for (const [name, profile, request, currency, expected] of merges) {
     assert.deepEqual(enabledProducts(configuration), expected)
   })
 }
+test('active products: what is on, and what the wildcard stands for', () => {
+  const configuration = { swish: { swish: { enabled: true } } }
+  assert.deepEqual(activeProducts(configuration, available), ['swish.swish'])
+  const wildcard = { ...configuration, active_payment_types: { enabled: true }, vipps: { enabled: false } }
+  assert.deepEqual(activeProducts(wildcard, available), ['payex.creditcard', 'swish.swish'])
+})
 test('session configuration: the one of a profile is made once, for each currency and list of products anew', () => {
   const profile = { active_payment_types: { enabled: true } }
   const of = (currency: string, products = available, request: Tree = {}) =>

@@ -80,14 +80,17 @@ test('profile: shown with its products in one order: cards that make tokens, oth
   const on = { enabled: true }
   const configuration = {
     ...{ theme: {}, vipps: on, two: { invoice_b2b: on }, swish: { swish: { enabled: false } } },
-    payex: { vipps: on, swish: on, creditcard: on, applepay: { enabled: false }, more: 1 },
+    payex: { vipps: on, googlepay: { enabled: false }, swish: on, creditcard: on, applepay: on, more: 1 },
   }
-  const products = ['vipps', 'payex.creditcard'].map((type) => ({ ...product(type), token_types: ['payment_token'] }))
+  const products = ['vipps', 'payex.creditcard', 'payex.applepay'].map((type) => ({
+    ...product(type),
+    token_types: ['payment_token'],
+  }))
   const row = { data: { configuration }, created_at: now, updated_at: now } as unknown as ProfileRow
   const shown = profileView(row, [...products, { ...product('payex.swish'), token_types: [] }] as PaymentProduct[]).configuration
   assert.deepEqual(shown, configuration)
   assert.deepEqual(Object.keys(shown), ['payex', 'vipps', 'two', 'swish', 'theme'])
-  assert.deepEqual(Object.keys(shown.payex as Tree), ['creditcard', 'swish', 'vipps', 'applepay', 'more'])
+  assert.deepEqual(Object.keys(shown.payex as Tree), ['creditcard', 'applepay', 'swish', 'vipps', 'googlepay', 'more'])
 })
 
 const settings: [configuration: Tree, type: string, expected: object | undefined][] = [
