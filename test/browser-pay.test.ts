@@ -199,6 +199,7 @@ test('payment page: Swish shows a code on a desktop; approved on the phone, the 
   await code.waitFor()
   assert.match((await code.getAttribute('src'))!, /^data:image\/png;base64,/)
   assert.ok((await code.boundingBox())!.width >= 200)
+  await readAgain(page)
   const phone = await open((await page.getByTestId('this-device').getAttribute('href'))!, { hasTouch: true })
   await phone.getByTestId('approve').click()
   await page.waitForURL(`${shop.url}/accept**`)

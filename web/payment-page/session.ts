@@ -36,6 +36,8 @@ export async function reload(): Promise<{ changed: boolean } | undefined> {
   const answer = await call(`page/state?${query}`)
   if (answer?.status !== 200) return undefined
   const { state: next, html } = answer.body as { state: PageState; html: string }
+  // A code to scan stays for as long as somebody may scan it, whoever wants the session read.
+  if (next.stage === 'processing' && find('.qr')) return { changed: false }
   const changed = content(state.session) !== content(next.session)
   const other = (['stage', 'language', 'continue_url'] as const).some((name) => next[name] !== state[name])
   // What is not replaced keeps the keyboard, and a press that is under way.
