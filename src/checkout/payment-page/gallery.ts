@@ -120,7 +120,15 @@ export const samples: Readonly<Record<string, { view: View; query?: Record<strin
       },
     },
   },
-  white: { view: { session: { ...session, configuration: { ...usual, theme: { primary: '#fff' } } } } },
+  white: {
+    view: {
+      session: {
+        ...session,
+        merchant: { name: 'Skinnvareforretningenesinnkjøpssentral.example' },
+        configuration: { ...usual, theme: { primary: '#fff' } },
+      },
+    },
+  },
   'saved-card': {
     view: {
       session: { ...session, configuration: usual },
