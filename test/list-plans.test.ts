@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { listCardTokens } from '../src/checkout/card-tokens/store.ts'
-import { countOpenOperations } from '../src/checkout/operations-log/store.ts'
+import { countOpenOperations, listOperations } from '../src/checkout/operations-log/store.ts'
 import { listSessions, type SessionFilter } from '../src/checkout/sessions/store.ts'
 import { filterOf, type TransactionFilter } from '../src/checkout/transactions/list.ts'
 import { listTransactions } from '../src/checkout/transactions/listing/store.ts'
@@ -43,9 +43,10 @@ before(async () => {
       created_at, hash)
     select account_id, id, 1, 'INITIALIZE', 'INITIATED', true, gen_random_uuid(), '{}', created_at, '' from checkout.transactions;
     insert into checkout.operations (account_id, id, kind, session_id, transaction_id, gateway, payment_product_type, amount, currency,
-      state, request, created_at, updated_at)
-    select account_id, gen_random_uuid(), 'authorize', session_id, id, 'g', 'p', amount, currency, 'succeeded', '{}', created_at, created_at
-    from checkout.transactions;
+      state, next_attempt_at, request, created_at, updated_at)
+    select account_id, gen_random_uuid(), 'authorize', session_id, id, 'g', 'p', amount, currency,
+      case when open then 'unknown' else 'succeeded' end, case when open then created_at end, '{}', created_at, created_at
+    from (select *, merchant_reference like 'R%00' as open from checkout.transactions) t;
     insert into checkout.session_events (account_id, session_id, sequence, body, hash)
     select account_id, id, 1, '{"id": "1", "name": "INITIATED", "created_at": "2026"}', '' from checkout.sessions;
     insert into orders.orders (account_id, id, order_id, version, hash, status, payment_status, currency, gross_amount, net_amount,
@@ -113,6 +114,8 @@ const drafts = (filter: { status?: string[]; currency?: string }) => () =>
     ...{ after: undefined, limit: 10, now: '2026-06-01T00:00:00.000Z' },
   })
 
+const operations = () =>
+  listOperations(plans.sql, { account_id, transaction_id: undefined, limit: 10, starting_after: undefined })
 const tokens = (status: string) => () => listCardTokens(plans.sql, account_id, { status, limit: 10 })
 const events = (event: string) => () => listEvents(plans.sql, account_id, { after: 0, limit: 10, event, callbacks: false })
 const deliveries = (query: DeliveriesQuery) => () => listDeliveries(plans.sql, account_id, undefined, query)
@@ -144,6 +147,7 @@ const cases: Case[] = [
   ['sessions of a transaction', sessions({ transaction_id: [`${account_id}.t17`] }), 1, ['sessions_pkey']],
   ['sessions by name', sessions({ search: 'kari nordmann 17' }), 1, ['sessions_by_reference', 'sessions_by_term']],
   ['sessions by second reference', sessions({ search: 'F17' }), 1, ['sessions_by_reference', 'sessions_by_term']],
+  ['operations that are not settled', operations, 10, ['operations_open']],
   ['orders, the first page', orders({}), 11, ['orders_by_created']],
   ['orders by order_id', orders({ order_id: `o${account_id}.s17` }), 1, ['order_name_unique', 'orders_pkey']],
   ['orders by external id', orders({ external_id: 'R17' }), 1, ['orders_by_created', 'orders_by_search']],
