@@ -18,6 +18,7 @@ import {
 } from '../src/lib/db.ts'
 import { mayBeAskedAgain } from '../src/lib/driver.ts'
 import { createServer } from '../src/lib/http.ts'
+import { serversOf } from '../src/lib/socket.ts'
 import { together } from '../src/lib/together.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
@@ -77,6 +78,12 @@ const places: [url: string, place: ReturnType<typeof placeOf>][] = [
   ['postgres://a,b/d', { url: 'postgres://a,b/d' }],
 ]
 for (const [url, place] of places) test(`database: the place that ${url} names`, () => assert.deepEqual(placeOf(url), place))
+
+test('database: an IPv6 address is taken whole, without a word on whether that server writes', () => {
+  const found = serversOf('postgres://u:p@[2001:db8::1]:5433/d', null)
+  assert.deepEqual([found?.places, found?.must_write], [[{ host: '2001:db8::1', port: 5433 }], false])
+  assert.equal(serversOf('postgres://u:p@h:5433/d', null), undefined)
+})
 
 const waits: [failed: number, seconds: number][] = [
   [0, 0.05],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import postgres from 'postgres'
+import { withoutPassword } from '../src/commands/open-database.ts'
 import { schemas } from '../src/lib/migrate.ts'
 import { fetchToken, send } from './client.ts'
 import { dataFolder, kvitt, runKvitt, stopAll, until } from './process.ts'
@@ -180,6 +181,11 @@ test('command line: what the database says of it is one line too', async () => {
   const { env, sql } = await emptyDatabase()
   const empty = await kvitt(['verify'], env)
   assert.deepEqual([empty.code, empty.output], [1, 'kvitt: There is nothing of Kvitt in this database.\n'])
+  const odd = await kvitt(['verify'], { DATABASE_URL: `${env.DATABASE_URL}?channel_binding=require` })
+  assert.match(
+    odd.output,
+    /^kvitt: No connection .*"channel_binding"\. What stands behind the \? of DATABASE_URL .*: leave it out .*\n$/,
+  )
   assert.equal((await kvitt(['migrate', '--schemas', 'accounts'], env)).code, 0)
   await sql`update public.kvitt_migrations set checksum = 'another'`
   for (const args of [['client', 'create'], ['migrate'], ['start']]) {
@@ -188,6 +194,15 @@ test('command line: what the database says of it is one line too', async () => {
     assert.match(output, /^kvitt: Migration accounts\/.* was changed after it was applied\. .*\n$/)
   }
 })
+
+const shown: [url: string, shown: string][] = [
+  ['postgres://u:p@h:5432/d', 'postgres://u:***@h:5432/d'],
+  ['postgres://u@h:5432/d?host=/run@x', 'postgres://u@h:5432/d?host=/run@x'],
+  ['postgresql://u:p%40@a:1,b:2/d?sslmode=require', 'postgresql://u:***@a:1,b:2/d?sslmode=require'],
+  ['postgres://h/d?user=u&password=p&x=y', 'postgres://h/d?user=u&password=***&x=y'],
+]
+for (const [url, expected] of shown)
+  test(`database: ${url} is shown without its password`, () => assert.equal(withoutPassword(url), expected))
 
 test('start: a user that may not create anything serves a database that is up to date, and is told who may migrate another', async () => {
   const { env, sql } = await emptyDatabase()

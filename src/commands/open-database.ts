@@ -96,6 +96,9 @@ function connectTo(url: string, options: { max?: number }): Sql {
 const ignoring =
   'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation, ' +
   'extra_float_digits'
+const undefined_object = '42704'
+const unknown =
+  'What stands behind the ? of DATABASE_URL goes to PostgreSQL, which does not know this: leave it out (docs/operations.md)'
 const pooled =
   'kvitt: A pooler stands before the database. It must pool by session, or be PgBouncer 1.21 or later with max_prepared_statements ' +
   '(docs/operations.md).'
@@ -109,17 +112,16 @@ async function check(sql: Sql, url: string): Promise<void> {
     await sql.end({ timeout: 1 })
     if (error instanceof Failure) throw error
     const { message, code } = error as { message: string; code?: string }
-    const hint = message.includes('unsupported startup parameter') ? `. ${ignoring}` : ''
+    const hint = message.includes('unsupported startup parameter')
+      ? `. ${ignoring}`
+      : code === undefined_object
+        ? `. ${unknown}`
+        : ''
     throw new Failure(`No connection to DATABASE_URL (${withoutPassword(url)}): ${message || code}${hint}`, { cause: error })
   }
 }
 
-function withoutPassword(url: string): string {
-  try {
-    const parsed = new URL(url)
-    if (parsed.password) parsed.password = '***'
-    return String(parsed)
-  } catch {
-    return 'not a URL'
-  }
+/** It may name several servers, which no `URL` does. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/[^:/?#]*):[^/?#]*@/, '$1:***@').replace(/([?&]password=)[^&]*/g, '$1***')
 }

@@ -33,7 +33,7 @@ export function connect(
   const { url: found, ...place } = placeOf(url)
   const own = ownSockets(found)
   // The driver would find out for itself, with sockets of its own.
-  const plain = own ? found.replace(/([?&])target_session_attrs=[^&]*&?/, '$1') : found
+  const plain = own ? found.replace(/([?&])(?:target_session_attrs=[^&]*|sslrootcert=system)&?/g, '$1') : found
   const onclose = () => {
     for (const tell of closed) tell()
   }

@@ -81,8 +81,9 @@ export function serversOf(url: string, wanted: string | null): Servers | undefin
     throw new Error(`DATABASE_URL: target_session_attrs must be one of ${attributes.join(', ')}, not ${wanted}: Kvitt writes.`)
   }
   const hosts = /^[^:]+:\/\/(?:[^@/]*@)?([^/?]*)/.exec(url)?.[1]?.split(',') ?? []
-  const must_write = wanted !== 'any'
-  if (hosts.length < 2 && (wanted === null || !must_write)) return undefined
+  const must_write = wanted === null ? hosts.length > 1 : wanted !== 'any'
+  // The driver would end an IPv6 address at its first colon.
+  if (hosts.length < 2 && !must_write && !hosts[0]?.startsWith('[')) return undefined
   const places = hosts.map((text) => {
     const [, host = 'localhost', port = '5432'] = /^(.*?)(?::(\d+))?$/.exec(text)!
     return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
