@@ -25,3 +25,8 @@ export function formatMoney(
   const shown = { minimumFractionDigits: decimals, maximumFractionDigits: decimals }
   return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay, ...shown }).format(amount / 10 ** decimals)
 }
+
+/** To the nearest unit; halves away from zero, so that what a line costs and what takes it back are the same. Never -0. */
+export function roundAmount(amount: number): number {
+  return amount < 0 ? 0 - Math.round(-amount) : Math.round(amount)
+}

@@ -3,6 +3,7 @@ import ajvFormats from 'ajv-formats'
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
 import type { TSchema } from 'typebox'
 import Type from 'typebox'
+import { roundAmount } from './currency.ts'
 import { limits } from './limits.ts'
 
 const words = new Map<string, string>()
@@ -92,16 +93,11 @@ function compiler(options: Options): Ajv {
     schema: true,
     compile: () => (data, context) => {
       if (context && !Number.isInteger(data))
-        (context.parentData as Record<string | number, unknown>)[context.parentDataProperty] = halfAway(data)
+        (context.parentData as Record<string | number, unknown>)[context.parentDataProperty] = roundAmount(data)
       return true
     },
   })
   return ajv
-}
-
-/** To the nearest unit; halves away from zero, so that what a line costs and what takes it back are the same. Never -0. */
-function halfAway(amount: number): number {
-  return amount < 0 ? 0 - Math.round(-amount) : Math.round(amount)
 }
 
 const strict = compiler({ coerceTypes: false })

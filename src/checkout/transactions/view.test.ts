@@ -83,6 +83,21 @@ const vats: [items: Item[] | undefined, vat: number | undefined][] = [
   [[{ amount: 125, vat: 25, vat_amount: 3.6 }, { amount: 112, vat: 12 }, { vat: 25 }], 16],
   [[{ vat_amount: 2 }, { vat_amount: -1 }], 1],
   [[{ amount: 100, vat: 25 }], 20],
+  [
+    [
+      { amount: 14, vat: 12 },
+      { amount: 14, vat: 12 },
+    ],
+    4,
+  ],
+  [
+    [
+      { amount: -14, vat: 12 },
+      { amount: 14, vat: 12 },
+    ],
+    0,
+  ],
+  [[{ vat_amount: -1.5 }, { vat_amount: 1.5 }], 0],
 ]
 for (const [items, vat] of vats) {
   test(`event: VAT of ${JSON.stringify(items)} is ${vat}`, () => {

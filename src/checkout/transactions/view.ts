@@ -1,3 +1,4 @@
+import { roundAmount } from '../../lib/currency.ts'
 import type { OperationRow } from '../operations-log/operation.ts'
 import type { ListedTransaction } from './listing/store.ts'
 import { type EventRow, type Item, paymentProduct, settlementStatusOf, type TransactionRow } from './transaction.ts'
@@ -124,9 +125,9 @@ function vatOf(items: readonly Item[] | undefined): number | undefined {
   const known = items?.filter((item) => typeof item.vat_amount === 'number' || typeof item.vat === 'number')
   if (!known?.length) return undefined
   return known.reduce((total, { amount = 0, vat_amount, vat }) => {
-    if (typeof vat_amount === 'number') return total + Math.round(vat_amount)
+    if (typeof vat_amount === 'number') return total + roundAmount(vat_amount)
     const percent = vat as number
-    return total + Math.round((amount * percent) / (100 + percent))
+    return total + roundAmount((amount * percent) / (100 + percent))
   }, 0)
 }
 

@@ -111,6 +111,16 @@ for (const [title, more, amount, vat_amount, vat] of taxes) {
   })
 }
 
+test('session of an order: tax of a line and of what takes it back are the same', () => {
+  const order = orderOf([line(1, 100, { tax_lines: [tax(10)] }), line(2, -100, { tax_lines: [tax(-10)] }), line(3, 1)])
+  const items = [{ line_id: 1, amount: 25 }, { line_id: 2, amount: -25 }, { line_id: 3 }]
+  const { body } = decideSession(order, ask(items)) as Decided
+  assert.deepEqual(
+    body.order.items.map(({ vat_amount }) => vat_amount),
+    [3, -3, 0],
+  )
+})
+
 const over = (line_id: number, allowed: number, amount: number, index = 0) => ({
   ...{ code: 'amount_exceeds_authorizable', path: `/items/${index}/amount`, allowed },
   message: `At most ${allowed} of line ${line_id} can be authorized, not ${amount}.`,

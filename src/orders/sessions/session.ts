@@ -5,6 +5,7 @@
  * - the body: what is asked of the checkout service (checkout-api §3.2), which may be this process or another server
  */
 import Type from 'typebox'
+import { roundAmount } from '../../lib/currency.ts'
 import type { Refusal } from '../../lib/errors.ts'
 import { limits } from '../../lib/limits.ts'
 import { Amount, AmountIn, DateTime, FreeObject, LineIdIn, PositiveAmountIn, TextLike } from '../../lib/schema.ts'
@@ -153,7 +154,7 @@ function checkoutItem(
     description: line.description ?? line.description_alias,
     quantity: line.quantity ?? 1,
     amount,
-    vat_amount: amount === 0 ? 0 : Math.round((tax * amount) / dueOf(line)),
+    vat_amount: amount === 0 ? 0 : roundAmount((tax * amount) / dueOf(line)),
     vat: line.tax_lines.length === 1 ? line.tax_lines[0]!.percentage : undefined,
     splits,
     fee_split: splits === undefined ? undefined : fee_split,
