@@ -8,8 +8,15 @@ import { startServer, type TestServer } from './server.ts'
 
 let server: TestServer
 let account: TestAccount
+let clock_asked = 0
+const clock = {
+  now() {
+    clock_asked += 1
+    return new Date()
+  },
+}
 before(async () => {
-  server = await startServer({ role: 'orders', work: false })
+  server = await startServer({ role: 'orders', work: false, clock })
   account = await createTestAccount(server)
 })
 after(() => server.close())
@@ -583,6 +590,13 @@ describe('lists', () => {
       lines.map(({ gross_amount }) => gross_amount),
       [104, 103, 102, 101],
     )
+    // Each page of an export asks for the time. A HEAD reads none: nobody would get it.
+    const asked = async (method: string) => {
+      const before = clock_asked
+      assert.equal((await own.call(method, `${root}/orders`, undefined, { accept: 'text/csv' })).status, 200)
+      return clock_asked - before
+    }
+    assert.equal(await asked('HEAD'), (await asked('GET')) - 1)
   })
 })
 
