@@ -433,6 +433,10 @@ describe('orders', () => {
     assert.equal(typeof updated.events[1].request.body, 'string')
     const { events: _, ...whole } = updated
     assert.equal((await ok('PUT', path, whole)).version, 2)
+    // As when it was made: an amount that PHP has reckoned is rounded, and what is text stays text.
+    assert.equal((await ok('PUT', path, { items: [{ line_id: '1', gross_amount: 499.99999999999994, store: '' }] })).version, 2)
+    const text = await refused('PUT', path, { items: [{ line_id: 1, description: { a: 1 } }] }, 400, 'invalid_request')
+    assert.equal(text.errors[0].path, '/items/0/description')
     const error = await refused('PUT', path, { items: [{ line_id: 1, gross_amount: 1 }] }, 400, 'member_not_editable')
     assert.equal(error.errors[0].path, '/items/0/gross_amount')
     await refused('PUT', path, { items: [{ line_id: 2 }] }, 400, 'unknown_line_id')

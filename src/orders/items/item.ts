@@ -24,7 +24,7 @@ const TaxLine = Type.Object(
   open,
 )
 /** A discount of a line, stored as a fact: nothing is computed from a percentage (orders-api §3.5). */
-export const DiscountLine = Type.Object(
+const DiscountLine = Type.Object(
   {
     amount: Type.Optional(AmountIn),
     discount_type: Type.Optional(Type.String({ maxLength: 100 })),

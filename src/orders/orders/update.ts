@@ -4,7 +4,7 @@ import { limits } from '../../lib/limits.ts'
 import { sameJson } from '../../lib/object.ts'
 import { LineIdIn } from '../../lib/schema.ts'
 import { contentMembers, contentOf } from '../drafts/draft.ts'
-import { DiscountLine, exchangeRate, type Item, parseLineId } from '../items/item.ts'
+import { type Item, ItemIn, parseLineId } from '../items/item.ts'
 import type { Content, Order, OrderChange } from './order.ts'
 
 /** The body of PUT on an order (orders-api §2.7): what is present replaces, what is absent stays. */
@@ -12,13 +12,9 @@ export const OrderUpdateIn = Type.Object(
   {
     ...contentMembers,
     items: Type.Optional(
-      Type.Array(
-        Type.Object(
-          { line_id: LineIdIn, discount_lines: Type.Optional(Type.Array(DiscountLine, { maxItems: 100 })), ...exchangeRate },
-          { additionalProperties: true },
-        ),
-        { maxItems: limits.items_per_order_max },
-      ),
+      Type.Array(Type.Object({ ...ItemIn.properties, line_id: LineIdIn }, { additionalProperties: true }), {
+        maxItems: limits.items_per_order_max,
+      }),
     ),
   },
   {
