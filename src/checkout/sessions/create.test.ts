@@ -268,10 +268,12 @@ test('expiry: why not', () => {
 
 test('tokens: those that were given, by product', () => {
   const card = { payment_token: 'p', recurrence_token: 'r' }
-  const tokens = { card, other: { recurrence_token: 'r' }, none: {}, number: { payment_token: 7 }, word: 'p', nothing: null }
+  const other = { payment_token: '', recurrence_token: 'r' }
+  const empty = { payment_token: '', recurrence_token: '' }
+  const tokens = { card, other, empty, none: {}, number: { payment_token: 7 }, word: 'p', nothing: null }
   assert.deepEqual(givenTokens({ tokens }), [
     { type: 'card', token: card, value: 'p' },
-    { type: 'other', token: tokens.other, value: 'r' },
+    { type: 'other', token: other, value: 'r' },
   ])
   for (const customer of [undefined, {}, { tokens: 'p' }, { tokens: [card] }]) assert.deepEqual(givenTokens(customer), [])
 })

@@ -350,12 +350,12 @@ export function expiry(asked: string | undefined, now: Date, path = '/expires_at
   return { expires_at }
 }
 
-/** Every token value given with the customer, by product type (checkout-api §2.7). */
+/** Every token value given with the customer, by product type (checkout-api §2.7). nopCommerce sends `""` for each that it has not. */
 export function givenTokens(customer: Tree | undefined): { type: string; token: Tree; value: string }[] {
   if (!isObject(customer?.tokens)) return []
   return Object.entries(customer.tokens).flatMap(([type, token]) => {
     if (!isObject(token)) return []
-    const value = token.payment_token ?? token.recurrence_token
-    return typeof value === 'string' ? [{ type, token, value }] : []
+    const value = token.payment_token || token.recurrence_token
+    return typeof value === 'string' && value ? [{ type, token, value }] : []
   })
 }

@@ -96,6 +96,7 @@ const refusals: [title: string, refused: unknown, refusal: object][] = [
   ['no tokens', pay('card.visa', undefined, { customer: {} }), no_token],
   ['another token', pay('card.visa', undefined, { customer: { tokens: { local: both } } }), no_token],
   ['no text', pay('card.visa', { payment_token: 1, recurrence_token: 2 }), no_token],
+  ['nothing in it', pay('card.visa', { payment_token: '', recurrence_token: '' }), no_token],
   [
     'another currency',
     pay('local', both, { order: { ...order, currency: 'EUR' } }),

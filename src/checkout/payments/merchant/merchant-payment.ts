@@ -103,11 +103,16 @@ function tokenOf(customer: Record<string, unknown> | undefined, type: string, op
   const tokens = (customer?.tokens as Record<string, Record<string, unknown>> | undefined)?.[type]
   const { payment_token, recurrence_token } = tokens ?? {}
   const only = onlyToken(type, operation)
-  if (only) return typeof tokens?.[only] === 'string' ? ({ [only]: tokens[only] } as Token) : undefined
-  const recurring = operation === 'recurring_purchase' && typeof recurrence_token === 'string'
+  if (only) return isToken(tokens?.[only]) ? ({ [only]: tokens[only] } as Token) : undefined
+  const recurring = operation === 'recurring_purchase' && isToken(recurrence_token)
   if (recurring) return { recurrence_token }
-  if (typeof payment_token === 'string') return { payment_token }
-  return typeof recurrence_token === 'string' ? { recurrence_token } : undefined
+  if (isToken(payment_token)) return { payment_token }
+  return isToken(recurrence_token) ? { recurrence_token } : undefined
+}
+
+/** WooCommerce sends `""` for a subscription that has no token. */
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function enabled(type: string): Record<string, unknown> {
