@@ -10,6 +10,7 @@ import {
   type EventRow,
   mayCapture,
   mayRefund,
+  mayStillCapture,
   mayVoid,
   paymentProduct,
   type Reservation,
@@ -273,6 +274,21 @@ test('rest: neither captured nor voided nor reserved', () => {
     63,
   )
 })
+// is something left that may be captured?
+const left: [row: Partial<TransactionRow>, expected: boolean][] = [
+  [{}, true],
+  [{ captured: 99, status: 'PARTIALLY_CAPTURED' }, true],
+  [{ captured: 60, pending_capture: 40, status: 'PARTIALLY_CAPTURED' }, false],
+  [{ amount: 0, authorized: 0 }, true],
+  [{ amount: 0, authorized: 0, status: 'INITIATED' }, false],
+  [{ captured: 60, voided: 40, status: 'CAPTURED' }, false],
+]
+for (const [row, expected] of left) {
+  test(`capture: ${expected ? 'may' : "can't"} come of ${JSON.stringify(row)}`, () => {
+    assert.equal(mayStillCapture(transactionRow(row)), expected)
+  })
+}
+
 test('payment product: what stands before the dot', () => {
   assert.equal(paymentProduct('dintero_psp.creditcard'), 'dintero_psp')
   assert.equal(paymentProduct('payex'), 'payex')

@@ -48,11 +48,11 @@ const cases: Case[] = [
     done,
   ],
   [
-    'an authorization becomes final',
-    { final_authorization: false },
+    'an authorization becomes final, and is captured at once where that was to be',
+    { final_authorization: false, auto_capture_at: before },
     { kind: 'update_authorization', request: { update: 'pre_authorization', final_authorization: true } },
     succeeded,
-    { final_authorization: true, event_count: 3, updated_at: now },
+    { final_authorization: true, auto_capture_at: now, event_count: 3, updated_at: now },
     [
       {
         ...first,

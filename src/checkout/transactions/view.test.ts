@@ -4,7 +4,7 @@ import { before, later, now, transactionRow } from '../../../test/rows.ts'
 import { limits } from '../../lib/limits.ts'
 import { filterOf, searchTerm } from './list.ts'
 import type { EventRow, Item } from './transaction.ts'
-import { asOf, eventView, transactionView } from './view.ts'
+import { asLeftBy, asOf, eventView, transactionView } from './view.ts'
 
 const event: EventRow = {
   ...{ sequence: 2, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, request_id: 'r', data: {} },
@@ -152,6 +152,30 @@ for (const [sequence, amount] of amounts) {
     assert.equal(asOf({ ...transactionRow({ amount: 80 }), events }, sequence).amount, amount)
   })
 }
+test('transaction: as an operation left it, with what a final capture voided', () => {
+  const events: EventRow[] = [
+    { ...event, operation_id: 'a' },
+    { ...event, sequence: 3, event: 'CAPTURE', operation_id: 'c' },
+    { ...event, sequence: 4, event: 'VOID' },
+    { ...event, sequence: 5, event: 'CAPTURE', operation_id: 'd' },
+    { ...event, sequence: 6, event: 'VOID', operation_id: 'v' },
+    { ...event, sequence: 7, event: 'REFUND', operation_id: 'r' },
+    { ...event, sequence: 8, event: 'REFUND', operation_id: 's' },
+  ]
+  const row = { ...transactionRow(), events: [{ ...event, sequence: 1 }, ...events] }
+  // operation | final capture? | the last event of it
+  for (const [id, final_capture, sequence] of [
+    ['a', false, 2],
+    ['c', true, 4],
+    ['c', false, 3],
+    ['d', true, 5],
+    ['r', true, 7],
+    ['s', true, 8],
+    ['none', false, 8],
+  ] as const) {
+    assert.deepEqual(asLeftBy(row, { id, request: { final_capture } }), asOf(row, sequence))
+  }
+})
 test('transaction: as it was before it was authorized, or failed: the amount it has', () => {
   const initialized: EventRow = { ...event, sequence: 1, event: 'INITIALIZE', transaction_status: 'INITIATED' }
   const events = [initialized, { ...event, sequence: 2, event: 'VOID' as const, amount: 0 }]
@@ -226,9 +250,13 @@ test('list: what the index of terms is asked for is the most telling filter it k
     [{ card_brand: ['Visa'], channel: 'in_store' }, ['T1|card_brand:visa'], false],
     [{ amount: 100, currency: ['NOK'] }, ['T1|amount:100'], false],
     [{ payment_operation: 'recurring_purchase' }, ['T1|payment_operation:recurring_purchase'], false],
+    [{ customer_id: 'C'.repeat(256) }, [`T1|customer_id:${'C'.repeat(255)}`], true],
+    [{ merchant_reference: 'R'.repeat(256) }, [`T1/${'r'.repeat(255)}`], true],
   ]
   for (const [query, terms, telling] of cases) {
     const filter = filterOf(query, 'T1')
-    assert.deepEqual('terms' in filter && [filter.terms, filter.telling], [terms, telling], JSON.stringify(query))
+    const ranged = 'status' in query
+    const expected = [terms, telling, ranged]
+    assert.deepEqual('terms' in filter && [filter.terms, filter.telling, filter.ranged], expected, JSON.stringify(query))
   }
 })

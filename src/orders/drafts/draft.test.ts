@@ -11,6 +11,7 @@ import {
   draftView,
   foldDraft,
   mayChange,
+  refuseBesideReserved,
   refuseOptions,
 } from './draft.ts'
 
@@ -109,6 +110,28 @@ for (const [order_id, given, refusals] of options) {
   test(`draft: ${order_id ?? 'no name'}, ${JSON.stringify(given)}: ${refusals.length} refusals`, () => {
     const order = { currency: 'NOK', ...(order_id ? { order_id } : {}) }
     assert.deepEqual(refuseOptions({ order, ...(given ? { options: given } : {}) }), refusals)
+  })
+}
+
+const beside = (path: string, more = '') => ({
+  ...shared(path, `The draft holds the order_id ${named.order_id}${more}.`),
+  allowed: [named.order_id],
+})
+const kept: [content: object, options: DraftIn['options'], refusals: object[]][] = [
+  [{}, {}, []],
+  [{ order_id: 'O' }, { order_id: 'P' }, []],
+  [{ order_id: 'O' }, {}, [beside('/order/order_id')]],
+  [
+    { order_id: 'O' },
+    { split_draft: true },
+    [beside('/order/order_id'), beside('/options/split_draft', ', which several orders cannot share')],
+  ],
+]
+for (const [content, options, refusals] of kept) {
+  test(`draft: that holds a name, with ${JSON.stringify({ content, options })}: ${refusals.length} refusals`, () => {
+    const given = { content, options } as never
+    assert.deepEqual(refuseBesideReserved({ ...draft, reserved: named }, given), refusals)
+    assert.deepEqual(refuseBesideReserved(draft, given), [])
   })
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { orderLine as line, orderOf, recorded } from '../../../test/rows.ts'
-import { pageOf, pageSize, parseCursor, windowOf } from '../shared/page.ts'
+import type { Part } from '../../lib/statement.ts'
+import { pageOf, pageSize, parseCursor, startOf, windowOf } from '../shared/page.ts'
 import { csvHeader, csvLine, listFilter, sourceOf } from './list.ts'
 
 const row = (second: number) => ({
@@ -48,6 +49,22 @@ for (const text of foreign) {
 test('page: a cursor from the first moment on', () => {
   const first = { created_at: '1970-01-01T00:00:00.000Z', id: row(1).id }
   assert.deepEqual(parseCursor(cursor(`${first.created_at} ${first.id}`)), first)
+})
+test('page: starts at the cursor or at the end that was asked for, whichever is earlier', () => {
+  const after = { created_at: '2026-01-02T03:04:05.678Z', id: row(1).id }
+  const highest = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+  const starts: [created_at: string | undefined, id: string, ...Parameters<typeof startOf>][] = [
+    [undefined, highest, undefined, undefined],
+    [after.created_at, after.id, after, undefined],
+    ['2026-01-01T00:00:00.000Z', highest, undefined, '2026-01-01T00:00:00.000Z'],
+    ['2026-01-02T03:04:05.677Z', highest, after, '2026-01-02T03:04:05.677Z'],
+    [after.created_at, after.id, after, after.created_at],
+    [after.created_at, after.id, after, '2026-01-02T03:04:05.679Z'],
+  ]
+  for (const [created_at, id, ...asked] of starts) {
+    const { strings, args } = startOf(...asked) as unknown as Part
+    assert.deepEqual([strings.join('$'), args], ["(coalesce($::timestamptz, 'infinity'), $::uuid)", [created_at ?? null, id]])
+  }
 })
 
 test('window: both ends, as times that a database can hold', () => {

@@ -130,7 +130,7 @@ const changes: [title: string, OrderChange[], Partial<Order>][] = [
   ['a failed capture', [failed], { records: { ...records, capture: [failed.record] } }],
   [
     'captures and a refund',
-    [capture, more, refund],
+    [capture, refund, more],
     {
       records: { ...records, capture: [capture.record, more.record], refund: [refund.record] },
       sums: new Map([
@@ -140,9 +140,10 @@ const changes: [title: string, OrderChange[], Partial<Order>][] = [
     },
   ],
   [
-    'an authorization, cancelled in part',
-    [authorization, cancellation],
+    'an authorization, cancelled in part, and a session',
+    [authorization, cancellation, { type: 'session', session: session('a') }],
     {
+      sessions: [session('a')],
       records: { ...records, authorization: [authorization.record], cancellation: [cancellation.record] },
       sums: new Map([
         [1, { ...none, authorized: 10, cancelled: 3 }],
