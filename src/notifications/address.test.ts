@@ -6,6 +6,7 @@ const addresses: [address: string, where: ReturnType<typeof reach>][] = [
   ['93.184.215.14', 'public'],
   ['1.1.1.1', 'public'],
   ['2606:4700:4700::1111', 'public'],
+  ['2a00:1450:4001:81b:1:2:3:4', 'public'],
   ['64:ff9b::1.1.1.1', 'public'],
   ['::ffff:1.1.1.1', 'public'],
   ['127.0.0.1', 'loopback'],
@@ -54,6 +55,9 @@ const openings: [networks: string[], address: string, protocol: string, may: boo
   [['192.168.1.5', 'fd12:3456::/32'], '192.168.1.6', 'http:', false],
   [['192.168.1.5', 'fd12:3456::/32'], 'fd12:3456::1', 'http:', true],
   [['192.168.1.5', 'fd12:3456::/32'], 'fd00:ec2::254', 'http:', false],
+  [['192.168.1.5', 'fd12::5'], '192.168.1.6', 'http:', false],
+  [['192.168.1.5', 'fd12::5'], 'fd12::5', 'http:', true],
+  [['192.168.1.5', 'fd12::5'], 'fd12::6', 'http:', false],
 ]
 for (const [networks, address, protocol, may] of openings) {
   test(`address: ${address} over ${protocol} is ${may ? '' : 'not '}called when ${networks.join(' and ') || 'nothing'} is opened`, () => {

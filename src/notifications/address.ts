@@ -78,9 +78,8 @@ export function createGuard({ allow_loopback, networks = [] }: Openings): May {
 
 /** The eight words of an IPv6 address, however it is written. */
 function wordsOf(address: string): number[] {
-  const [head = '', tail] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::')
+  const [head = '', tail = ''] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::')
   const parse = (text: string) => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)))
-  const before = parse(head)
-  const after = tail === undefined ? [] : parse(tail)
+  const [before, after] = [parse(head), parse(tail)]
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after]
 }

@@ -353,6 +353,18 @@ for (const [name, part, auto_capture, path] of [
     false,
     '/order/shipping_option/splits',
   ],
+  [
+    'two shipments and one split of the fee',
+    { shipping_option: { ...option, shipments: [shipment('1'), shipment('2')], fee_split: {} } },
+    false,
+    '/order/shipping_option/fee_split',
+  ],
+  [
+    'two shipments, both paid in the store',
+    { shipping_option: { ...option, shipments: [shipment('1'), shipment('2')], pay_in_store: {} } },
+    false,
+    '/order/shipping_option/pay_in_store',
+  ],
 ] as const) {
   test(`order: ${name}${path ? ` is refused at ${path}` : ''}`, () => {
     assert.equal(orderRefusal({ ...order, ...part } as never, { auto_capture, enabled: [] })?.path, path)

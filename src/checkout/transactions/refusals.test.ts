@@ -77,6 +77,7 @@ const captures: Case[] = [
   ['a part, the last one', part, { amount: 20, final_capture: true }, { amount: 20, void_amount: 40 }],
   ['a voided one', { status: 'AUTHORIZATION_VOIDED' }, { amount: 1 }, state('AUTHORIZATION_VOIDED', 'captured')],
   ['one that is being voided', { pending_void: 100 }, { amount: 1 }, busy('void')],
+  ['one that is being changed', { pending_void: 1, data: { updating: 'o' } }, { amount: 1 }, busy('change')],
   [
     'one that is not final',
     { final_authorization: false },
@@ -97,6 +98,12 @@ const captures: Case[] = [
     { ...part, pending_capture: 10 },
     { amount: 20, final_capture: true },
     { ...busy('capture'), path: '/final_capture' },
+  ],
+  [
+    'the last one, while the authorization is changed',
+    { data: { updating: 'o' } },
+    { amount: 20, final_capture: true },
+    { ...busy('change'), path: '/final_capture' },
   ],
   ['nothing', {}, { amount: 0 }, required(100)],
   ['less than nothing', {}, { amount: -1 }, required(100)],

@@ -101,6 +101,21 @@ const cases: Case[] = [
     done,
   ],
   [
+    'an authorization becomes final, and is captured when that is asked for',
+    { final_authorization: false },
+    { kind: 'update_authorization', request: { update: 'pre_authorization', final_authorization: true } },
+    succeeded,
+    { final_authorization: true, event_count: 3, updated_at: now },
+    [
+      {
+        ...first,
+        ...{ sequence: 3, event: 'AUTHORIZE', transaction_status: 'AUTHORIZED', success: true, amount: 100 },
+        data: { update: 'pre_authorization' },
+      },
+    ],
+    done,
+  ],
+  [
     'a change that is refused changes nothing',
     { final_authorization: false },
     { kind: 'update_authorization', request: { new_amount: 70, void_amount: 30, final_authorization: true, new_items: [] } },

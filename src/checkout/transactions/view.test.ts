@@ -160,7 +160,9 @@ test('transaction: as an operation left it, with what a final capture voided', (
     { ...event, sequence: 5, event: 'CAPTURE', operation_id: 'd' },
     { ...event, sequence: 6, event: 'VOID', operation_id: 'v' },
     { ...event, sequence: 7, event: 'REFUND', operation_id: 'r' },
-    { ...event, sequence: 8, event: 'REFUND', operation_id: 's' },
+    { ...event, sequence: 8, event: 'CAPTURE', operation_id: 'e' },
+    { ...event, sequence: 9, event: 'SETTLEMENT' },
+    { ...event, sequence: 10, event: 'REFUND', operation_id: 's' },
   ]
   const row = { ...transactionRow(), events: [{ ...event, sequence: 1 }, ...events] }
   // operation | final capture? | the last event of it
@@ -170,8 +172,9 @@ test('transaction: as an operation left it, with what a final capture voided', (
     ['c', false, 3],
     ['d', true, 5],
     ['r', true, 7],
-    ['s', true, 8],
-    ['none', false, 8],
+    ['e', true, 8],
+    ['s', true, 10],
+    ['none', false, 10],
   ] as const) {
     assert.deepEqual(asLeftBy(row, { id, request: { final_capture } }), asOf(row, sequence))
   }

@@ -134,7 +134,15 @@ const refusals: [title: string, refused: unknown, refusal: object][] = [
     pay('local', both, { order: { ...order, gift_cards: [{ amount: -1 }] } }),
     at('/session/order/gift_cards/0/amount', 'must be >= 0.'),
   ],
+  [
+    'a URL without a host',
+    pay('local', both, { url: { callback_url: 'https://' } }),
+    at('/session/url/callback_url', 'must be a URL with a host of at most 253 characters.'),
+  ],
 ]
 for (const [title, refused, refusal] of refusals) {
   test(`merchant payment: refused: ${title}`, () => assert.deepEqual(refused, refusal))
 }
+test('merchant payment: splits may come later where it is captured by hand', () => {
+  assert.ok('data' in pay('local', both, { order: { ...order, items: [{ amount: 100, splits: [] }] } }))
+})
