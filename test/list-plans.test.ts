@@ -147,7 +147,7 @@ const cases: Case[] = [
   ['sessions of a transaction', sessions({ transaction_id: [`${account_id}.t17`] }), 1, ['sessions_pkey']],
   ['sessions by name', sessions({ search: 'kari nordmann 17' }), 1, ['sessions_by_reference', 'sessions_by_term']],
   ['sessions by second reference', sessions({ search: 'F17' }), 1, ['sessions_by_reference', 'sessions_by_term']],
-  ['operations that are not settled', operations, 10, ['operations_open']],
+  ['operations that are not settled', operations, 10, ['operations_due', 'operations_pkey']],
   ['orders, the first page', orders({}), 11, ['orders_by_created']],
   ['orders by order_id', orders({ order_id: `o${account_id}.s17` }), 1, ['order_name_unique', 'orders_pkey']],
   ['orders by external id', orders({ external_id: 'R17' }), 1, ['orders_by_created', 'orders_by_search']],

@@ -87,7 +87,7 @@ for (const outcome of ['succeeded', 'failed'] as const) {
     await verify(server.sql, { account_id: null, onDifference: (difference) => found.push(difference) })
     const wrong = found.filter(({ aggregate_id }) => transaction.endsWith(aggregate_id)).map(({ what }) => what)
     // What a person says wrongly is found when the provider's book is compared.
-    assert.deepEqual(wrong, outcome === 'succeeded' ? [] : ["captured in the simulator's book"])
+    assert.deepEqual(wrong, outcome === 'succeeded' ? [] : ["captured in the simulator's book", `movement capture ${id}`])
   })
 }
 

@@ -30,10 +30,13 @@ export async function listOperations(
   const { account_id, transaction_id, limit, starting_after = zero } = page
   if (!uuid.test(starting_after)) return []
   if (transaction_id === undefined) {
+    // Found by when they are due, whatever page it is: by id, every operation there ever was would be read to find none.
     return db<OperationRow[]>`
-      select * from checkout.operations
-      where account_id = ${account_id} and next_attempt_at is not null and id > ${starting_after}
-      order by id limit ${limit}`
+      with due as materialized (
+        select account_id, id from checkout.operations where next_attempt_at is not null and account_id = ${account_id})
+      select o.* from (select * from due where id > ${starting_after} order by id limit ${limit}) page
+      join checkout.operations o using (account_id, id)
+      order by o.id`
   }
   return db<OperationRow[]>`
     select * from checkout.operations
