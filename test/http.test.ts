@@ -8,7 +8,7 @@ import Type from 'typebox'
 import { ApiError } from '../src/lib/errors.ts'
 import { createServer, type Server } from '../src/lib/http.ts'
 import { limits } from '../src/lib/limits.ts'
-import { AmountIn, PositiveAmountIn } from '../src/lib/schema.ts'
+import { AmountIn, DateTime, LineIdIn, PositiveAmountIn } from '../src/lib/schema.ts'
 
 let app: Server
 before(() => {
@@ -23,6 +23,8 @@ before(() => {
     amount: Type.Optional(AmountIn),
     items: Type.Optional(Type.Array(Type.Object({ amount: PositiveAmountIn }))),
     kind: Type.Optional(Type.Enum(['a', 'b'])),
+    at: Type.Optional(DateTime),
+    line_id: Type.Optional(LineIdIn),
   })
   const querystring = Type.Object({ limit: Type.Optional(Type.Integer()), id: Type.Optional(Type.Array(Type.String())) })
   app.post('/v1/echo', { config: { access: 'public' }, schema: { body, querystring } }, async ({ body, query }) => ({
@@ -144,7 +146,7 @@ test('body: what is no UTF-8, or is packed, is refused and says so; another cont
   assert.match(packed.error.message, /content-encoding gzip/)
   const form = await send('a=b', { 'content-type': 'application/x-www-form-urlencoded' })
   assert.equal(form.message, 'The body is not valid JSON; its content type is application/x-www-form-urlencoded.')
-  assert.equal((await send('{', { 'content-type': 'application/json' })).message, 'The body is not valid JSON.')
+  assert.match((await send('{', { 'content-type': 'application/json' })).message, /^The body is not valid JSON: .*position 1/)
 })
 test('url: doubled slashes are one', async () => {
   assert.equal((await post('//v1//echo', '{}')).statusCode, 200)
@@ -179,6 +181,17 @@ test('url: what can not be decoded, and an id that is too long, are refused in t
     assert.match(answer.json().error.message, /^The URL (is not encoded|names something)/)
   }
 })
+for (const [body, message] of [
+  ['[]', /^The body must be object\.$/],
+  ['{"at":"2026-01-02"}', /^\/at must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05\+01:00\.$/],
+  ['{"line_id":1.5}', /^\/line_id must be integer or string\.$/],
+  ['{"at":1,,}', /^The body is not valid JSON: .*position 8/],
+  ['{"__proto__":1}', /^The body is not valid JSON: __proto__/],
+] as const) {
+  test(`error: ${body} is told what would do, or where it ends to be JSON`, async () => {
+    assert.match((await post('/v1/echo', body)).json().error.message, message)
+  })
+}
 test('error: a member name with / or ~ is escaped in the pointer', async () => {
   const payload = '{"a/b~c":1e999}'
   const answer = await app.inject({ method: 'POST', url: '/v1/empty', payload, headers: { 'content-type': 'application/json' } })

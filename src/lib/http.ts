@@ -113,7 +113,7 @@ export function createServer(options: {
     const body = bytes.toString()
     if (body.trim() === '') return done(null, undefined)
     parse(request, body, (error, value) => {
-      if (error) return done(notJson(request.headers['content-type']))
+      if (error) return done(notJson(body, request.headers['content-type']))
       try {
         done(null, clean(value, { keep_nulls: request.routeOptions.config.nulls === 'keep', odd: mayBeOdd.test(body) }))
       } catch (refused) {
@@ -172,9 +172,19 @@ function unreadableBody(encoding: string | undefined, bytes: Buffer): ApiError |
   if (!isUtf8(bytes)) return new ApiError('invalid_json', 'The body is not UTF-8. JSON has no other encoding.')
 }
 
-function notJson(content_type = 'application/json'): ApiError {
-  const hint = content_type.includes('json') ? '' : `; its content type is ${content_type.slice(0, 100)}`
-  return new ApiError('invalid_json', `The body is not valid JSON${hint}.`)
+function notJson(body: string, content_type = 'application/json'): ApiError {
+  const why = content_type.includes('json') ? `: ${syntaxFault(body)}` : `; its content type is ${content_type.slice(0, 100)}`
+  return new ApiError('invalid_json', `The body is not valid JSON${why}.`)
+}
+
+/** What is wrong and where, which the parser of the framework does not say. */
+function syntaxFault(body: string): string {
+  try {
+    JSON.parse(body)
+    return '__proto__ is no name for a member'
+  } catch (error) {
+    return (error as SyntaxError).message
+  }
 }
 
 /** A path that finds no route because of how it is written: an id longer than any that exists, or `%` before what is no UTF-8. */
@@ -322,6 +332,7 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
     additionalProperty?: string
     pattern?: string
     format?: string
+    type?: string | string[]
   }
   const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
   const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${pointerStep(member)}`}`
@@ -338,10 +349,12 @@ function validationMessage(fault: Validation | undefined, context: string): [mes
         ? 'is not known here'
         : fault?.keyword === 'pattern' && params.pattern !== undefined
           ? `must be ${allowedBy(params.pattern) ?? 'written in another way'}`
-          : fault?.keyword === 'format' && params.format === 'date-time' && context === 'querystring'
-            ? 'must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05%2B01:00'
-            : fault?.message
+          : fault?.keyword === 'format' && params.format === 'date-time'
+            ? `must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05${context === 'body' ? '+' : '%2B'}01:00`
+            : Array.isArray(params.type)
+              ? `must be ${params.type.join(' or ')}`
+              : fault?.message
   const allowed = params.allowedValues
-  const message = `${path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
+  const message = `${path === '/' ? 'The body' : path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
   return [message, { details: [{ path, message, code: 'invalid_request' satisfies ErrorCode, ...(allowed ? { allowed } : {}) }] }]
 }
