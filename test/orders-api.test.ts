@@ -231,8 +231,10 @@ describe('options', () => {
 
   test('custom order_id: used as it is, once, and found like the id', async () => {
     const order_id = 'Bestilling/æøå 1'
-    const [order] = await complete({ order: { currency: 'NOK', order_id, items: [line(1, 5)] } })
-    assert.equal((await ok('GET', `/orders/${encodeURIComponent(order_id)}`)).id, order.id)
+    for (const name of [order_id, '🦊'.repeat(255)]) {
+      const [order] = await complete({ order: { currency: 'NOK', order_id: name, items: [line(1, 5)] } })
+      assert.equal((await ok('GET', `/orders/${encodeURIComponent(name)}`)).id, order.id)
+    }
     const draft = await ok('POST', '/draft_orders', { order: { currency: 'NOK', order_id, items: [line(1, 5)] } })
     await refused('PUT', `/draft_orders/${draft.id}/complete`, undefined, 409, 'order_id_exists')
     const both = { options: { generate_order_id: 'ALPHANUMERIC_9' }, order: { currency: 'NOK', order_id: 'x' } }

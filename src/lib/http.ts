@@ -96,7 +96,8 @@ export function createServer(options: {
     // A logger for each request would be made, and used by few: what is logged names the request itself.
     childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+    // An id of 255 characters, each of which may be two units of a JavaScript string.
+    routerOptions: { maxParamLength: 2 * limits.reference_length_max, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     clientErrorHandler: answerUnreadable,
     // Of a path that finds no route: no hook runs for it.
     frameworkErrors: (error, request, reply) => sendError(urlFault(error), request, identified(request, reply)),
@@ -190,7 +191,7 @@ function syntaxFault(body: string): string {
 /** A path that finds no route because of how it is written: an id longer than any that exists, or `%` before what is no UTF-8. */
 function urlFault({ code }: FastifyError): ApiError {
   const long = code === 'FST_ERR_MAX_PARAM_LENGTH'
-  const why = long ? 'names something by more than 300 characters' : 'is not encoded as UTF-8 with % before each byte'
+  const why = long ? 'names something by too many characters' : 'is not encoded as UTF-8 with % before each byte'
   return new ApiError('invalid_request', `The URL ${why}.`)
 }
 
