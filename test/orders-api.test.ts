@@ -365,6 +365,11 @@ describe('webhooks', () => {
     const order = await createOrder()
     const added = await createOrder([line(2, 30)], {}, { order_id: order.id })
     assert.deepEqual([added.id, added.net_amount, added.version], [order.id, 530, 2])
+    // `If-Match` is about the order: the client has seen no draft.
+    const more = { currency: 'NOK', options: { order_id: order.id }, items: [line(3, 1)] }
+    const statuses = []
+    for (const seen of ['"1"', '"2"']) statuses.push((await call('POST', '/orders', more, { 'if-match': seen })).status)
+    assert.deepEqual(statuses, [412, 200])
   })
 })
 

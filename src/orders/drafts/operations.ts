@@ -234,7 +234,8 @@ export async function completeDraft(service: Service, caller: Caller, id: string
   const complete = async (db: Db, known?: Found): Promise<Order[] | undefined> => {
     const found = known ?? (await store.findDraft(db, { account_id, id, now: clock.now().toISOString() }))
     if (!found) throw unknownDraft(id)
-    if (found.draft.options.order_id !== undefined) return inTransaction(db, (tx) => completeInto(service, caller, id, tx))
+    if (found.draft.options.order_id !== undefined)
+      return inTransaction(db, (tx) => completeInto(service, caller, { id, seen: 'draft' }, tx))
     order_id = found.draft.content.order_id
     return completeNew(service, caller, found, db)
   }
@@ -287,21 +288,30 @@ async function serialsFor({ options }: Draft, account_id: string, count: number,
   return Array.from({ length: count }, (_, index) => `${last - count + index + 1}${suffix}`)
 }
 
-/** Brings the draft into an existing order. Draft, then order: everybody who needs both locks them in this sequence. */
-export async function completeInto(service: Service, caller: Caller, id: string, tx: Db): Promise<Order[]> {
+/**
+ * Brings the draft into an existing order. Draft, then order: everybody who needs both locks them in this sequence. Of which of them
+ * `If-Match` names a version is `seen`.
+ */
+async function completeInto(
+  service: Service,
+  caller: Caller,
+  { id, seen }: { id: string; seen: 'draft' | 'order' },
+  tx: Db,
+): Promise<Order[]> {
   const { account_id } = caller
   const now = service.clock.now().toISOString()
   await store.lockDraft(tx, account_id, id)
   const found = await store.findDraft(tx, { account_id, id, now })
   if (!found) throw unknownDraft(id)
   const { draft } = found
-  assertVersion(draft.version, caller)
+  if (seen === 'draft') assertVersion(draft.version, caller)
   throwRefusal(core.mayChange(draft))
   const name = draft.options.order_id!
   await lockOrder(tx, account_id, name)
   const target = await findOrder(tx, { account_id, name, now })
   if (!target) throw unknownOrder(name)
   const before = target.order
+  if (seen === 'order') assertVersion(before.version, caller)
   const decision = intoOrder(draft, before)
   if ('refusals' in decision) throw refused(decision.refusals)
   const event = { ...nextEvent(service, caller, before.version), draft_id: id, ...decision.change }
@@ -331,7 +341,7 @@ export async function createAndComplete(service: Service, caller: Caller, body: 
     return await inTransaction(service.sql, async (tx) => {
       const found = await createDraft(service, caller, body, tx)
       const { draft } = found
-      if (draft.options.order_id !== undefined) return completeInto(service, caller, draft.id, tx)
+      if (draft.options.order_id !== undefined) return completeInto(service, caller, { id: draft.id, seen: 'order' }, tx)
       return (await completeNew(service, caller, found, tx)) ?? []
     })
   } catch (error) {
