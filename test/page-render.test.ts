@@ -259,6 +259,28 @@ test('express: a page of what is not shipped asks for no delivery, and not where
   }
 })
 
+test('express: an address of the shop that says nothing, or that the shop has yet to be asked about, has to be sent first', () => {
+  const { session } = samples['express-ready']!.view as { session: SessionView }
+  const { shipping_option: _, ...order } = session.order!
+  const [none, some] = [{ ...session.express, shipping_options: [] }, session.express!]
+  const [sent, visited] = [[{ name: 'SET_SHIPPING_ADDRESS' }], [{ name: 'VISITED' }]]
+  const given = order.shipping_address!
+  for (const [shipping_address, express, asks_shop, events, missing, told] of [
+    [{ country: 'NO', first_name: '', latitude: 0 }, some, false, visited, 'address', false],
+    [given, none, true, visited, 'address', false],
+    [given, none, true, sent, 'shipping_option', true],
+    [given, some, true, visited, 'shipping_option', false],
+    [given, { ...none, shipping_mode: 'shipping_not_required' }, true, visited, undefined, false],
+  ] as const) {
+    const { markup } = render({
+      session: { ...session, order: { ...order, shipping_address }, express, events },
+      asks_shop,
+    }).fragment
+    assert.equal(/data-missing="(\w+)"/.exec(markup)?.[1], missing)
+    assert.equal(markup.includes('data-testid="no-shipping"'), told)
+  }
+})
+
 test('theme: only colours and lengths get through, and text on them can be read', () => {
   assert.match(themeCss(readTheme({ primary: '#fff' })), /--primary:rgb\(255 255 255\);--on-primary:#000000/)
   assert.match(themeCss(readTheme({ primary: 'rgba(0, 0, 0, 0.5)' })), /--primary:rgb\(128 128 128\)/)

@@ -50,6 +50,13 @@ export const Address = Type.Object(
 )
 export type Address = Static<typeof Address>
 
+/** Says where somebody is. Shops send the members of an address that they don't know yet empty, with the country of most customers. */
+export function isAddress(address: object | undefined): boolean {
+  return Object.entries(address ?? {}).some(
+    ([name, value]) => name !== 'country' && typeof value === 'string' && value.trim() !== '',
+  )
+}
+
 /** A way to ship that is offered, or chosen (checkout-api §2.6). `line_id` tells two of them apart. */
 export const ShippingOption = Type.Object(
   {

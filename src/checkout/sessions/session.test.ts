@@ -55,7 +55,8 @@ const option: StoredOption = { id: 'post', line_id: 'post', amount: 50 }
 const express = (express: SessionData['express'], more: object = {}): Partial<SessionRow> => ({
   data: { ...data, order: { ...order, ...more }, express: express! },
 })
-const shipping_address = { country: 'NO' }
+const shipping_address = { country: 'NO', postal_code: '0155' }
+const empty_address = { country: 'NO', first_name: '', postal_code: ' ', latitude: 0 }
 
 // session | cause | may it be paid | updated without lock | updated with lock only | locked | cancelled
 type Row = [
@@ -153,6 +154,16 @@ const rows: Row[] = [
     'done',
   ],
   ['express, no address', express({}), '-', 'session_incomplete', 'yes', 'session_not_locked', 'yes', 'cancel'],
+  [
+    'express, an address that says nothing',
+    express({}, { shipping_address: empty_address }),
+    '-',
+    'session_incomplete',
+    'yes',
+    'session_not_locked',
+    'yes',
+    'cancel',
+  ],
   [
     'express, no option',
     express({ shipping_options: [option] }, { shipping_address }),

@@ -20,7 +20,7 @@ import {
   withPayability,
 } from '../profiles/configuration.ts'
 import { asciiUrl } from '../profiles/url.ts'
-import { amountToPay, type StoredOption, type StoredOrder } from './order.ts'
+import { amountToPay, isAddress, type StoredOption, type StoredOrder } from './order.ts'
 
 /** Every event a session can have (checkout-api §3.12). */
 const sessionEventNames = [
@@ -171,7 +171,7 @@ export function mayPay(
   if (busy) return busy
   const { order, express, configuration } = session.data
   const payable = payableOrder(session)
-  if (express && !order.shipping_address) {
+  if (express && !isAddress(order.shipping_address)) {
     return {
       code: 'session_incomplete',
       message: 'The shipping address must be set before paying.',

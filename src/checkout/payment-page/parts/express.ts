@@ -1,5 +1,6 @@
 import { type Html, html, safeHref } from '../../../lib/html.ts'
 import { asText } from '../../../lib/object.ts'
+import { isAddress } from '../../sessions/order.ts'
 import { languages, timeSpan } from '../language.ts'
 import type { CheckboxView, ShippingView } from '../view.ts'
 import { amountText, type Context, pageQuery } from './context.ts'
@@ -9,8 +10,16 @@ import { addressFields, marks, wrongText } from './fields.ts'
 export function expressMissing(context: Context): 'address' | 'shipping_option' | undefined {
   const { express, order } = context.session
   if (!express) return undefined
-  if (!order?.shipping_address) return 'address'
-  return hasDelivery(context) && !order.shipping_option ? 'shipping_option' : undefined
+  if (!hasAddress(context)) return 'address'
+  return hasDelivery(context) && !order?.shipping_option ? 'shipping_option' : undefined
+}
+
+/** An address that delivery and payment can go by: not one that the shop gave itself and has to be asked about still. */
+function hasAddress(context: Context): boolean {
+  const { order, express, events = [] } = context.session
+  const waits = context.asks_shop && isShipped(context) && !express?.shipping_options?.length
+  const asked = events.some(({ name }) => name === 'SET_SHIPPING_ADDRESS' || name === 'UPDATE_SESSION')
+  return isAddress(order?.shipping_address) && (asked || !waits)
 }
 
 const isShipped = ({ session }: Context) => session.express?.shipping_mode !== 'shipping_not_required'
@@ -73,14 +82,14 @@ ${t.billing_title}</h3>${addressFields(context, {
     testid: 'billing-',
   })}</div>`
 }
-<button type="submit" class="${value ? 'secondary' : 'button'}" id="save-address" data-testid="save-address">
+<button type="submit" class="${hasAddress(context) ? 'secondary' : 'button'}" id="save-address" data-testid="save-address">
 ${t.save_address}</button></form></section>`
 }
 
 function shipping(context: Context): Html | false {
   const { t, session } = context
   const options = session.express?.shipping_options ?? []
-  if (!isShipped(context) || !session.order?.shipping_address) return false
+  if (!isShipped(context) || !hasAddress(context)) return false
   if (options.length === 0) {
     return (
       context.asks_shop &&
