@@ -11,6 +11,16 @@ const refused: [variable: string, value: string, why: RegExp][] = [
   ['KVITT_PUBLIC_URL', 'https://shop.example/?a', /^KVITT_PUBLIC_URL must be .* without \? or #, not https/],
   ['CHECKOUT_URL', 'https://', /^CHECKOUT_URL must be a URL/],
   ['KVITT_TRUSTED_PROXIES', 'loopback, 10.0.0.0/33', /^KVITT_TRUSTED_PROXIES lists .*, not 10\.0\.0\.0\/33\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', '10.1.0.0/16 loopback', /^KVITT_ALLOW_CALLBACK_NETWORKS lists .*, not loopback\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', '10.1.0.0/', /, not 10\.1\.0\.0\/\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', '10.1.0.0/8/8', /, not 10\.1\.0\.0\/8\/8\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', '10.1.0.0/1x', /, not 10\.1\.0\.0\/1x\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', 'fd12::/129', /, not fd12::\/129\.$/],
+  ['KVITT_ALLOW_CALLBACK_NETWORKS', 'shop.example', /, not shop\.example\.$/],
+  ['KVITT_ACCOUNT_ID', 'T123', /^KVITT_ACCOUNT_ID must be T or P and eight digits, not T123\.$/],
+  ['KVITT_ALLOW_LOOPBACK_CALLBACKS', 'maybe', /^KVITT_ALLOW_LOOPBACK_CALLBACKS must be 1 or 0, not maybe\.$/],
+  ['PORT', '65536', /^PORT must be 0 to 65535, not 65536\.$/],
+  ['PORT', '1.5', /^PORT must be/],
   ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
   ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example/?a', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
   ['CHECKOUT_URL', 'HTTP://user@shop.example/pay', /^CHECKOUT_URL must not hold a user or a password\.$/],
@@ -44,6 +54,21 @@ const taken: [variable: string, value: string, name: 'client_secret' | 'public_u
 for (const [variable, value, name, read] of taken) {
   test(`config: ${variable}=${value} is taken`, () => assert.equal(readConfig({ [variable]: value })[name], read))
 }
+
+test('config: networks, by commas or spaces, with names only for proxies; what is on', () => {
+  const { trusted_proxies, callback_networks } = readConfig({
+    KVITT_TRUSTED_PROXIES: 'loopback, 10.0.0.0/32',
+    KVITT_ALLOW_CALLBACK_NETWORKS: ' fd12::/128\t10.1.2.3,0.0.0.0/0 ',
+  })
+  assert.deepEqual(trusted_proxies, ['loopback', '10.0.0.0/32'])
+  assert.deepEqual(callback_networks, ['fd12::/128', '10.1.2.3', '0.0.0.0/0'])
+  assert.deepEqual([readConfig({}).trusted_proxies, readConfig({}).port], [[], 8080])
+  const values = ['1', 'TRUE', 'yes', 'on', '', '0', 'False', 'no', 'off']
+  assert.deepEqual(
+    values.map((value) => readConfig({ KVITT_ALLOW_LOOPBACK_CALLBACKS: value }).allow_loopback_callbacks),
+    [true, true, true, true, false, false, false, false, false],
+  )
+})
 
 test('config: a short secret is refused where money moves, and taken on a test account', () => {
   const read = (KVITT_ACCOUNT_ID: string, KVITT_CLIENT_SECRET: string) => readConfig({ KVITT_ACCOUNT_ID, KVITT_CLIENT_SECRET })

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { isAccountId } from './ids.ts'
 
 /** Which parts one process serves. `all` is every one of them. */
 export const roles = ['all', 'orders', 'checkout', 'worker'] as const
@@ -33,11 +34,6 @@ export type Config = {
   failpoints: string | undefined
 }
 
-/** True for the form of an account's id: T (test) or P (production), and eight digits, or three. */
-export function isAccountId(text: string): boolean {
-  return /^[PT](\d{8}|\d{3})$/.test(text)
-}
-
 /** True for what an API client may be called: Basic authentication splits at the first colon. */
 export function isClientId(text: string): boolean {
   return /^[^:]{1,255}$/u.test(text)
@@ -52,7 +48,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const port = Number(env.PORT || 8080)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT must be 0 to 65535, not ${env.PORT}.`)
   const account_id = env.KVITT_ACCOUNT_ID || undefined
-  if (account_id && !/^[PT]\d{8}$/.test(account_id)) {
+  if (account_id && !isAccountId(account_id)) {
     throw new Error(`KVITT_ACCOUNT_ID must be T or P and eight digits, not ${account_id}.`)
   }
   const log_level = env.KVITT_LOG || 'info'
@@ -131,10 +127,9 @@ function networks(name: string, value = '', names: readonly string[] = []): stri
   const list = value.split(/[\s,]+/).filter(Boolean)
   for (const entry of list) {
     if (names.includes(entry)) continue
-    const [address = '', prefix, ...rest] = entry.split('/')
-    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-    const valid = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
-    if (bits === -1 || !valid || rest.length > 0) throw new Error(`${name} lists networks such as 10.1.0.0/16, not ${entry}.`)
+    const [, address = '', prefix = '0'] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+    const bits = { 4: 32, 6: 128 }[isIP(address)]
+    if (bits === undefined || Number(prefix) > bits) throw new Error(`${name} lists networks such as 10.1.0.0/16, not ${entry}.`)
   }
   return list
 }

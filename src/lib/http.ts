@@ -10,6 +10,7 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import { ApiError, type ErrorCode, type ErrorDetail, publishedCodes } from './errors.ts'
+import { accountIn } from './ids.ts'
 import { limits } from './limits.ts'
 import { pointerStep } from './object.ts'
 import { allowedBy, validatorCompiler } from './schema.ts'
@@ -213,7 +214,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
 /** The account in the path, or before the dot of a checkout id, must be the token's (checkout-api Q21): else 403. */
 function assertOwnAccount({ params, auth }: FastifyRequest): void {
   for (const [name, value] of Object.entries(params as Record<string, string>)) {
-    const account = name === 'aid' || name === 'oid' ? value : /^([PT]\d{8})\./.exec(value)?.[1]
+    const account = name === 'aid' || name === 'oid' ? value : accountIn(value)
     if (account !== undefined && account !== auth.account_id) {
       throw new ApiError('forbidden', `This token belongs to account ${auth.account_id} and can't be used on ${account}.`)
     }

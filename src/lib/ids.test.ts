@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { systemIds } from './ids.ts'
+import { accountIn, isAccountId, isUuid, systemIds } from './ids.ts'
 
 const at = (time: number) => systemIds({ now: () => new Date(time) })
 const time = fc.integer({ min: Date.UTC(2019, 0, 1), max: Date.UTC(2099, 11, 31) })
@@ -42,4 +42,17 @@ test('short ids are UUIDs of version 4 that begin with the day, in the order of 
     }),
   )
   assert.match(at(0).short('T12345678'), /^T12345678\.[1-9a-zA-Z]{22}$/)
+})
+
+test('ids: what has the form of one', () => {
+  const texts = ['T12345678', 'P12345678', 'T123', 'T1234567', 'T123456789', 'X12345678', 'xT12345678']
+  assert.deepEqual(texts.filter(isAccountId), texts.slice(0, 2))
+  assert.deepEqual(
+    [...texts, 'x.T12345678'].map((text) => accountIn(`${text}.x`)),
+    ['T12345678', 'P12345678', ...Array(6)],
+  )
+  assert.equal(accountIn('T12345678'), undefined)
+  const uuid = at(0).uuid()
+  const others = ['', `${uuid}0`, `0${uuid}`, uuid.replace('-', ''), uuid.replace('0', 'g')]
+  assert.deepEqual([uuid, uuid.toUpperCase(), ...others].filter(isUuid), [uuid, uuid.toUpperCase()])
 })

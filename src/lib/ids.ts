@@ -12,6 +12,21 @@ export type Ids = {
   secret(): string
 }
 
+/** True for the form of an account's id: T (test) or P (production), and eight digits. */
+export function isAccountId(text: string): boolean {
+  return /^[PT]\d{8}$/.test(text)
+}
+
+/** The account in the id of a session, a transaction, a profile: what stands before the dot. */
+export function accountIn(id: string): string | undefined {
+  return /^([PT]\d{8})\./.exec(id)?.[1]
+}
+
+/** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
+export function isUuid(id: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
+}
+
 /** What time it is. Passed by hand; test accounts and tests use another one. */
 export type Clock = { now(): Date }
 

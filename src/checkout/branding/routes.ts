@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { ApiError } from '../../lib/errors.ts'
+import { accountIn } from '../../lib/ids.ts'
 import { responses } from '../../lib/schema.ts'
 import { productsOfProfile } from '../profiles/operations.ts'
 import { drawMarks, lookOf, namedMarks, productMarks } from './branding.ts'
@@ -49,7 +50,7 @@ export const brandingRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, part
       },
     },
     async ({ params }, reply) => {
-      const account_id = /^([PT]\d{8})\./.exec(params.profile_id)?.[1]
+      const account_id = accountIn(params.profile_id)
       if (!account_id) throw new ApiError('profile_not_found', 'Name the profile by its `id`, which starts with the account.')
       return sendMarks(reply, await marksOfProfile(account_id, params.profile_id), params)
     },

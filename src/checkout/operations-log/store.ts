@@ -1,11 +1,10 @@
 import { byKey, type Db } from '../../lib/db.ts'
+import { isUuid } from '../../lib/ids.ts'
 import type { OperationRow } from './operation.ts'
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** One operation. The id may be any text from a path; what is no UUID names nothing. */
 export async function findOperation(db: Db, account_id: string, id: string): Promise<OperationRow | undefined> {
-  if (!uuid.test(id)) return undefined
+  if (!isUuid(id)) return undefined
   const [row] = await byKey(db)<OperationRow[]>`
     select * from checkout.operations where account_id = ${account_id} and id = ${id}`
   return row
@@ -28,7 +27,7 @@ export async function listOperations(
   page: { account_id: string; transaction_id: string | undefined; limit: number; starting_after: string | undefined },
 ): Promise<OperationRow[]> {
   const { account_id, transaction_id, limit, starting_after = zero } = page
-  if (!uuid.test(starting_after)) return []
+  if (!isUuid(starting_after)) return []
   if (transaction_id === undefined) {
     // Found by when they are due, whatever page it is: by id, every operation there ever was would be read to find none.
     return db<OperationRow[]>`

@@ -1,4 +1,5 @@
 import { safeHref } from '../../lib/html.ts'
+import { accountIn } from '../../lib/ids.ts'
 import { findCardToken } from '../card-tokens/store.ts'
 import { findOperation } from '../operations-log/store.ts'
 import type { SessionParts } from '../sessions/operations.ts'
@@ -13,7 +14,7 @@ import type { Ended, MerchantView, SessionView, View } from './view.ts'
  */
 export async function readView(parts: SessionParts, customer: Customer): Promise<View> {
   const { sid } = customer
-  const account_id = /^([PT]\d{8})\./.exec(sid)?.[1]
+  const account_id = accountIn(sid)
   // A null character in the address: PostgreSQL's text has none, so no id has one.
   const session = account_id && !sid.includes('\0') ? await findSession(parts.sql, account_id, sid, { events: true }) : undefined
   if (!session) return { stage: 'not_found' }

@@ -1,6 +1,7 @@
 import type { Parts } from '../../app.ts'
 import type { PaymentProduct } from '../../gateways/gateway.ts'
 import { ApiError } from '../../lib/errors.ts'
+import { isAccountId } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import { activeProducts } from './configuration.ts'
 import { type BriefMemory, createBriefMemory } from './memory.ts'
@@ -62,7 +63,7 @@ async function findProfile(parts: ProfileParts, account_id: string, name: string
  * asked for by its account is shown as it would be made. 404 when there is none.
  */
 export async function productsOfProfile({ sql, gateways }: ProfileParts, account_id: string, name: string): Promise<string[]> {
-  if (!/^[PT]\d{8}$/.test(account_id)) return notFound(name.slice(0, 100))
+  if (!isAccountId(account_id)) return notFound(name.slice(0, 100))
   const products = gateways.products(account_id)
   const found = await store.findProfile(sql, account_id, name)
   if (found) return activeProducts(found.data.configuration, availableProducts(products, found.account))

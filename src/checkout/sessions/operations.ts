@@ -2,6 +2,7 @@ import type { Parts } from '../../app.ts'
 import { type Db, inTransaction } from '../../lib/db.ts'
 import { ApiError, invariant, refused, throwRefusal } from '../../lib/errors.ts'
 import { failpoint } from '../../lib/failpoints.ts'
+import { accountIn } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import type { Notification } from '../../lib/outbox.ts'
 import { tokenId } from '../card-tokens/operations.ts'
@@ -189,7 +190,7 @@ export async function readSession({ sql }: SessionParts, account_id: string, id:
 
 /** The account in a session's id, before the dot: customers have no token that says it. Errors: session_not_found. */
 export function accountOf(session_id: string): string {
-  return /^([PT]\d{8})\./.exec(session_id)?.[1] ?? sessionNotFound(session_id)
+  return accountIn(session_id) ?? sessionNotFound(session_id)
 }
 
 export function sessionNotFound(id: string): never {

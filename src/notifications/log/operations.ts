@@ -1,7 +1,7 @@
 import type { Config } from '../../lib/config.ts'
 import type { Sql } from '../../lib/db.ts'
 import { ApiError, throwRefusal } from '../../lib/errors.ts'
-import type { Clock, Ids } from '../../lib/ids.ts'
+import { type Clock, type Ids, isUuid } from '../../lib/ids.ts'
 import { limits } from '../../lib/limits.ts'
 import { openingsOf, refusedUrl } from '../outbound.ts'
 import {
@@ -21,13 +21,11 @@ type Parts = { sql: Sql; clock: Clock; ids: Ids; config: Config }
 /** Whose deliveries: the whole account's, or one subscription's. */
 type Of = { account_id: string; subscription_id?: string }
 
-const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i
-
 /** Deliveries, newest first. Error: `delivery_not_found` for a `starting_after` that is none, or was forgotten meanwhile. */
 export async function deliveries(parts: Parts, of: Of, query: DeliveriesQuery): Promise<Delivery[]> {
   const { account_id, subscription_id } = of
   const { starting_after } = query
-  if (starting_after !== undefined && !uuid.test(starting_after)) throw notFound(starting_after)
+  if (starting_after !== undefined && !isUuid(starting_after)) throw notFound(starting_after)
   const rows = await store.listDeliveries(parts.sql, account_id, subscription_id, query)
   if (rows.length === 0 && starting_after !== undefined) await found(parts, { account_id }, starting_after)
   return rows.map(showDelivery)
@@ -73,7 +71,7 @@ export async function replayRange(parts: Parts, of: Of, wanted: ReplayRangeIn): 
 }
 
 async function found({ sql }: Parts, of: Of, id: string): Promise<DeliveryRow> {
-  const row = uuid.test(id) ? await store.findDelivery(sql, of.account_id, id, of.subscription_id) : undefined
+  const row = isUuid(id) ? await store.findDelivery(sql, of.account_id, id, of.subscription_id) : undefined
   if (!row) throw notFound(id)
   return row
 }

@@ -1,4 +1,5 @@
 import { byKey, type Db, part, plannedForValues } from '../../lib/db.ts'
+import { isUuid } from '../../lib/ids.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { inRoom, isSmall, newestFirst } from '../../lib/list-window.ts'
 import { type Form, rowForm } from '../../lib/memory.ts'
@@ -92,11 +93,6 @@ export async function listDraftRows(db: Db, list: ListDrafts): Promise<(FoundDra
   const planned = () => plannedForValues(drafts())
   const newest = (count: number) => drafts(part`(select * from orders.drafts d where ${page} ${ordered} limit ${count})`)
   return found(await (list.created_at_gte ? planned() : newestFirst<ListedRow>(limit, newest, planned)))
-}
-
-/** Ids in paths are any text; only UUIDs can be compared with uuid columns. */
-export function isUuid(id: string): boolean {
-  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id)
 }
 
 /** Waits for the draft's row, so that the next write on it is ours. */

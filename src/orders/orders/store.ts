@@ -1,9 +1,10 @@
 import { byKey, type Db, json, part } from '../../lib/db.ts'
+import { isUuid } from '../../lib/ids.ts'
 import { chainHash, jsonbText } from '../../lib/jsonb.ts'
 import { type Form, rowForm } from '../../lib/memory.ts'
 import { insertNotifications, type Notification } from '../../lib/outbox.ts'
 import { together } from '../../lib/together.ts'
-import { type DraftWrite, insertDraftEvent, isUuid, updateDraft } from '../drafts/store.ts'
+import { type DraftWrite, insertDraftEvent, updateDraft } from '../drafts/store.ts'
 import { foldOrder, type Order, type OrderEvent, type RequestRecord, type Sums } from './order.ts'
 import { orderSummary } from './summary.ts'
 
