@@ -10,7 +10,7 @@ export default {
     'src/notifications/address.ts',
     'src/accounts/{cache,scope,secret}.ts',
     'src/accounts/tokens/audience.ts',
-    'src/lib/{csv,ids,memory,object,schema,statement,time}.ts',
+    'src/lib/{config,csv,ids,memory,object,schema,statement,time}.ts',
     'src/verify/!(operations|store|*.test).ts',
   ],
   plugins: ['./scripts/mutation/runner.mjs', './scripts/mutation/ignore-schemas.mjs'],

@@ -21,6 +21,12 @@ const refused: [variable: string, value: string, why: RegExp][] = [
   ['KVITT_ALLOW_LOOPBACK_CALLBACKS', 'maybe', /^KVITT_ALLOW_LOOPBACK_CALLBACKS must be 1 or 0, not maybe\.$/],
   ['PORT', '65536', /^PORT must be 0 to 65535, not 65536\.$/],
   ['PORT', '1.5', /^PORT must be/],
+  ['PORT', '-1', /^PORT must be/],
+  ['KVITT_CLIENT_ID', ':', /^KVITT_CLIENT_ID must be/],
+  ['KVITT_PUBLIC_URL', 'xhttps://shop.example', /^KVITT_PUBLIC_URL must be a URL/],
+  ['DATABASE_URL', 'xpostgres://h/x', /^DATABASE_URL must begin with/],
+  ['KVITT_ALLOW_LOOPBACK_CALLBACKS', 'not', /^KVITT_ALLOW_LOOPBACK_CALLBACKS must be/],
+  ['KVITT_ALLOW_LOOPBACK_CALLBACKS', '11', /^KVITT_ALLOW_LOOPBACK_CALLBACKS must be/],
   ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
   ['KVITT_PUBLIC_URL', 'https://user:pw@shop.example/?a', /^KVITT_PUBLIC_URL must not hold a user or a password\.$/],
   ['CHECKOUT_URL', 'HTTP://user@shop.example/pay', /^CHECKOUT_URL must not hold a user or a password\.$/],
@@ -54,6 +60,34 @@ const taken: [variable: string, value: string, name: 'client_secret' | 'public_u
 for (const [variable, value, name, read] of taken) {
   test(`config: ${variable}=${value} is taken`, () => assert.equal(readConfig({ [variable]: value })[name], read))
 }
+
+test('config: what is not set, and the edges of what is', () => {
+  assert.deepEqual(readConfig({ KVITT_DATA: '/data', CHECKOUT_CLIENT_ID: '' }), {
+    ...{ port: 8080, host: '0.0.0.0', public_url: 'http://localhost:8080', data_folder: '/data', log_level: 'info' },
+    ...{ database_url: undefined, account_id: undefined, client_id: undefined, client_secret: undefined },
+    ...{ checkout_url: undefined, checkout_client_id: undefined, checkout_client_secret: undefined, failpoints: undefined },
+    ...{ allow_loopback_callbacks: false, callback_networks: [], trusted_proxies: [] },
+  })
+  assert.deepEqual(
+    ['0', '65535'].map((PORT) => readConfig({ PORT }).port),
+    [0, 65_535],
+  )
+  const set = {
+    HOST: '::',
+    CHECKOUT_URL: 'http://c//',
+    CHECKOUT_CLIENT_ID: 'i',
+    CHECKOUT_CLIENT_SECRET: 's',
+    KVITT_CLIENT_ID: 'me',
+  }
+  const { host, checkout_url, checkout_client_id, checkout_client_secret, client_id } = readConfig(set)
+  assert.deepEqual(
+    [host, checkout_url, checkout_client_id, checkout_client_secret, client_id],
+    ['::', 'http://c', 'i', 's', 'me'],
+  )
+  for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) {
+    assert.equal(readConfig({ KVITT_LOG: level }).log_level, level)
+  }
+})
 
 test('config: networks, by commas or spaces, with names only for proxies; what is on', () => {
   const { trusted_proxies, callback_networks } = readConfig({

@@ -32,6 +32,11 @@ const times: [text: string, expected: string | undefined][] = [
   ['0001-01-01T00:00:00+01:00', undefined],
   ['9999-12-31', '9999-12-31T00:00:00.000Z'],
   ['9999-12-31T23:30:00-01:00', undefined],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
+  ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+  ['2026-11-22T17:48.5-01', '2026-11-22T18:48:00.500Z'],
+  ['2026-11-22T17:48:57+1', undefined],
+  ['2026-11-22T17:48:57+01:3', undefined],
 ]
 for (const [text, expected] of times) {
   test(`time: ${text || 'nothing'}`, () => assert.equal(parseTime(text)?.toISOString(), expected))

@@ -17,17 +17,13 @@ const [earliest, latest] = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-
  * @returns undefined when the text is no time, or of a day that its month does not have
  */
 export function parseTime(text: string): Date | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i.exec(text.trim())
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d))?(?:[.,](\d+))?\s*(?:Z|([+-]\d\d)(?::?(\d\d))?)?)?$/i.exec(
+    text.trim(),
+  )
   if (!match) return undefined
-  const [, day, time = '00:00:00', fraction = '', zone = 'Z'] = match
-  const offset = /^z$/i.test(zone)
-    ? 'Z'
-    : zone.length === 3
-      ? `${zone}:00`
-      : zone.length === 5
-        ? `${zone.slice(0, 3)}:${zone.slice(3)}`
-        : zone
-  const at = new Date(`${day}T${time.length === 5 ? `${time}:00` : time}.${`${fraction}000`.slice(0, 3)}${offset}`)
+  const [, day, time = '00:00', seconds = '00', fraction = '', hours, minutes = '00'] = match
+  const offset = hours ? `${hours}:${minutes}` : 'Z'
+  const at = new Date(`${day}T${time}:${seconds}.${`${fraction}000`.slice(0, 3)}${offset}`)
   return at >= earliest && at <= latest && isDay(day!) ? at : undefined
 }
 
