@@ -31,6 +31,18 @@ const sources = ['src', 'web']
       .map((name) => join(folder, name)),
   )
 
+test('tidy: what is exported is used, and not by its tests alone', () => {
+  const scripts = readdirSync('scripts').map((name) => join('scripts', name))
+  const texts = [...sources, ...scripts].filter((file) => /(?<!\.test)\.ts$/.test(file)).map((file) => readFileSync(file, 'utf8'))
+  const counts = new Map<string, number>()
+  for (const [word] of texts.join().matchAll(/\w+/g)) counts.set(word, (counts.get(word) ?? 0) + 1)
+  const exported = texts.flatMap((text) => [...text.matchAll(/^export (?:async )?(?:function\*?|const|class|type) (\w+)/gm)])
+  assert.deepEqual(
+    exported.flatMap(([, name]) => (counts.get(name!) === 1 ? [name] : [])),
+    [],
+  )
+})
+
 for (const file of sources) {
   test(`tidy: ${file}`, () => {
     const text = readFileSync(file, 'utf8')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { allGranted, covers, isScope, mayCall, stillGranted, verbs } from './scope.ts'
+import { allGranted, covers, isScope, mayCall, stillGranted } from './scope.ts'
 
 const cases: [granted: string, wanted: string, does: boolean][] = [
   ['write:checkout', 'write:checkout', true],
@@ -57,7 +57,7 @@ for (const [text, ok] of grammar) {
 
 const scope = fc
   .tuple(
-    fc.constantFrom(...verbs),
+    fc.constantFrom('admin', 'write', 'read', 'create'),
     fc.constantFrom('checkout', 'shopping', 'accounts'),
     fc.constantFrom('', ':/a', ':/a/b', ':/ab'),
   )

@@ -5,9 +5,7 @@
  * - granted: what the token has; wanted: what a route lists, any one of which suffices
  */
 
-/** Verbs as published (checkout-api §1.6). `write` does not imply `read`. */
-export const verbs = ['admin', 'write', 'read', 'create'] as const
-
+/** With the verbs as published (checkout-api §1.6). `write` does not imply `read`. */
 const grammar = /^(admin|write|read|create):([a-z][a-z0-9_-]*)((?::[a-z][a-z0-9_-]*)*)(?::(\/[A-Za-z0-9_./{}-]*))?$/
 
 /** True when the text follows the published grammar. */

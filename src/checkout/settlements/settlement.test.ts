@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type EventName, settlementStatusOf } from '../transactions/transaction.ts'
 import { decimal } from './attachments/report.ts'
-import { feeOf, finishedUntil, nextMidnight, settlementStatus } from './settlement.ts'
+import { finishedUntil, nextMidnight, settlementStatus } from './settlement.ts'
 
 for (const [moved, settled, status] of [
   [0, 0, 'NOT_SETTLED'],
@@ -41,21 +41,6 @@ for (const [history, status] of histories) {
     })
     assert.equal(settlementStatusOf(events), status)
   })
-}
-
-for (const [capture, basis_points, fixed, fee] of [
-  [10_000, 0, 0, 0],
-  [10_000, 175, 0, 175],
-  [39_800, 175, 99, 796],
-  [33, 150, 0, 0],
-  [34, 150, 0, 1],
-  [200, 25, 0, 1],
-  [199, 25, 0, 0],
-  [1, 10_000, 5, 6],
-  [999_999_999_999, 9_999, 0, 999_899_999_999],
-] as const) {
-  test(`fee: ${fee} of ${capture} at ${basis_points} basis points and ${fixed}`, () =>
-    assert.equal(feeOf(capture, { basis_points, fixed }), fee))
 }
 
 for (const [now, until] of [

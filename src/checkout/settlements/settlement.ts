@@ -61,15 +61,6 @@ export function providerReference({ provider, currency, payout_destination_id }:
   return [provider, currency, start_at.toISOString().slice(0, 10), ...destination].join('-')
 }
 
-/**
- * What the provider keeps of a capture: basis points of it, rounded half up to the minor unit, and a fixed amount. Nothing of a refund, and
- * a refund gives no fee back. The statement that settles computes the same.
- */
-export function feeOf(capture: number, { basis_points, fixed }: { basis_points: number; fixed: number }): number {
-  const product = BigInt(capture) * BigInt(basis_points)
-  return Number((product + 5_000n) / 10_000n) + fixed
-}
-
 /** How far the money of a transaction is settled, by the number of events that moved money and of those that are settled. */
 export function settlementStatus({ moved, settled }: { moved: number; settled: number }): SettlementStatus {
   if (settled === 0) return 'NOT_SETTLED'

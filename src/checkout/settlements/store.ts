@@ -122,7 +122,8 @@ export type NewSettlement = Pick<
 >
 
 /**
- * Settles: puts the due events of each group into its settlement, sums them, and tells of the settlements. The sums are those of the rows
+ * Settles: puts the due events of each group into its settlement, sums them, and tells of the settlements. The provider keeps basis points
+ * of each capture, rounded half up to the minor unit, and a fixed amount; a refund gives no fee back. The sums are those of the rows
  * that were inserted. One statement, so that there is no settlement without its items, nor the other way round.
  */
 export function insertSettlements(
