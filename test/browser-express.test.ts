@@ -1,25 +1,12 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { after, before, test } from 'node:test'
-import type { Browser, FrameLocator } from 'playwright-core'
-import { axe, launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import type { FrameLocator } from 'playwright-core'
+import { axe, skipBrowser } from './browser.ts'
 import { type Event, embed, payByCard } from './embed.ts'
-import { type Checkout, order, startCheckout } from './page-server.ts'
-
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-const stage = () => ({ checkout, browser, shop })
+import { order } from './page-server.ts'
+import { browser, checkout, shop } from './stage.ts'
 
 const home = { id: 'home', line_id: 'home', title: 'Hjemlevering', amount: 4900, operator: 'Posten', countries: ['NO'] }
 const point = { id: 'point', line_id: 'point', title: 'Hentested', amount: 1000, operator: 'Posten' }
@@ -45,7 +32,7 @@ const amount = async (page: Pick<FrameLocator, 'getByTestId'>) =>
 test('express: address, delivery, then pay; totals change without a reload, the shop is told', {
   skip: skipBrowser,
 }, async () => {
-  const { id, page, frame, event } = await embed(stage(), {
+  const { id, page, frame, event } = await embed({
     session: { order: goods, express: { shipping_options: [home, point], customer_types: ['b2c', 'b2b'] } },
   })
   assert.equal(await frame.getByTestId('pay').isDisabled(), true)
@@ -145,7 +132,7 @@ test('express: what is wrong with the address of an invoice is told beside it, n
 test('express: the keyboard goes on to the delivery, stays there, and what is not saved yet outlives a refresh', {
   skip: skipBrowser,
 }, async () => {
-  const { page, frame } = await embed(stage(), {
+  const { page, frame } = await embed({
     session: { order: goods, express: { shipping_options: [home, point], customer_types: ['b2c', 'b2b'] } },
   })
   const focused = () => frame.locator(':focus').getAttribute('data-testid')

@@ -1,24 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import { skipBrowser } from './browser.ts'
 import { send } from './client.ts'
 import { type Embedded, embed, payByCard } from './embed.ts'
-import { type Checkout, order, startCheckout } from './page-server.ts'
-
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-const stage = () => ({ checkout, browser, shop })
+import { order } from './page-server.ts'
+import { checkout } from './stage.ts'
 
 /** What published plugins do: they answer each announcement with lock, update by their server, refresh. */
 const answersEach = `onSession: async ({ session }, checkout) => {
@@ -56,7 +42,7 @@ test('lock: a shop that answers each announcement with lock, update and refresh 
 }, async () => {
   const shops: Embedded[] = []
   for (const takes_ms of [0, 1_000, 5_500]) {
-    const embedded = await embed(stage(), { handlers: ['onSessionLocked'], more: answersEach })
+    const embedded = await embed({ handlers: ['onSessionLocked'], more: answersEach })
     await embedded.page.exposeFunction('update', () => sleep(takes_ms).then(() => update(embedded.id)))
     shops.push(embedded)
   }
@@ -74,7 +60,7 @@ test('lock: a shop that answers each announcement with lock, update and refresh 
 })
 
 test('lock: what the update changes is announced, however often; then the shop rests', { skip: skipBrowser }, async () => {
-  const embedded = await embed(stage(), { handlers: ['onSessionLocked'], more: answersEach })
+  const embedded = await embed({ handlers: ['onSessionLocked'], more: answersEach })
   const amounts = [50_000, 51_000, 52_000]
   let at = 0
   await embedded.page.exposeFunction('update', () => update(embedded.id, amounts[Math.min(at++, 2)]))
@@ -99,7 +85,7 @@ const told = async ({ events }: Embedded, ...names: string[]) =>
   (await events()).filter(({ handler }) => names.includes(handler)).map(({ handler, type }) => type ?? handler)
 
 test('lock: none is given to the shop from validation to payment, and nothing is announced', { skip: skipBrowser }, async () => {
-  const embedded = await embed(stage(), {
+  const embedded = await embed({
     handlers,
     more: validates(`
       void checkout.refreshSession().catch(() => {})
@@ -123,7 +109,7 @@ test('lock: none is given to the shop from validation to payment, and nothing is
 test('lock: a shop that locks and refuses in one go, as Magento does, has the lock and refreshes', {
   skip: skipBrowser,
 }, async () => {
-  const embedded = await embed(stage(), {
+  const embedded = await embed({
     handlers,
     more: validates(`
       if (window.events.filter(({ handler }) => handler === 'onValidateSession').length > 1) return answer({ success: true })
@@ -142,7 +128,7 @@ test('lock: a shop that locks and refuses in one go, as Magento does, has the lo
 test('lock: a shop that waits for its refresh before it answers is answered; an order it has changed is not paid unseen', {
   skip: skipBrowser,
 }, async () => {
-  const embedded = await embed(stage(), {
+  const embedded = await embed({
     handlers,
     more: validates('await window.update(); await checkout.refreshSession(); answer({ success: true })'),
   })
@@ -165,7 +151,7 @@ test('lock: pay pressed while the shop holds the lock waits for it; the order un
 }, async () => {
   for (const popOut of [false, true]) {
     for (const amount of [44_700, 50_000]) {
-      const embedded = await embed(stage(), { handlers, more: `popOut: ${popOut}` })
+      const embedded = await embed({ handlers, more: `popOut: ${popOut}` })
       const { page, frame, event, id } = embedded
       const launch = page.locator('#dintero-checkout-sdk-launch-pop-out')
       const window = popOut ? (await Promise.all([page.waitForEvent('popup'), launch.click()]))[0] : frame
@@ -192,7 +178,7 @@ test('lock: pay pressed while the shop holds the lock waits for it; the order un
 test('lock: none is given while a pop-out is validated; a shop that locks while its window pays does not stop the payment', {
   skip: skipBrowser,
 }, async () => {
-  const embedded = await embed(stage(), {
+  const embedded = await embed({
     handlers,
     more: validates('await checkout.lockSession().catch(() => {}); answer({ success: true })', true),
   })

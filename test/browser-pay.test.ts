@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { launchBrowser, openPage, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { openPage, skipBrowser } from './browser.ts'
 import { fillCard } from './embed.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
-
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
+import { browser, checkout, session, shop } from './stage.ts'
 
 const open = (path: string, options?: BrowserContextOptions) =>
   openPage(browser, path.startsWith('http') ? path : checkout.url + path, options)
-
-const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
-  checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
 
 /** Lets a page read its session as it does when the browser shows it again. */
 async function readAgain(page: Page): Promise<void> {

@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { skipBrowser } from './browser.ts'
 import { embed, payByCard } from './embed.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
+import { browser, checkout, shop } from './stage.ts'
 
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-const stage = () => ({ checkout, browser, shop })
 const launch = '#dintero-checkout-sdk-launch-pop-out'
 
 async function openPopOut(page: Page): Promise<Page> {
@@ -26,7 +13,7 @@ async function openPopOut(page: Page): Promise<Page> {
 }
 
 test('pop-out: the SDK draws our button, the customer pays in the window, onPayment', { skip: skipBrowser }, async () => {
-  const { id, page, frame, event } = await embed(stage(), { more: 'popOut: true' })
+  const { id, page, frame, event } = await embed({ more: 'popOut: true' })
   await page.locator(launch).waitFor()
   assert.equal(await page.locator(launch).textContent(), 'Continue to payment')
   assert.equal(await frame.getByTestId('pay').count(), 0)
@@ -42,7 +29,7 @@ test('pop-out: the SDK draws our button, the customer pays in the window, onPaym
 })
 
 test('pop-out: a bank page in the window comes back to us, and the merchant is told', { skip: skipBrowser }, async () => {
-  const { page, event } = await embed(stage(), { more: 'popOut: true' })
+  const { page, event } = await embed({ more: 'popOut: true' })
   const window = await openPopOut(page)
   await window.getByTestId('product-klarna.klarna').check()
   await window.getByTestId('pay').click()
@@ -54,7 +41,7 @@ test('pop-out: a bank page in the window comes back to us, and the merchant is t
 test('pop-out: validated before the customer can pay; refused, the window closes and the reason is shown', {
   skip: skipBrowser,
 }, async () => {
-  const { page, frame, event } = await embed(stage(), {
+  const { page, frame, event } = await embed({
     more: `popOut: true, onValidateSession: (event, checkout, answer) => {
       window.events.push({ handler: 'onValidateSession', id: event.session && event.session.id });
       const refused = window.events.filter(({ handler }) => handler === 'onValidateSession').length === 1;
@@ -75,7 +62,7 @@ test('pop-out: validated before the customer can pay; refused, the window closes
 test('pop-out: closed by the customer, it can be opened again; one that can not open pays in the frame', {
   skip: skipBrowser,
 }, async () => {
-  const { page, frame, event } = await embed(stage(), { more: 'popOut: true' })
+  const { page, frame, event } = await embed({ more: 'popOut: true' })
   const window = await openPopOut(page)
   await frame.getByTestId('message').getByText('open in another window').waitFor()
   await window.close()
@@ -104,7 +91,7 @@ test('redirect: the SDK sends the browser to our page, and the customer comes ba
 })
 
 test('embed: a wallet of another site takes the whole window', { skip: skipBrowser }, async () => {
-  const { page, frame } = await embed(stage())
+  const { page, frame } = await embed()
   await page.route('**/v1/sessions/*/pay?**', (route) =>
     route.fulfill({ json: { success: true, actions: [], redirect_url: `${shop.url}/wallet` } }),
   )

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { request as ask, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { loadAssets } from '../src/checkout/payment-page/assets.ts'
-import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { skipBrowser } from './browser.ts'
 import { embed, payByCard } from './embed.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
+import type { Checkout } from './page-server.ts'
+import { browser, checkout, shop } from './stage.ts'
 
 /** A proxy that serves `target` below `prefix` and nothing else; what it was asked for elsewhere is in `outside`. */
 async function startProxy(target: string, prefix: string) {
@@ -29,22 +30,13 @@ async function startProxy(target: string, prefix: string) {
   return { url, outside, close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()) }
 }
 
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
 let proxy: Awaited<ReturnType<typeof startProxy>>
 before(async () => {
   if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
   proxy = await startProxy(checkout.url, '/our/checkout')
   Object.assign(checkout.config, { public_url: proxy.url })
 })
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await proxy?.close()
-  await checkout?.close()
-})
+after(() => proxy?.close())
 
 type Body = Parameters<Checkout['createSession']>[0]
 async function open(javaScriptEnabled: boolean, query = '', body: Body = {}): Promise<Page> {
@@ -137,13 +129,12 @@ test('below a path: an express session, without JavaScript, in another language'
 })
 
 test('below a path: embedded with the Web SDK, a card pays and a bank comes back', { skip: skipBrowser }, async () => {
-  const stage = { checkout: { ...checkout, url: proxy.url }, browser, shop }
-  const card = await embed(stage)
+  const card = await embed({ endpoint: proxy.url })
   await payByCard(card.frame)
   assert.equal((await card.event('onPayment')).type, 'SessionPaymentAuthorized')
   await card.frame.getByTestId('message').waitFor()
   await card.page.context().close()
-  const bank = await embed(stage)
+  const bank = await embed({ endpoint: proxy.url })
   await bank.frame.getByTestId('product-klarna.klarna').check()
   await bank.frame.getByTestId('pay').click()
   await bank.frame.getByTestId('approve').click()

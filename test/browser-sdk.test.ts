@@ -1,31 +1,16 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import { skipBrowser } from './browser.ts'
 import { send } from './client.ts'
 import { type Event, embed, payByCard } from './embed.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
+import { browser, checkout, shop } from './stage.ts'
 
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-
-const stage = () => ({ checkout, browser, shop })
 const returns = () => shop.visits.filter(({ path }) => path === '/accept').length
 
 test('embed: onSession, a height that fits, onPayment with the transaction when the customer pays', {
   skip: skipBrowser,
 }, async () => {
-  const { id, page, frame, event, events } = await embed(stage())
+  const { id, page, frame, event, events } = await embed()
   const loaded = await event('onSession')
   assert.equal(loaded.type, 'SessionLoaded')
   const { session } = loaded as unknown as { session: { id: string; order: { amount: number; items: unknown[] } } }
@@ -45,7 +30,7 @@ test('embed: onSession, a height that fits, onPayment with the transaction when 
 })
 
 test('embed: the browser goes to href when the merchant has no handler', { skip: skipBrowser }, async () => {
-  const { page, frame } = await embed(stage(), { handlers: ['onSession'] })
+  const { page, frame } = await embed({ handlers: ['onSession'] })
   await payByCard(frame)
   await page.waitForURL(`${shop.url}/accept?gateway=dintero&transaction_id=**`)
   await page.context().close()
@@ -57,7 +42,7 @@ test('embed: a bank page in the frame comes back to our page, which tells the me
     ['decline', 'onPaymentError', 'SessionPaymentError'],
   ] as const) {
     const before = returns()
-    const { page, frame, event } = await embed(stage())
+    const { page, frame, event } = await embed()
     await frame.getByTestId('product-klarna.klarna').check()
     await frame.getByTestId('pay').click()
     await frame.getByTestId(decision).waitFor()
@@ -74,13 +59,13 @@ test('embed: a bank page in the frame comes back to our page, which tells the me
 })
 
 test('embed: onSessionNotFound when the session is unknown', { skip: skipBrowser }, async () => {
-  const { page, event } = await embed(stage(), { id: `${checkout.account.account_id}.unknown` })
+  const { page, event } = await embed({ id: `${checkout.account.account_id}.unknown` })
   assert.equal((await event('onSessionNotFound')).type, 'SessionNotFound')
   await page.context().close()
 })
 
 test('embed: onSessionCancel when the customer gives up', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed(stage())
+  const { page, frame, event } = await embed()
   await frame.getByTestId('cancel').click()
   const told = await event('onSessionCancel')
   assert.equal(told.type, 'SessionCancel')
@@ -90,7 +75,7 @@ test('embed: onSessionCancel when the customer gives up', { skip: skipBrowser },
 
 test('embed: lock, update, refresh; each refresh is answered, though nothing has changed', { skip: skipBrowser }, async () => {
   const handlers = ['onSession', 'onSessionLocked', 'onSessionLockFailed']
-  const { id, page, frame, event, events } = await embed(stage(), { handlers })
+  const { id, page, frame, event, events } = await embed({ handlers })
   await event('onSession')
   const locked = (await page.evaluate('window.checkout.lockSession()')) as Event
   assert.match(String(locked.pay_lock_id), /^[0-9a-f-]{36}$/)
@@ -128,7 +113,7 @@ test('embed: onSessionLockFailed when the customer is paying already, and the pa
   skip: skipBrowser,
 }, async () => {
   const handlers = ['onSession', 'onSessionLocked', 'onSessionLockFailed']
-  const { id, page, frame, event, events } = await embed(stage(), { handlers })
+  const { id, page, frame, event, events } = await embed({ handlers })
   await event('onSession')
   // In another window the customer has gone to the wallet.
   const payment = { payment_product_type: 'vipps', phone_number: '+4740230256' }
@@ -146,7 +131,7 @@ test('embed: onSessionLockFailed when the customer is paying already, and the pa
 })
 
 test('embed: a payment held for review is onPayment with SessionPaymentOnHold', { skip: skipBrowser }, async () => {
-  const { id, page, frame, event } = await embed(stage())
+  const { id, page, frame, event } = await embed()
   await frame.getByTestId('product-dintero_psp.creditcard').waitFor()
   const rules = [{ when: { operation: 'authorize', merchant_reference: 'order_id' }, do: 'hold_then_approve', after_s: 3_600 }]
   assert.equal((await checkout.account.call('PUT', '/v1/simulator/script', { rules })).status, 200)
@@ -164,7 +149,7 @@ test('embed: a payment held for review is onPayment with SessionPaymentOnHold', 
 })
 
 test('embed: the deprecated onPaymentAuthorized is still called, in place of onPayment', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed(stage(), { handlers: ['onSession', 'onPaymentAuthorized'] })
+  const { page, frame, event } = await embed({ handlers: ['onSession', 'onPaymentAuthorized'] })
   await payByCard(frame)
   const paid = await event('onPaymentAuthorized')
   assert.deepEqual([paid.type, paid.merchant_reference], ['SessionPaymentAuthorized', 'order_id'])
@@ -207,7 +192,7 @@ test('embed: TopLevelNavigation asks the merchant’s page to leave for the wall
 })
 
 test('embed: validation is asked for at pay; a refusal is shown, the next press asks again', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed(stage(), {
+  const { page, frame, event } = await embed({
     more: `onValidateSession: (event, checkout, answer) => {
       window.events.push({ handler: 'onValidateSession', amount: event.session.order.amount });
       const refused = window.events.filter(({ handler }) => handler === 'onValidateSession').length === 1;
@@ -223,7 +208,7 @@ test('embed: validation is asked for at pay; a refusal is shown, the next press 
 })
 
 test('embed: the product is told when the customer or the merchant selects one', { skip: skipBrowser }, async () => {
-  const { page, frame, event } = await embed(stage(), { handlers: ['onSession', 'onActivePaymentType'] })
+  const { page, frame, event } = await embed({ handlers: ['onSession', 'onActivePaymentType'] })
   await frame.getByTestId('product-vipps').check()
   assert.equal((await event('onActivePaymentType')).payment_product_type, 'vipps')
   await page.evaluate("window.checkout.setActivePaymentProductType('dintero_psp.creditcard')")
@@ -236,7 +221,7 @@ test('embed: the product is told when the customer or the merchant selects one',
 })
 
 test('embed: the language is the one asked for, and the merchant is told when it changes', { skip: skipBrowser }, async () => {
-  const { page, frame } = await embed(stage())
+  const { page, frame } = await embed()
   await frame.getByTestId('card-number').fill('4000')
   await frame.getByTestId('language').selectOption('no')
   await frame.getByText('Din bestilling').waitFor()
@@ -252,7 +237,7 @@ test('embed: a server that fails says so in the frame, and the page comes when i
   const { id } = await checkout.createSession({ url: { return_url: `${shop.url}/accept` } })
   await checkout.sql`alter table checkout.sessions rename to away`
   try {
-    const { page, frame, event } = await embed(stage(), { id })
+    const { page, frame, event } = await embed({ id })
     await frame.getByText('Something went wrong on our side.').waitFor()
     await page.waitForFunction("parseInt(document.querySelector('#checkout iframe').style.height) > 150")
     await checkout.sql`alter table checkout.away rename to sessions`

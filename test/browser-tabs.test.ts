@@ -1,39 +1,12 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser, BrowserContextOptions, Page, Route } from 'playwright-core'
-import { launchBrowser, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import type { Page, Route } from 'playwright-core'
+import { openPage, skipBrowser } from './browser.ts'
 import { send } from './client.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
+import { fillCard } from './embed.ts'
+import { browser, checkout, session, shop } from './stage.ts'
 
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([startCheckout(), launchBrowser(), startShop()])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-
-async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-GB', ...options })
-  context.setDefaultTimeout(10_000)
-  const page = await context.newPage()
-  await page.goto(path.startsWith('http') ? path : checkout.url + path)
-  return page
-}
-
-const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
-  checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
-
-async function fillCard(page: Page, number: string): Promise<void> {
-  await page.getByTestId('card-number').fill(number)
-  await page.getByTestId('card-expiry').fill('12/30')
-  await page.getByTestId('card-cvc').fill('123')
-}
+const open = (url: string) => openPage(browser, url)
 
 test('payment page: two tabs that pay at the same moment pay once, and both end at the shop', { skip: skipBrowser }, async () => {
   const { id, url } = await session()

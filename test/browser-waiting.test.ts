@@ -1,31 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { launchBrowser, openPage, type Shop, skipBrowser, startShop } from './browser.ts'
+import { test } from 'node:test'
+import { openPage, skipBrowser } from './browser.ts'
 import { fillCard } from './embed.ts'
-import { type Checkout, startCheckout } from './page-server.ts'
-
-/** How much later it is than the machine's clock says. */
-let later_ms = 0
-let checkout: Checkout
-let browser: Browser
-let shop: Shop
-before(async () => {
-  if (skipBrowser) return
-  ;[checkout, browser, shop] = await Promise.all([
-    startCheckout({ clock: { now: () => new Date(Date.now() + later_ms) } }),
-    launchBrowser(),
-    startShop(),
-  ])
-})
-after(async () => {
-  await browser?.close()
-  await shop?.close()
-  await checkout?.close()
-})
-
-const session = (body: Parameters<Checkout['createSession']>[0] = {}) =>
-  checkout.createSession({ ...body, url: { return_url: `${shop.url}/accept?gateway=dintero` } })
+import { browser, checkout, clock, session, shop } from './stage.ts'
 
 test('payment page: while it pays, the button itself shows that something happens', { skip: skipBrowser }, async () => {
   const { url } = await session()
@@ -59,7 +36,7 @@ test('payment page: a session that ends while the page is open says so by itself
   await page.clock.install()
   await page.goto(url)
   const pass = async (ms: number) => {
-    later_ms += ms
+    clock.later_ms += ms
     await page.clock.fastForward(ms)
   }
   await page.getByTestId('product-dintero_psp.creditcard').check()
@@ -82,7 +59,7 @@ test('payment page: a session that ends while the page is open says so by itself
   await page.getByRole('heading', { name: 'This payment page has expired' }).waitFor()
   assert.match(await page.title(), /^This payment page has expired/)
   assert.equal(await page.getByTestId('expiring').count(), 0)
-  later_ms = 0
+  clock.later_ms = 0
   await page.context().close()
 })
 

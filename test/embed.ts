@@ -1,8 +1,7 @@
-import type { Browser, FrameLocator, Page } from 'playwright-core'
-import type { Shop } from './browser.ts'
+import type { FrameLocator, Page } from 'playwright-core'
 import type { Checkout } from './page-server.ts'
+import { browser, checkout, session, shop } from './stage.ts'
 
-export type Stage = { checkout: Checkout; browser: Browser; shop: Shop }
 export type Event = { handler: string; type?: string; [member: string]: unknown }
 export type Embedded = {
   id: string
@@ -15,8 +14,8 @@ export type Embedded = {
 
 /** The merchant's page embeds the checkout with the real SDK. Every handler named keeps what it is called with. */
 export async function embed(
-  { checkout, browser, shop }: Stage,
   options: {
+    endpoint?: string
     id?: string
     handlers?: string[]
     more?: string
@@ -25,14 +24,13 @@ export async function embed(
   } = {},
 ): Promise<Embedded> {
   const handlers = options.handlers ?? ['onSession', 'onPayment', 'onPaymentError', 'onSessionCancel', 'onSessionNotFound']
-  const id =
-    options.id ??
-    (await checkout.createSession({ ...options.session, url: { return_url: `${shop.url}/accept?gateway=dintero` } })).id
+  const { endpoint = checkout.url } = options
+  const { id } = options.id ? { id: options.id } : await session(options.session)
   shop.use(`
     window.events = [];
     const keep = (handler) => (event) => window.events.push({ handler, ...JSON.parse(JSON.stringify(event)) });
     dintero.embed({
-      container: document.getElementById('checkout'), sid: ${JSON.stringify(id)}, endpoint: ${JSON.stringify(checkout.url)}, language: 'en',
+      container: document.getElementById('checkout'), sid: ${JSON.stringify(id)}, endpoint: ${JSON.stringify(endpoint)}, language: 'en',
       ${handlers.map((name) => `${name}: keep('${name}')`).join(',\n')}
       ${options.more ? `, ${options.more}` : ''}
     }).then((checkout) => { window.checkout = checkout });`)
