@@ -120,6 +120,32 @@ test('callback: 20 retries on 500, at least as far apart as the schedule says, t
   await shop.close()
 })
 
+test('callback: what is behind one that is tried later is due no sooner, so that nobody looks for it, and is told right after it', async () => {
+  const shop = await startReceiver((_request, response) => response.writeHead(500).end())
+  const tx = aggregate()
+  const change = (sequence: number) => callbackTo(`${shop.url}/cb`, { ...tx, sequence })
+  const waiting = async () => (await engine.deliveries()).filter(({ state }) => state === 'pending')
+  await engine.tell(change(1), change(2))
+  await engine.run()
+  await engine.tell(change(3))
+  await engine.run()
+  const rows = await waiting()
+  assert.deepEqual(
+    rows.map(({ attempts, sequence }) => [sequence, attempts]),
+    [
+      [1, 1],
+      [2, 0],
+      [3, 0],
+    ],
+  )
+  assert.equal(new Set(rows.map(({ next_attempt_at }) => String(next_attempt_at))).size, 1)
+  shop.answer((_request, response) => response.end())
+  engine.pass(6)
+  await engine.run()
+  assert.deepEqual(await waiting(), [])
+  await shop.close()
+})
+
 test('callback: errors and events are told only to who asked for them', async () => {
   const shop = await startReceiver()
   const declined = { reason: 'error', error: 'authorization' }
