@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, afterEach, before, test } from 'node:test'
 import { limits } from '../src/lib/limits.ts'
+import { deleteSubscription } from '../src/notifications/subscriptions/store.ts'
 import { deliver } from '../src/worker/deliver.ts'
 import { account_id, changeOf, startDelivering, subscribe } from './delivering.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
@@ -197,4 +198,26 @@ test('webhook: what a full endpoint has waiting goes on when its calls end while
   const sql = new Proxy(engine.sql, { apply: (_sql, _this, args: Parameters<typeof claimSlowly>) => claimSlowly(...args) })
   await deliver({ ...engine.delivering, sql }, new AbortController().signal)
   assert.equal(shop.received.length, 40)
+})
+
+test('webhook: a subscription that is deleted gives up what waits, however much that is, and calls nobody', async () => {
+  const shop = await open()
+  const id = await subscribe(engine.sql, shop.url)
+  const count = limits.given_up_at_once + 20
+  await engine.sql`
+    insert into notifications.deliveries (account_id, id, endpoint, lane, position, subscription_id, event, aggregate_type, aggregate_id,
+      sequence, details, method, url, next_attempt_at, created_at)
+    select ${account_id}, gen_random_uuid(), ${`subscription:${id}`}, n::text, n, ${id}, 'checkout_transaction', 'transaction', n::text, 1,
+      '{}', 'POST', ${shop.url}, '2026-01-01', '2026-01-01' from generate_series(1, ${count}::int) n`
+  await engine.sql`
+    insert into notifications.endpoints (account_id, endpoint, failures, down_since, probe_at)
+    values (${account_id}, ${`subscription:${id}`}, 5, '2026-01-01', '2026-01-01')`
+  // As the worker does when a table has grown.
+  await engine.sql`analyze notifications.deliveries`
+  const waiting = () => engine.sql`select from notifications.deliveries where state = 'pending'`
+  assert.ok(await deleteSubscription(engine.sql, account_id, id, { at: new Date(), by: 'test' }))
+  assert.equal((await waiting()).length, 20)
+  await engine.run()
+  assert.equal((await waiting()).length, 0)
+  assert.equal(shop.received.length, 0)
 })

@@ -112,6 +112,8 @@ export const limits = {
   /** How long an account whose events can't be turned into deliveries rests at most before that is tried again. */
   fan_out_rest_max_ms: 60_000,
   subscriptions_max: 100,
+  /** Deliveries that are given up as their subscription is deleted; those beyond it are when their turn comes. */
+  given_up_at_once: 1_000,
   /** How often a stream of events looks for new ones, and how long it stays silent at most. */
   event_stream_poll_ms: 250,
   event_stream_quiet_ms: 15_000,

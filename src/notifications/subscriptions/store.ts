@@ -1,4 +1,5 @@
 import { type Db, json } from '../../lib/db.ts'
+import { limits } from '../../lib/limits.ts'
 import type { columnsOf, SubscriptionRow } from './subscription.ts'
 
 type Columns = ReturnType<typeof columnsOf>
@@ -68,7 +69,10 @@ export async function updateSubscription(db: Db, account_id: string, id: string,
   return rows.length > 0
 }
 
-/** Marks a subscription deleted and gives up what it has not been told. @returns whether there was one */
+/**
+ * Marks a subscription deleted and gives up what it has not been told: of an outage's hundreds of thousands only some, for one statement
+ * can't change them all in its time. The worker gives up the rest as their turn comes. @returns whether there was one
+ */
 export async function deleteSubscription(
   db: Db,
   account_id: string,
@@ -82,10 +86,13 @@ export async function deleteSubscription(
       returning account_id
     ),
     given_up as (
-      update notifications.deliveries set state = 'dead', next_attempt_at = null, leased_until = null, settled_at = ${made.at},
+      update notifications.deliveries d set state = 'dead', next_attempt_at = null, leased_until = null, settled_at = ${made.at},
         response = ${json({ error: 'The subscription was deleted.' })}
-      where account_id = ${account_id} and endpoint = 'subscription:' || ${id} and state = 'pending'
-        and exists (select from changed)
+      from (
+        select w.account_id, w.id from changed c join notifications.deliveries w on w.account_id = c.account_id
+        where w.endpoint = 'subscription:' || ${id} and w.state = 'pending' limit ${limits.given_up_at_once}
+      ) waiting
+      where d.account_id = waiting.account_id and d.id = waiting.id and d.state = 'pending'
     )
     select from changed`
   return rows.length > 0
