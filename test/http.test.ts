@@ -208,24 +208,25 @@ test('error: a fault is 500 without its details, and is found by request-id', as
   assert.ok(!response.body.includes('secret'))
   assert.match(String(response.headers['request-id']), /^[0-9a-f-]{36}$/)
 })
-for (const [code, status, ours] of [
-  ['ECONNREFUSED', 503, 'unavailable'],
-  ['CONNECTION_CLOSED', 503, 'unavailable'],
-  ['57P01', 503, 'unavailable'],
-  ['53300', 503, 'unavailable'],
-  ['53100', 503, 'unavailable'],
-  ['25006', 503, 'unavailable'],
-  ['55P03', 503, 'unavailable'],
-  ['40001', 409, 'write_conflict'],
-  ['40P01', 409, 'write_conflict'],
-  ['22007', 400, 'invalid_request'],
-  ['22008', 400, 'invalid_request'],
-  ['23505', 500, 'internal_error'],
+for (const [code, status, ours, says] of [
+  ['ECONNREFUSED', 503, 'unavailable', 'does not answer'],
+  ['CONNECTION_CLOSED', 503, 'unavailable', 'does not answer'],
+  ['57P01', 503, 'unavailable', 'does not answer'],
+  ['53300', 503, 'unavailable', 'is out of connections or memory'],
+  ['53100', 503, 'unavailable', 'disk of the database is full'],
+  ['25006', 503, 'unavailable', 'takes no writes'],
+  ['55P03', 503, 'unavailable', 'took too long'],
+  ['40001', 409, 'write_conflict', 'Try again'],
+  ['40P01', 409, 'write_conflict', 'Try again'],
+  ['22007', 400, 'invalid_request', 'none that can be stored'],
+  ['22008', 400, 'invalid_request', 'none that can be stored'],
+  ['23505', 500, 'internal_error', 'went wrong on our side'],
 ] as const) {
   test(`error: what PostgreSQL calls ${code} is ${status} ${ours}`, async () => {
     const response = await app.inject(`/v1/database/${code}`)
     assert.equal(response.statusCode, status)
     assert.equal(response.json().error.errors[0].code, ours)
+    assert.ok(response.json().error.errors[0].message.includes(says), response.body)
     assert.equal(response.headers['retry-after'], status === 500 || status === 400 ? undefined : '1')
     assert.ok(!response.body.includes('secret'))
   })

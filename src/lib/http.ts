@@ -311,19 +311,22 @@ function asApiError(error: FastifyError | ApiError | Error, body_bytes: number |
   if (code === '22007' || code === '22008')
     return new ApiError('invalid_request', 'A time in the request is none that can be stored.')
   // The socket of a database that does not run is not there.
-  if (isUnavailable(code) || syscall === 'connect') {
-    return new ApiError('unavailable', 'The database does not answer. Try again.', { headers: { 'retry-after': '1' } })
-  }
+  const why = syscall === 'connect' ? silent : unavailable.find(([codes]) => codes.test(code ?? ''))?.[1]
+  if (why !== undefined) return new ApiError('unavailable', `${why} Try again.`, { headers: { 'retry-after': '1' } })
   return new ApiError('internal_error', 'Something went wrong on our side. The request-id header finds it in the log.')
 }
 
-/**
- * The database can't be reached, is starting or stopping (57P…), is out of connections, memory or disk (53…), takes no writes (25006), or
- * waited too long for a lock or a statement.
- */
-function isUnavailable(code: string | undefined): boolean {
-  return code !== undefined && /^(CONNECT|CONNECTION_|ECONN|EPIPE|ETIMEDOUT|57P0|08...$|53...$|25006$|55P03$|57014$)/.test(code)
-}
+const silent = 'The database does not answer.'
+/** What is the matter with the database, by what it, or the way to it, says. */
+const unavailable: [codes: RegExp, why: string][] = [
+  [/^53100$/, 'The disk of the database is full.'],
+  [/^53...$/, 'The database is out of connections or memory.'],
+  [/^25006$/, 'The database takes no writes.'],
+  // A lock or a statement.
+  [/^(55P03|57014)$/, 'The database took too long.'],
+  // 57P…: it is starting or stopping.
+  [/^(CONNECT|ECONN|EPIPE|ETIMEDOUT|57P0|08...$)/, silent],
+]
 
 type Validation = NonNullable<FastifyError['validation']>[number]
 
