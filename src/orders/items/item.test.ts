@@ -145,6 +145,18 @@ const refused: [title: string, ItemIn[], taken: number[], refusals: object[]][] 
     [too_large('/order/items/0')],
   ],
   [
+    'discounts that are too large together, though the net amount is given',
+    [{ net_amount: 1, discount_lines: [{ amount: limits.amount_max }, { amount: 1 }] }],
+    [],
+    [too_large('/order/items/0')],
+  ],
+  [
+    'too large before its discounts',
+    [{ net_amount: 1, discount_lines: [{ amount: limits.amount_max }] }],
+    [],
+    [too_large('/order/items/0')],
+  ],
+  [
     'too many, with those there are',
     [one, one],
     Array.from({ length: 999 }, (_, index) => index),

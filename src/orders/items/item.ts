@@ -180,7 +180,9 @@ export function completeItems(
       related_item: related_item && { ...related_item, line_id: related ?? 0 },
     }
     if (!related_item) delete complete.related_item
-    if (Math.abs(dueOf(complete)) > limits.amount_max || Math.abs(complete.net_amount) > limits.amount_max) {
+    if (
+      [dueOf(complete), complete.net_amount, complete.gross_amount, discounts].some((sum) => Math.abs(sum) > limits.amount_max)
+    ) {
       refusals.push({ code: 'invalid_request', path: at, message: 'The amount is too large.', allowed: limits.amount_max })
     }
     return complete
