@@ -220,6 +220,8 @@ test('verify an order: when it is to be removed, the events say; not once lines 
   assert.deepEqual(expiry(first), [])
   assert.deepEqual(expiry(null), [first])
   assert.deepEqual(expiry(first, replaced), [])
-  assert.deepEqual(expiry(second, { ...replaced, options: { order_time_to_live: 60 } }), [])
+  // A draft without a time of its own leaves that of the order, and its option; one that says the same has the same event.
+  for (const at of [first, second]) assert.deepEqual(expiry(at, { ...replaced, options: { order_time_to_live: 60 } }), [])
+  assert.deepEqual(expiry(first, { ...replaced, options: { order_time_to_live: 61 } }), ['2026-01-01T00:01:03.000Z'])
   assert.deepEqual(expiry(null, { type: 'lines_added', items: [line(3, 1)] }), [])
 })

@@ -54,12 +54,20 @@ export function verifyOrder({ account_id, id, row, hash, events, ...rest }: Orde
   return findings.list
 }
 
-/** When the order goes; undefined when lines were added to it: the draft that brought them may have said so, and be gone itself. */
+/**
+ * When the order goes; undefined when lines were added to it, or its content replaced with the same option: the draft that did so may have
+ * said when, and be gone itself.
+ */
 function expiryOf(events: OrderRead['events']): string | null | undefined {
   let expires_at: string | null = null
+  let said: number | undefined
   for (const { body } of events) {
     if (body.type === 'lines_added') return undefined
-    if (body.type === 'created' || body.type === 'replaced') expires_at = expiresAt(body.options, body.created_at) ?? expires_at
+    if (body.type !== 'created' && body.type !== 'replaced') continue
+    const { order_time_to_live } = body.options
+    if (said !== undefined && order_time_to_live === said) return undefined
+    expires_at = expiresAt(body.options, body.created_at) ?? expires_at
+    said = order_time_to_live
   }
   return expires_at
 }
