@@ -104,7 +104,7 @@ export const DraftOut = Type.Object(
     created_by: Type.String(),
     updated_at: DateTime,
     orders: Type.Optional(Type.Array(Type.Object({ id: Type.String(), order_id: Type.String() }))),
-    events: Type.Optional(Type.Array(EventOut, { description: 'What changed it; not in lists.' })),
+    events: Type.Optional(Type.Array(EventOut, { description: 'What changed it.' })),
     deleted_at: Type.Optional(DateTime),
     deleted_by: Type.Optional(Reference),
   },
