@@ -17,6 +17,25 @@ test('reference: openapi.json describes every endpoint, and each operation has a
   assert.equal(new Set(names).size, names.length, 'an operationId stands for one operation')
 })
 
+test('reference: the headers that change what an operation does are named', async () => {
+  const { body } = await send(server.url, 'GET', '/openapi.json')
+  const named = (wanted: string) =>
+    Object.entries(body.paths as Record<string, Record<string, { parameters?: { in: string; name: string }[] }>>).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods)
+          .filter(([, { parameters = [] }]) => parameters.some((one) => one.in === 'header' && one.name === wanted))
+          .map(([method]) => `${method} ${path}`),
+    )
+  assert.deepEqual(named('dintero-feature-toggles').sort(), [
+    'post /v1/sessions',
+    'post /v1/sessions-profile',
+    'post /v1/sessions/pay',
+    'put /v1/sessions/{id}',
+  ])
+  assert.equal(named('if-unmodified-since').length, 5)
+  assert.ok(named('idempotency-key').includes('post /v1/sessions'), 'beside those that all have')
+})
+
 test('reference: the page lists the endpoints, runs no script and asks nobody else', async () => {
   const { status, body, headers } = await send(server.url, 'GET', '/docs')
   assert.equal(status, 200)

@@ -1,3 +1,5 @@
+import Type from 'typebox'
+
 const kept = [
   'dintero-system-name',
   'dintero-system-version',
@@ -16,6 +18,25 @@ export function systemHeaders(headers: Readonly<Record<string, unknown>>): Recor
   }
   return Object.keys(found).length > 0 ? found : undefined
 }
+
+/** For the reference: {@link featureToggles} reads it. */
+export const Toggled = Type.Object({
+  'dintero-feature-toggles': Type.Optional(
+    Type.String({
+      description:
+        'A list. `strict-session-amounts`: the items and the shipping option must add up to the amount. For `POST /v1/sessions/pay`: ' +
+        '`strict-merchant-reference` (no other session has it), `strict-success-merchant-reference` (none that was paid).',
+    }),
+  ),
+})
+/** For the reference: how the customer's side says which state of the session was seen. */
+export const Seen = Type.Object({
+  'if-unmodified-since': Type.Optional(
+    Type.String({
+      description: 'The `updated_at` of the session as it was seen: when it has moved since, 412, and nothing is done.',
+    }),
+  ),
+})
 
 /** The toggles of `Dintero-Feature-Toggles` (checkout-api §1.10); unknown ones do nothing. */
 export function featureToggles(header: unknown): ReadonlySet<string> {

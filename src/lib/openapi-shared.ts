@@ -66,7 +66,9 @@ function descriptionOf({ description }: FastifySchema & { description?: string }
 /** What a status means, where the route does not say it. */
 export const statusMeanings: Readonly<Record<string, string>> = {
   200: 'Done.',
-  202: 'The provider has not answered yet; the outcome will be an event of the transaction.',
+  202:
+    'The provider has not answered yet; the outcome will be an event of the transaction. ' +
+    'The header `event-request-id`, where there is one, is the `correlation_request_id` of that event.',
   204: 'Done, and nothing to tell.',
   302: 'Go there.',
   400: 'The request is wrong, or a rule of the business refuses it; `error.errors[]` says what and where.',

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
-import { systemHeaders } from '../headers.ts'
+import { Seen, systemHeaders } from '../headers.ts'
 import { SessionGone } from '../sessions/schemas.ts'
 import { switchesToMerchant } from '../sessions/session.ts'
 import { customerUrl, type Paid, pageUrl, pay, readPayment } from './operations.ts'
@@ -80,6 +80,7 @@ export const paymentRoutes: FastifyPluginAsync<Parts> = async (app, parts) => {
         operationId: 'sessions_session_id_pay_post',
         tags,
         summary: 'The customer pays',
+        headers: Seen,
         body: PayBody,
         response: responses({ 200: PayAnswer, 202: PayAnswer, 404: SessionGone }, 400, 409, 412),
       },

@@ -8,7 +8,7 @@ import { limits } from '../../lib/limits.ts'
 import { dropNulls } from '../../lib/object.ts'
 import { dropsEmpties, FreeObject, responses } from '../../lib/schema.ts'
 import { dateOf } from '../../lib/time.ts'
-import { featureToggles, systemHeaders } from '../headers.ts'
+import { featureToggles, systemHeaders, Toggled } from '../headers.ts'
 import { voidForSession } from './cancel/operations.ts'
 import { SessionIn, SessionProfileIn, TokenSessionIn } from './create.ts'
 import {
@@ -85,6 +85,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         operationId: 'checkout_session_profile_post',
         tags,
         summary: 'Create a session from a profile',
+        headers: Toggled,
         querystring: IncludeSession,
         body: SessionProfileIn,
         response: responses({ 200: Created }, 400, 401, 403),
@@ -106,6 +107,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         operationId: 'checkout_session_post',
         tags,
         summary: 'Create a session with its whole configuration',
+        headers: Toggled,
         querystring: IncludeSession,
         body: SessionIn,
         response: responses({ 200: Created }, 400, 401, 403),
@@ -153,6 +155,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts
         description:
           'Each member of `order` that is sent replaces the one before. `shipping_option: null` removes the chosen option.',
         params: Id,
+        headers: Toggled,
         querystring: Type.Object({
           update_without_lock: Type.Optional(Type.Boolean()),
           force_shipping_address_callback: Type.Optional(Type.Boolean()),

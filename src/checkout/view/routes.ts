@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
 import { FreeObject, responses } from '../../lib/schema.ts'
+import { Seen } from '../headers.ts'
 import { Address } from '../sessions/order.ts'
 import { SessionGone, SessionView as View } from '../sessions/schemas.ts'
 import { AddressesIn, CodesIn, OptionIn } from './express.ts'
@@ -93,6 +94,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         operationId: 'view_session_sid_session_order_addresses_put',
         tags,
         summary: 'Set the addresses of an express session',
+        headers: Seen,
         params: Sid,
         querystring: AskedInPage,
         body: AddressesIn,
@@ -113,6 +115,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         operationId: 'view_session_sid_session_order_shipping_address_put',
         tags,
         summary: 'Set the shipping address of an express session',
+        headers: Seen,
         params: Sid,
         querystring: AskedInPage,
         body: Address,
@@ -134,6 +137,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         operationId: 'view_session_sid_session_order_shipping_option_put',
         tags,
         summary: 'Choose one of the shipping options offered',
+        headers: Seen,
         params: Sid,
         body: OptionIn,
         response: responses({ 200: View, 404: SessionGone }, 400, 412),
@@ -150,6 +154,7 @@ export const viewRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) =
         operationId: 'view_session_sid_session_order_discount_codes_put',
         tags,
         summary: 'Try discount codes; 204 when no discount came of them',
+        headers: Seen,
         params: Sid,
         body: CodesIn,
         response: responses({ 200: View, 204: Type.Null(), 404: SessionGone }, 400, 409, 412),

@@ -3,7 +3,7 @@ import Type from 'typebox'
 import type { Parts } from '../../../app.ts'
 import { operationIdOf } from '../../../lib/idempotency.ts'
 import { dropsEmpties, FreeObject, responses } from '../../../lib/schema.ts'
-import { featureToggles, systemHeaders } from '../../headers.ts'
+import { featureToggles, systemHeaders, Toggled } from '../../headers.ts'
 import { TransactionAnswer } from '../../transactions/answer.ts'
 import { asLeftBy, transactionView } from '../../transactions/view.ts'
 import { MerchantPayment } from './merchant-payment.ts'
@@ -36,6 +36,7 @@ export const merchantPaymentRoutes: FastifyPluginAsync<Parts> = async (app, part
         operationId: 'sessions_pay_post',
         tags: ['payments'],
         summary: 'Pay with a token, without the customer; a decline is 200 with status FAILED',
+        headers: Toggled,
         body: MerchantPayment,
         response: responses({ 200: Answer }, 400, 401, 403, 409, 422),
       },
