@@ -133,9 +133,14 @@ export function attachmentName({ provider_reference }: Pick<SettlementRow, 'prov
   return `settlement-${provider_reference.replace(/[^\w.-]/g, '_')}.${extension}`
 }
 
+/** The id of one, which is also that of a report. */
+export function attachmentId({ id }: Pick<SettlementRow, 'id'>, extension: Extension): string {
+  return `${id}-${extension}`
+}
+
 /** Which attachment of the settlement this id means, if any. */
-export function extensionOf({ id }: Pick<SettlementRow, 'id'>, attachment_id: string): Extension | undefined {
-  return (Object.keys(attachmentTypes) as Extension[]).find((extension) => attachment_id === `${id}-${extension}`)
+export function extensionOf(settlement: Pick<SettlementRow, 'id'>, attachment_id: string): Extension | undefined {
+  return (Object.keys(attachmentTypes) as Extension[]).find((extension) => attachment_id === attachmentId(settlement, extension))
 }
 
 /** The settlement as the API shows it (checkout-api §10.1). Nothing is paid when nothing is owed: then it is `postponed`. */
@@ -152,7 +157,7 @@ export function settlementView(row: SettlementRow): Record<string, unknown> {
     provider: row.provider,
     provider_reference: row.provider_reference,
     attachments: (Object.keys(attachmentTypes) as Extension[]).map((extension) => ({
-      id: `${id}-${extension}`,
+      id: attachmentId(row, extension),
       key: attachmentName(row, extension),
       content_type: attachmentTypes[extension].split(';')[0],
       extension,

@@ -3,9 +3,9 @@ import type { Sql } from '../../../lib/db.ts'
 import type { Clock } from '../../../lib/ids.ts'
 import { attachmentUrls } from '../attachments/operations.ts'
 import { settlementFilter } from '../schemas.ts'
-import { extensionOf } from '../settlement.ts'
+import { attachmentId, extensionOf } from '../settlement.ts'
 import { findSettlement, listSettlements, type SettlementFilter } from '../store.ts'
-import { filesOf, type ReportFile, reportId, reportView } from './report.ts'
+import { filesOf, type ReportFile, reportView } from './report.ts'
 
 type Page = { limit: number; starting_after: string | undefined }
 type Reports = { reports: Record<string, unknown>[]; starting_after?: string }
@@ -18,10 +18,13 @@ export async function listReports(
 ): Promise<Reports> {
   const files = await listFiles(parts.sql, account_id, { limit: limit + 1, starting_after })
   const page = files.slice(0, limit)
-  const named = page.map((file) => ({ settlement_id: file.settlement.id, attachment_id: reportId(file) }))
+  const named = page.map(({ settlement, extension }) => ({
+    settlement_id: settlement.id,
+    attachment_id: attachmentId(settlement, extension),
+  }))
   const urls = await attachmentUrls(parts, account_id, named)
   const reports = page.map((file, index) => reportView(file, urls[index]!))
-  return { reports, ...(files.length > limit ? { starting_after: reportId(page.at(-1)!) } : {}) }
+  return { reports, ...(files.length > limit ? { starting_after: named.at(-1)!.attachment_id } : {}) }
 }
 
 /** Nothing after a report that there is not. */

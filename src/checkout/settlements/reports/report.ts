@@ -5,7 +5,7 @@
  */
 import Type from 'typebox'
 import { DateTime } from '../../../lib/schema.ts'
-import { attachmentName, attachmentTypes, type Extension, type SettlementRow } from '../settlement.ts'
+import { attachmentId, attachmentName, attachmentTypes, type Extension, type SettlementRow } from '../settlement.ts'
 
 /** A report as it is listed (checkout-api §10.2); see {@link reportView}. What Kvitt has none of, such as jobs and templates, is absent. */
 export const Report = Type.Object(
@@ -56,17 +56,11 @@ export function filesOf(settlement: SettlementRow, after?: Extension): ReportFil
   return extensions.slice(after === undefined ? 0 : extensions.indexOf(after) + 1).map((extension) => ({ settlement, extension }))
 }
 
-/** The id of a report, which is that of the attachment. */
-export function reportId({ settlement, extension }: ReportFile): string {
-  return `${settlement.id}-${extension}`
-}
-
 /** The report as the API shows it. */
-export function reportView(file: ReportFile, signed_url: string): Record<string, unknown> {
-  const { settlement, extension } = file
+export function reportView({ settlement, extension }: ReportFile, signed_url: string): Record<string, unknown> {
   const { account_id, kind, payout_destination_id: value } = settlement
   return {
-    id: reportId(file),
+    id: attachmentId(settlement, extension),
     account_id,
     content_type: attachmentTypes[extension].split(';')[0],
     content_language: 'en',
