@@ -37,7 +37,7 @@ describe('api keys', () => {
     assert.equal((await create()).name, undefined)
   })
 
-  test('api key: 401 when it is wrong, 403 on a key of another account', async () => {
+  test('api key: 401 when it is wrong or has expired, 403 on a key of another account', async () => {
     const key = await create('one')
     const [aid, id, secret] = key.access_token.split('.')
     const changed = `${secret[0] === 'A' ? 'B' : 'A'}${secret.slice(1)}`
@@ -53,6 +53,9 @@ describe('api keys', () => {
     }
     assert.equal((await other.call('DELETE', `${path}/${key.id}`)).status, 403)
     assert.equal((await other.call('DELETE', `${path}/unknown`)).status, 404)
+    const expired = await create('expired')
+    await server.sql`update accounts.api_keys set expires_at = ${new Date(time)} where id = ${expired.id}`
+    assert.equal((await withKey(expired.access_token)).status, 401)
     const forged = key.id.replace(account.account_id, other.account_id)
     assert.equal((await other.call('DELETE', `${path}/${forged}`)).status, 404)
   })

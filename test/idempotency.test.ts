@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { FastifyRequest } from 'fastify'
 import { inTransaction, type Sql } from '../src/lib/db.ts'
 import { ApiError } from '../src/lib/errors.ts'
 import { createServer, type Server } from '../src/lib/http.ts'
@@ -25,7 +26,7 @@ before(async () => {
   })
   honourIdempotencyKeys(app, database.sql)
   const scopes = ['write:checkout']
-  app.post('/v1/things', { config: { scopes } }, async (request) => {
+  const handler = async (request: FastifyRequest) => {
     calls += 1
     const { name, fail } = request.body as { name: string; fail?: string }
     await inTransaction(sql, (tx) => tx`insert into public.things (name) values (${name})`)
@@ -33,17 +34,23 @@ before(async () => {
     if (fail === 'refused') throw new ApiError('invalid_request', 'Refused.')
     if (fail === 'broken') throw new Error('broken')
     return { name, call: calls }
-  })
+  }
+  app.route({ method: ['POST', 'PUT'], url: '/v1/things', config: { scopes }, handler })
 })
 after(async () => {
   await app.close()
   await database.drop()
 })
 
-const post = (key: string | undefined, body: object, client = 'a') =>
+const post = (
+  key: string | undefined,
+  body: object,
+  client = 'a',
+  [method, url]: ['POST' | 'PUT', string] = ['POST', '/v1/things'],
+) =>
   app.inject({
-    method: 'POST',
-    url: '/v1/things',
+    method,
+    url,
     payload: body,
     headers: { 'x-client': client, ...(key ? { 'idempotency-key': key } : {}) },
   })
@@ -58,9 +65,11 @@ test('key: the same request is done once and answered twice', async () => {
   assert.equal(first.headers['idempotent-replayed'], undefined)
   assert.equal(await count('one'), 1)
 })
-test('key: another body is 422, another client is another key', async () => {
+test('key: another body, path or method is 422, another client is another key', async () => {
   await post('k2', { name: 'two' })
   assert.equal((await post('k2', { name: 'two b' })).statusCode, 422)
+  assert.equal((await post('k2', { name: 'two' }, 'a', ['POST', '/v1/things?more'])).statusCode, 422)
+  assert.equal((await post('k2', { name: 'two' }, 'a', ['PUT', '/v1/things'])).statusCode, 422)
   assert.equal((await post('k2', { name: 'two' }, 'b')).statusCode, 200)
   assert.equal(await count('two'), 2)
 })
