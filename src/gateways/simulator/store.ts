@@ -155,33 +155,27 @@ function updatePayment(payment: Payment | undefined) {
     returning id`
 }
 
+type PaymentKey = { account_id: string; transaction_id: string; id: string | undefined }
+
 /** The payment a call is about, locked: the one it names, else the transaction's newest that did not fail. */
-export async function lockPayment(
-  db: Db,
-  { account_id, transaction_id, id }: { account_id: string; transaction_id: string; id: string | undefined },
-): Promise<Payment | undefined> {
-  const [row] = await db<Payment[]>`
-    select account_id, transaction_id, id, session_id, merchant_reference, payment_product_type, currency, amount, authorized, captured,
-      refunded, voided, state, is_final, habit, masked_pan
-    from simulator.payments
-    where account_id = ${account_id} and transaction_id = ${transaction_id} and id = coalesce(${id ?? null}, id)
-    order by (state = 'failed'), created_at desc limit 1
-    for update`
+export async function lockPayment(db: Db, key: PaymentKey): Promise<Payment | undefined> {
+  const [row] = await db<Payment[]>`${payment(key)} for update`
   return row
 }
 
 /** The same payment, not locked: only what never changes about it may be used. */
-export async function findPayment(
-  db: Db,
-  { account_id, transaction_id, id }: { account_id: string; transaction_id: string; id: string | undefined },
-): Promise<Payment | undefined> {
-  const [row] = await db<Payment[]>`
+export async function findPayment(db: Db, key: PaymentKey): Promise<Payment | undefined> {
+  const [row] = await db<Payment[]>`${payment(key)}`
+  return row
+}
+
+function payment({ account_id, transaction_id, id }: PaymentKey) {
+  return part`
     select account_id, transaction_id, id, session_id, merchant_reference, payment_product_type, currency, amount, authorized, captured,
       refunded, voided, state, is_final, habit, masked_pan
     from simulator.payments
     where account_id = ${account_id} and transaction_id = ${transaction_id} and id = coalesce(${id ?? null}, id)
     order by (state = 'failed'), created_at desc limit 1`
-  return row
 }
 
 /** A stored card, with the habits of the card it stands for; known only to the product that made it. */
