@@ -62,6 +62,22 @@ test('branding: 404 for a default that was deleted', async () => {
   assert.equal((await image(path)).status, 404)
 })
 
+test('branding: 404 says which part of the path there is not, and what there is', async () => {
+  for (const [path, part, allowed] of [
+    ['logos/visa_unknown/variant/colors/color/fff/width/100/logos.svg', 'logos', 'mastercard'],
+    ['logos/visa/variant/neon/color/fff/width/100/logos.svg', 'variant', 'mono'],
+    ['logos/visa/variant/mono/color/red/width/100/logos.svg', 'color', 'rgb()'],
+    ['logos/visa/variant/mono/color/fff/width/0/logos.svg', 'width', '1 to 9999'],
+    ['logos/visa/variant/mono/color/fff/width/100/logos.png', 'template', 'logos.svg'],
+  ] as const) {
+    const { body } = await image(path)
+    const [error] = body.error.errors
+    assert.equal(error.path, part)
+    assert.ok(error.allowed.includes(allowed), part)
+    assert.match(error.message, new RegExp(`^There is no ${part} .*${allowed.replace(/[().]/g, '\\$&')}`))
+  }
+})
+
 for (const path of [
   'logos/unknown/variant/colors/color/fff/width/100/logos.svg',
   'logos/constructor/variant/colors/color/fff/width/100/logos.svg',

@@ -3,6 +3,8 @@
  *
  * - mark: one way to pay as shops show it: its name in a badge. We draw no provider's logo
  */
+import type { Refusal } from '../../lib/errors.ts'
+
 /** How a mark is written, and its colour in the `colors` variant. */
 const marks: Readonly<Record<string, readonly [label: string, color: string]>> = {
   visa: ['Visa', '#1f3a93'],
@@ -45,26 +47,42 @@ export function productMarks(types: readonly string[]): string[] {
   return [...new Map(types.flatMap(marksOf).map((name) => [marks[name]![0], name])).values()]
 }
 
-/** The marks named in a path, separated by underscores; nothing when one is not known. Product types are understood, too. */
-export function namedMarks(names: string): string[] | undefined {
-  const found = names
-    .toLowerCase()
-    .split('_')
-    .map((name) => (Object.hasOwn(marks, name) ? [name] : marksOf(name)))
-  return found.every((list) => list.length > 0) ? found.flat() : undefined
+/** The marks named in a path, separated by underscores, or why there is no such image. Product types are understood, too. */
+export function namedMarks(names: string): string[] | Refusal {
+  const found: string[] = []
+  for (const name of names.toLowerCase().split('_')) {
+    const known = Object.hasOwn(marks, name) ? [name] : marksOf(name)
+    if (known.length === 0) return unknown('logos', name, Object.keys(marks))
+    found.push(...known)
+  }
+  return found
 }
 
 export type Look = { variant: string; color: string; width: number; template: string }
 
-const hex = /^#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i
-const rgb = /^rgba?\(\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}(,\s*(0|1|0?\.\d+)\s*)?\)$/i
+/** What each part of a path may be (checkout-api §10.5). */
+const parts: Readonly<Record<'variant' | 'color' | 'width' | 'template', readonly [RegExp, allowed: readonly string[]]>> = {
+  variant: [/^(colors|mono|logomark)$/, ['colors', 'mono', 'logomark']],
+  color: [
+    /^(#?([0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})|rgba?\(\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}(,\s*(0|1|0?\.\d+)\s*)?\))$/i,
+    ['hex digits without #', 'rgb()', 'rgba()'],
+  ],
+  width: [/^(?!0+$)\d{1,4}$/, ['1 to 9999']],
+  template: [/^(dintero_top_frame|logos)\.svg$/, ['logos.svg', 'dintero_top_frame.svg']],
+}
 
-/** The look a path asks for; nothing when a part of it is not known (checkout-api §10.5). */
-export function lookOf(path: { variant: string; color: string; width: string; template: string }): Look | undefined {
-  const color = hex.test(path.color) ? `#${path.color.replace('#', '')}` : rgb.test(path.color) ? path.color : undefined
-  const width = /^\d{1,4}$/.test(path.width) ? Number(path.width) : 0
-  const known = /^(colors|mono|logomark)$/.test(path.variant) && /^(dintero_top_frame|logos)\.svg$/.test(path.template)
-  return color && width > 0 && known ? { variant: path.variant, color, width, template: path.template } : undefined
+/** The look a path asks for, or which part of it there is not. */
+export function lookOf(path: { variant: string; color: string; width: string; template: string }): Look | Refusal {
+  for (const [name, [known, allowed]] of Object.entries(parts)) {
+    const value = path[name as keyof typeof parts]
+    if (!known.test(value)) return unknown(name, value, allowed)
+  }
+  const { variant, color, width, template } = path
+  return { variant, color: /^[#r]/i.test(color) ? color : `#${color}`, width: Number(width), template }
+}
+
+function unknown(path: string, value: string, allowed: readonly string[]): Refusal {
+  return { code: 'not_found', path, message: `There is no ${path} ${value.slice(0, 100)}, but ${allowed.join(', ')}.`, allowed }
 }
 
 const height = 32

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import type { Parts } from '../../app.ts'
-import { ApiError } from '../../lib/errors.ts'
+import { ApiError, type Refusal, refused } from '../../lib/errors.ts'
 import { accountIn } from '../../lib/ids.ts'
 import { responses } from '../../lib/schema.ts'
 import { productsOfProfile } from '../profiles/operations.ts'
@@ -76,9 +76,10 @@ export const brandingRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, part
   }
 }
 
-function sendMarks(reply: FastifyReply, marks: string[] | undefined, path: Look) {
+function sendMarks(reply: FastifyReply, marks: string[] | Refusal, path: Look) {
   const look = lookOf(path)
-  if (!marks || !look) throw new ApiError('not_found', 'There is no such image: one of the names in the path is not known.')
+  if ('code' in marks) throw refused(marks)
+  if ('code' in look) throw refused(look)
   return reply
     .type('image/svg+xml; charset=utf-8')
     .header('cache-control', 'public, max-age=3600')
