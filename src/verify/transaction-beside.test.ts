@@ -174,7 +174,7 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
       rest: {
         events: [first[0]!, { ...first[1]!, amount: 0 }],
         operations: [{ ...paid, amount: 0, gateway: 'simulator' }],
-        simulator: { authorized: 0, captured: 0, refunded: 0, voided: 0, references: [], currencies: [] },
+        simulator: { authorized: 0, captured: 0, refunded: 0, voided: 0, references: [], currencies: [], movements: [] },
       },
     },
     [],
