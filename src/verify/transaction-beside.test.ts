@@ -167,14 +167,17 @@ const cases: [title: string, given: Given, differences: unknown[][]][] = [
     [['event 2: settlements with its items', [], ['c']]],
   ],
   [
-    'paid with nothing, which the simulator does not know',
+    'paid with nothing, of which the simulator holds nothing',
     {
       row: { ...{ amount: 0, authorized: 0, gateway: 'simulator', gateway_reference: null }, authorized_at: now },
       operations: [],
       rest: {
         events: [first[0]!, { ...first[1]!, amount: 0 }],
         operations: [{ ...paid, amount: 0, gateway: 'simulator' }],
-        simulator: { authorized: 0, captured: 0, refunded: 0, voided: 0, references: [], currencies: [], movements: [] },
+        simulator: {
+          ...{ authorized: 0, captured: 0, refunded: 0, voided: 0, references: [], currencies: [] },
+          movements: [{ key: paid.id, kind: 'authorize', amount: 0 }],
+        },
       },
     },
     [],

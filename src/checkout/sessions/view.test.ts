@@ -118,7 +118,7 @@ test('session: with very many or large events it can not be locked any more, and
 })
 
 const option: StoredOption = { id: 'o', line_id: 'o', amount: 1 }
-const address = { shipping_address: { country: 'NO' } }
+const address = { shipping_address: { country: 'NO', postal_code: '0155' } }
 const no_address = { path: '/order/shipping_address', message: 'The shipping address must be set before paying.' }
 const no_option = { path: '/order/shipping_option', message: 'A shipping option must be chosen before paying.' }
 const expresses: [Express, order: object, missing: object | undefined][] = [
