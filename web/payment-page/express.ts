@@ -43,9 +43,24 @@ export function addressCallbackResult(result: Incoming): void {
 
 type Address = Record<string, unknown> | undefined
 
+let typed = false
+
+/** Keeps in mind that the address on the page is no longer the one of the order. */
+export function watchAddress(): void {
+  document.addEventListener('input', ({ target }) => {
+    if (target instanceof Element && target.closest('[data-form=address]')) typed = true
+  })
+}
+
+/** Saves an address that was typed and not saved: what is paid would be sent to the one before. False when it can't be saved. */
+export async function saveTyped(): Promise<boolean> {
+  const form = find<HTMLFormElement>('[data-form=address]')
+  return !typed || !form || saveAddress(form)
+}
+
 /** Saves the addresses; with client_side_address_callback the merchant's page is asked first (clients §1.6). */
-export async function saveAddress(form: HTMLFormElement): Promise<void> {
-  if (!checkForm(form)) return
+export async function saveAddress(form: HTMLFormElement): Promise<boolean> {
+  if (!checkForm(form)) return false
   const { shipping_address, billing_address } = formBody(form) as Record<string, Address>
   const addresses = {
     shipping_address,
@@ -58,8 +73,10 @@ export async function saveAddress(form: HTMLFormElement): Promise<void> {
   } finally {
     busy('address', false)
   }
+  typed = typed && !saved
   // On to what comes next: delivery, else how to pay.
   if (saved) (find('#express-shipping :checked') ?? find('#express-shipping input, #products input:not(:disabled)'))?.focus()
+  return saved
 }
 
 async function putAddresses(addresses: { shipping_address?: Address; billing_address?: Address }): Promise<boolean> {

@@ -3,7 +3,7 @@
  * leaving the page, and speaks with the merchant's page through the Web SDK's messages.
  */
 import { find, query, restored, selectedType, selectProduct, state } from './dom.ts'
-import { addressCallbackResult, changeCodes, chooseShipping, codes, saveAddress } from './express.ts'
+import { addressCallbackResult, changeCodes, chooseShipping, codes, saveAddress, watchAddress } from './express.ts'
 import { watchFields } from './fields.ts'
 import { listen, place, post, watchHeight } from './messages.ts'
 import { cancel, fillTestCard, pay, validationResult } from './pay.ts'
@@ -71,6 +71,7 @@ function start(): void {
   document.addEventListener('change', onChange)
   document.addEventListener('click', onClick)
   watchFields()
+  watchAddress()
   // A page from the back button's cache shows an old session.
   window.addEventListener('pageshow', (event) => event.persisted && void reload())
   listen({

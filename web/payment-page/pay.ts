@@ -1,4 +1,5 @@
 import { busy, find, isBusy, payForm, query, say, selectedType, state, text } from './dom.ts'
+import { saveTyped } from './express.ts'
 import { checkForm, formBody } from './fields.ts'
 import { type Incoming, lendFrame, place, post } from './messages.ts'
 import { isLauncher } from './pop-out.ts'
@@ -36,7 +37,10 @@ export async function pay(): Promise<void> {
   if (error) error.textContent = type ? '' : text('choose_product')
   if (!type) return find('input[name=payment_product_type]:not(:disabled)')?.focus()
   if (!checkForm(form)) return
-  const body = paymentBody(form, type)
+  const before = agreed()
+  if (!(await saveTyped())) return
+  if (agreed() !== before) return say(text('updated'), 'info', true)
+  const body = paymentBody(payForm() ?? form, type)
   const seen = agreed()
   busy('paying', true)
   try {
