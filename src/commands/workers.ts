@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import net from 'node:net'
 import type { Config } from '../lib/config.ts'
 import { limits } from '../lib/limits.ts'
 import { Failure, UsageError, type Values } from './command.ts'
@@ -29,23 +30,68 @@ export function connectionsOf(count: number): number {
 }
 
 type Handed = { act?: string; seq?: number; ack?: number }
+type Listener = { listen(room: number): number; close(): void }
+type Handing = {
+  /** The socket that listens. Unknown where Node.js makes it in another way than is known here: then some clients are reset at the end. */
+  listener?: Listener
+  /** What was handed to each worker and is not taken yet, by its number. */
+  handed: Map<Worker, Map<number, { close(): void }>>
+  /** How many were handed out ever. */
+  count: number
+}
+
+/** Node.js makes the socket for the first worker that listens, and shows it to nobody. */
+function watchListener(handing: Handing): void {
+  const { createServer } = net
+  const watched = (...args: []) => {
+    const server = createServer(...args)
+    server.once('listening', () => {
+      handing.listener = (server as unknown as { _handle: Listener })._handle
+      Object.assign(net, { createServer })
+    })
+    return server
+  }
+  Object.assign(net, { createServer: watched })
+}
 
 /**
  * A connection that was handed to a worker which ended before it took it would stay open in the primary, where nobody reads it: its client
  * waits for ever. Node.js does not see to that, and tells of connections only in messages of its own.
  */
-function closeWhatItNeverTook(worker: Worker): void {
+function watchHanding(worker: Worker, handing: Handing): void {
   const handed = new Map<number, { close(): void }>()
+  handing.handed.set(worker, handed)
   const child = worker.process
   const send = child.send as (message: Handed, ...rest: unknown[]) => boolean
   child.send = (message: Handed, ...rest: unknown[]) => {
-    if (message.act === 'newconn') handed.set(message.seq!, rest[0] as { close(): void })
+    if (message.act === 'newconn') {
+      handed.set(message.seq!, rest[0] as { close(): void })
+      handing.count += 1
+    }
     return send.call(child, message, ...rest)
   }
   child.on('internalMessage', ({ ack }: Handed) => ack !== undefined && handed.delete(ack))
   worker.once('exit', () => {
+    handing.handed.delete(worker)
     for (const connection of handed.values()) connection.close()
   })
+}
+
+/**
+ * Connections that no worker takes any more Node.js resets. So before the workers are stopped, there is room for no more (as in
+ * `lib/http.ts`), what waits is handed out and taken, and then nobody listens: who connects from now on is refused.
+ */
+async function takeNoMore(handing: Handing): Promise<void> {
+  const { listener, handed } = handing
+  if (!listener) return
+  listener.listen(0)
+  const until = performance.now() + limits.last_connections_ms
+  let count: number
+  do {
+    count = handing.count
+    await new Promise((turn) => setImmediate(turn))
+  } while ((count !== handing.count || [...handed.values()].some(({ size }) => size > 0)) && performance.now() < until)
+  listener.close()
 }
 
 /** In a worker that serves: says so to the primary. */
@@ -59,6 +105,8 @@ export function tellPrimary({ public_url, port }: Config): void {
  */
 export function startWorkers(count: number, print: (line: string) => void): { ready: Promise<Listening>; stop(): Promise<void> } {
   const living = new Set<Worker>()
+  const handing: Handing = { handed: new Map(), count: 0 }
+  watchListener(handing)
   let stopping = false
   let serving = 0
   let ended = () => {}
@@ -67,7 +115,7 @@ export function startWorkers(count: number, print: (line: string) => void): { re
       if (stopping) return
       const worker = cluster.fork()
       living.add(worker)
-      closeWhatItNeverTook(worker)
+      watchHanding(worker, handing)
       worker.once('message', (listening: Listening) => {
         serving += 1
         print(`kvitt: worker ${worker.process.pid} serves`)
@@ -89,6 +137,7 @@ export function startWorkers(count: number, print: (line: string) => void): { re
     ready,
     async stop() {
       stopping = true
+      await takeNoMore(handing)
       const done = new Promise<void>((resolve) => {
         ended = () => living.size === 0 && resolve()
       })
