@@ -106,9 +106,12 @@ function version(): string {
   return (JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }).version
 }
 
-/** It takes no writes (25006), has no room (53…), is stopping (57P…), or lacks a right (42501): no bug of ours, so no stack. */
+/** It takes no writes (25006), has no room (53…), is stopping (57P…), lacks a right (42501), or is gone: no bug of ours, so no stack. */
 function isOfDatabase(error: unknown): error is Error {
-  return error instanceof Error && /^(25006|53...|57P..|42501)$/.test(String((error as { code?: unknown }).code))
+  return (
+    error instanceof Error &&
+    /^(25006|53...|57P..|42501|CONNECT(ION_CLOSED|ION_DESTROYED|_TIMEOUT))$/.test(String((error as { code?: unknown }).code))
+  )
 }
 
 try {

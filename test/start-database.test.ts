@@ -187,6 +187,22 @@ test('command line: what the database says of it is one line too', async () => {
     /^kvitt: No connection .*"channel_binding"\. What stands behind the \? of DATABASE_URL .*: leave it out .*\n$/,
   )
   assert.equal((await kvitt(['migrate', '--schemas', 'accounts'], env)).code, 0)
+  const lock = await sql.reserve()
+  await lock`begin`
+  await lock`lock table accounts.accounts in access exclusive mode`
+  const cut = kvitt(['account', 'list'], env)
+  await until(
+    async () =>
+      (
+        await admin`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = ${new URL(env.DATABASE_URL).pathname.slice(1)} and wait_event_type = 'Lock'`
+      ).length > 0,
+  )
+  await lock`rollback`
+  lock.release()
+  const { code, output } = await cut
+  assert.equal(code, 1)
+  assert.match(output, /^kvitt: .*\n$/)
   await sql`update public.kvitt_migrations set checksum = 'another'`
   for (const args of [['client', 'create'], ['migrate'], ['start']]) {
     const { code, output } = await kvitt(args, env)

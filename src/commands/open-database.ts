@@ -94,8 +94,7 @@ function connectTo(url: string, options: { max?: number }): Sql {
 }
 
 const ignoring =
-  'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation, ' +
-  'extra_float_digits'
+  'This is PgBouncer: give it ignore_startup_parameters = statement_timeout, lock_timeout, default_transaction_isolation'
 const undefined_object = '42704'
 const unknown =
   'What stands behind the ? of DATABASE_URL goes to PostgreSQL, which does not know this: leave it out (docs/operations.md)'
