@@ -62,6 +62,10 @@ before(async () => {
   await pay({})
   await pay({ configuration: { auto_capture: true } })
   await server.work.find(({ name }) => name === 'auto-capture')!.run(new AbortController().signal)
+  const external = await open({ configuration: { dintero: { type: 'payment_type', external: { enabled: true } } } })
+  await send(server.url, 'POST', `/v1/sessions/${external}/pay`, { body: { payment_product_type: 'dintero.external' } })
+  const { transaction_id } = (await shop.call('GET', `/v1/sessions/${external}`)).body
+  assert.equal((await shop.call('POST', `/v1/transactions/${transaction_id}/authorization`, {})).status, 200)
   const cancelled = await open({})
   assert.equal((await shop.call('POST', `/v1/sessions/${cancelled}/cancel`, {})).status, 200)
   await open({})
@@ -103,7 +107,7 @@ test('verify: no difference in what the services wrote, finished or under way', 
   assert.deepEqual(await differences(), [])
   const result = await verify(server.sql, { account_id: null, onDifference: () => {} })
   assert.deepEqual(result, {
-    checked: { drafts: 6, orders: 6, sessions: 9, transactions: 6, card_tokens: 2, settlements: 1 },
+    checked: { drafts: 6, orders: 6, sessions: 10, transactions: 7, card_tokens: 2, settlements: 1 },
     differences: 0,
   })
   const other = await verify(server.sql, { account_id: 'T99999999', onDifference: () => {} })

@@ -220,7 +220,9 @@ function simulatorTotals(sql: Sql) {
       'currencies', coalesce(jsonb_agg(p.currency) filter (where p.authorized > 0), '[]'),
       'movements', (select coalesce(jsonb_agg(jsonb_build_object('key', m.idempotency_key, 'kind', m.kind, 'amount', m.amount)), '[]')
         from simulator.movements m
-        where m.account_id = t.account_id and m.transaction_id = t.id and m.state = 'succeeded'))
+        where m.account_id = t.account_id and m.transaction_id = t.id and m.state = 'succeeded'
+          -- It ends the authorization, and is no operation.
+          and m.detail ->> 'update' is distinct from 'release_hold'))
     from simulator.payments p where p.account_id = t.account_id and p.transaction_id = t.id)`
 }
 
