@@ -152,13 +152,9 @@ describe('options', () => {
     })
     assert.match(draft.order.order_id, /^[A-Z0-9]{9}$/)
     await refused('GET', `/orders/${draft.order.order_id}`, undefined, 404, 'not_found')
-    await refused(
-      'POST',
-      '/orders',
-      { currency: 'NOK', order_id: draft.order.order_id, items: [line(1, 5)] },
-      409,
-      'order_id_exists',
-    )
+    const same = { currency: 'NOK', order_id: draft.order.order_id, items: [line(1, 5)] }
+    const taken = await refused('POST', '/orders', same, 409, 'order_id_exists')
+    assert.deepEqual([taken.message, taken.errors[0].path], [`The order_id ${same.order_id} is taken.`, '/order_id'])
     // What it holds stays: neither another name nor several orders can take its place, and what was answered may be sent back.
     const { order_id } = draft.order
     for (const [path, order, options] of [

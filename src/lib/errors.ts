@@ -78,7 +78,7 @@ export const errors = {
   order_not_open: [409, 'The order is closed.'],
   order_cancelled: [409, 'The order is cancelled.'],
   order_captured: [409, 'The order has captured money that was not refunded, so it can not be cancelled.'],
-  order_id_exists: [409, 'Another order of the account has this `order_id`.'],
+  order_id_exists: [409, 'Another order of the account has this `order_id`, or a draft holds it.'],
   line_id_exists: [409, 'The order already has a line with this `line_id`.'],
   replace_not_allowed: [409, 'The order has payment operations, so its content can not be replaced.'],
   reversal_exceeds_line: [409, 'The reversals of a line would take back more than the line; `allowed` is the largest amount.'],

@@ -244,7 +244,7 @@ export async function completeDraft(service: Service, caller: Caller, id: string
       return await attemptWrite(sql, complete, (db) => store.lockDraft(db, account_id, id), memory.drafts.take(account_id, id))
     } catch (error) {
       if (!violates(error, 'order_name_unique')) throw error
-      if (order_id !== undefined) throw new ApiError('order_id_exists', `There is an order ${order_id} already.`)
+      if (order_id !== undefined) throw new ApiError('order_id_exists', `The order_id ${order_id} is taken.`)
       if (attempt === generated_attempts) throw error
     }
   }
@@ -346,7 +346,8 @@ export async function createAndComplete(service: Service, caller: Caller, body: 
     })
   } catch (error) {
     if (!violates(error, 'order_name_unique') || body.order.order_id === undefined) throw error
-    throw new ApiError('order_id_exists', `There is an order ${body.order.order_id} already.`)
+    const message = `The order_id ${body.order.order_id} is taken.`
+    throw refused({ code: 'order_id_exists', path: '/order/order_id', message })
   }
 }
 
