@@ -158,6 +158,15 @@ test('address callback: an amount that is not the lines and the chosen option ge
   })
 })
 
+test('address callback: the answer may bring as many lines as an order may have', async () => {
+  const id = await shop.create(withCallback())
+  const items = Array.from({ length: 1_000 }, (_, line) => ({ line_id: `${line}`, amount: 10, description: 'x'.repeat(100) }))
+  reset({ status: 200, body: { shipping_options: [post], order: { amount: 10_000, items } } })
+  const { status, body } = await shop.view('PUT', `${id}/session/order/addresses`, { shipping_address: address })
+  assert.equal(status, 200, JSON.stringify(body).slice(0, 500))
+  assert.equal(body.order.items.length, 1_000)
+})
+
 test('address callback: a chosen option that is no longer offered is dropped, and its price with it', async () => {
   const id = await shop.create(withCallback())
   await shop.view('PUT', `${id}/session/order/shipping_option`, post)

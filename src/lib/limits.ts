@@ -88,6 +88,7 @@ export const limits = {
   callback_timeout_ms: 10_000,
   express_callback_timeout_ms: 60_000,
   webhook_timeout_ms: 60_000,
+  /** Of the answer to a delivery; that to an express callback may be as large as a body (`body_bytes`). */
   callback_response_bytes: 65_536,
   /** As much as DNS holds: no server has a longer name. */
   host_length_max: 253,

@@ -31,7 +31,9 @@ export function callMerchant(parts: { sql: Sql; clock: Clock; outbound: Outbound
       headers['dintero-signature'] = dinteroSignature(secret, now_s, account_id, 'POST', url)
     }
     const timeout_ms = limits.express_callback_timeout_ms
-    const result = await outbound.call({ method: 'POST', url, headers, body: JSON.stringify(body), timeout_ms })
+    // The answer may bring all lines of the order, and so is as large as what a shop may send.
+    const answer_bytes = limits.body_bytes
+    const result = await outbound.call({ method: 'POST', url, headers, body: JSON.stringify(body), timeout_ms, answer_bytes })
     if (!('status' in result)) return { status: undefined, error: result.error }
     if (result.truncated) return { status: undefined, error: 'The answer is too large, or did not come to its end.' }
     return { status: result.status, body: parsed(result.body) }

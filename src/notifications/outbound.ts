@@ -13,6 +13,8 @@ export type OutboundCall = {
   headers: Record<string, string>
   body?: string
   timeout_ms: number
+  /** How much of the answer is read. */
+  answer_bytes?: number
   insecure_ssl?: boolean
   signal?: AbortSignal
 }
@@ -150,13 +152,16 @@ async function send(call: OutboundCall, request: typeof import('undici').request
     headersTimeout: 0,
     bodyTimeout: 0,
   })
-  const { text, truncated } = await readCapped(body)
+  const { text, truncated } = await readCapped(body, call.answer_bytes ?? limits.callback_response_bytes)
   const flat = Object.entries(answered).map(([name, value]) => [name, String(value).slice(0, 1_000)])
   return { status: statusCode, headers: Object.fromEntries(flat.slice(0, 50)), body: text, ...(truncated ? { truncated } : {}) }
 }
 
 /** The answer's body, up to the limit. The status counts also when the rest of the body never comes. */
-async function readCapped(body: AsyncIterable<Buffer> & { destroy(): unknown }): Promise<{ text: string; truncated: boolean }> {
+async function readCapped(
+  body: AsyncIterable<Buffer> & { destroy(): unknown },
+  limit: number,
+): Promise<{ text: string; truncated: boolean }> {
   const chunks: Buffer[] = []
   let size = 0
   let truncated = false
@@ -164,7 +169,7 @@ async function readCapped(body: AsyncIterable<Buffer> & { destroy(): unknown }):
     for await (const chunk of body) {
       chunks.push(chunk)
       size += chunk.length
-      if (size > limits.callback_response_bytes) {
+      if (size > limit) {
         truncated = true
         break
       }
@@ -173,7 +178,7 @@ async function readCapped(body: AsyncIterable<Buffer> & { destroy(): unknown }):
     truncated = true
   }
   body.destroy()
-  return { text: Buffer.concat(chunks).subarray(0, limits.callback_response_bytes).toString('utf8'), truncated }
+  return { text: Buffer.concat(chunks).subarray(0, limit).toString('utf8'), truncated }
 }
 
 function reason(error: unknown): string {
