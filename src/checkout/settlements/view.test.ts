@@ -14,6 +14,7 @@ import {
   printable,
 } from './attachments/report.ts'
 import { configurationOf, configurationView } from './report-configurations/report-configuration.ts'
+import { filesOf, reportView } from './reports/report.ts'
 import {
   attachmentName,
   extensionOf,
@@ -102,6 +103,28 @@ test('settlement: as it is shown', () => {
   const owed = settlementView({ ...row, amount: -1, payout_destination_id: 'P' })
   assert.deepEqual([owed.payment_status, owed.payout_destination_id], ['postponed', 'P'])
   assert.equal(settlementView({ ...row, amount: 0 }).payment_status, 'paid')
+})
+
+test('reports: the files of a settlement, and one as it is shown', () => {
+  const [csv, pdf] = filesOf(row)
+  assert.deepEqual(
+    [csv, pdf],
+    [
+      { settlement: row, extension: 'csv' },
+      { settlement: row, extension: 'pdf' },
+    ],
+  )
+  assert.deepEqual([filesOf(row, 'csv'), filesOf(row, 'pdf')], [[pdf], []])
+  const shown = {
+    ...{ id: 's-csv', account_id: 'T12345678', content_type: 'text/csv', content_language: 'en', created_by: 'kvitt' },
+    ...{ created_at: before.toISOString(), data_from: '2026-11-22T00:00:00.000Z', data_to: '2026-11-23T00:00:00.000Z' },
+    ...{ schedule: 'daily', report_file_name: 'settlement-dintero_psp-NOK-2026-11-22.csv', data_type: 'settlement' },
+    ...{ signed_url: 'https://u', report_filters: [] },
+  }
+  assert.deepEqual(reportView(csv!, 'https://u'), shown)
+  const test = reportView({ ...csv!, settlement: { ...row, kind: 'test', payout_destination_id: 'P' } }, 'https://u')
+  const { schedule: _, ...rest } = shown
+  assert.deepEqual(test, { ...rest, report_filters: [{ filter: 'operation_payout_destination', value: 'P' }] })
 })
 
 test('settlement: as CSV', () => {

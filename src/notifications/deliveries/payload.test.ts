@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type CallbackDetails, callbackRequest } from './callback.ts'
 import { callbackBody, type PayloadSources, type Told, webhookBody } from './payload.ts'
-import { type OutboxRow, planDeliveries } from './plan.ts'
+import { type OutboxRow, planDeliveries, unplannedDelivery } from './plan.ts'
 
 const details: CallbackDetails = {
   ...{ url: 'https://shop.example/cb', session_id: 's', transaction_id: 't', merchant_reference: 'R 1' },
@@ -146,6 +146,19 @@ test('deliveries: one for each subscription to the event, or one to the callback
     },
   ])
   assert.deepEqual(planDeliveries({ ...callback, details: { ...details, url: 'no' } }, 9, subscribers), [])
+})
+test('deliveries: dead from the start to a host whose name is too long, and when they cannot be planned', () => {
+  const to = (length: number) => {
+    const url = `https://${'h'.repeat(length)}/`
+    return planDeliveries({ ...row, event: 'session_callback', details: { ...details, url } }, 9, [])[0]!
+  }
+  assert.equal(to(253).error, undefined)
+  assert.equal(to(254).error, 'The host name has 254 characters; none has more than 253.')
+  assert.deepEqual([to(254).endpoint.length, to(1_000).endpoint.length], ['callback:https://'.length + 254, 300])
+  const { id: _, ...told } = row
+  const unplanned = { ...told, position: 9, lane: 'transaction:t', endpoint: 'unplanned', method: 'GET', url: '', delay_s: 0 }
+  assert.deepEqual(unplannedDelivery(row, 9, 'why'), { ...unplanned, error: 'why' })
+  assert.deepEqual(unplannedDelivery({ ...row, details: null as never }, 9, 'why').details, {})
 })
 
 /** Sources that answer with what they were asked. */

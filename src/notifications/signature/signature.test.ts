@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { dinteroSignature, eventSignature, kvittSignature, sortedQuery } from './signature.ts'
+import { dinteroSignature, eventSignature, kvittSignature, sortedQuery, webhookHeaders } from './signature.ts'
 
 test('Dintero-Signature: the published vector', () => {
   assert.equal(
@@ -44,4 +44,17 @@ test('kvitt-signature: only a secret that begins with whsec_ is base64', () => {
   const of = (secret: string | Buffer) => `v1,${createHmac('sha256', secret).update('i.7.{}').digest('base64')}`
   assert.equal(kvittSignature('abcdefYWJj', 'i', 7, '{}'), of('abcdefYWJj'))
   assert.equal(kvittSignature('whsec_YWJj', 'i', 7, '{}'), of('abc'))
+})
+
+test('webhook: its headers, signed where there is a secret', () => {
+  const about = {
+    ...{ 'content-type': 'application/json', event: 'e', 'event-delivery': 'd' },
+    ...{ 'webhook-id': 'd', 'webhook-timestamp': '7' },
+  }
+  const sent = { id: 'd', event: 'e', body: '{}' }
+  for (const secret of ['', null, undefined]) assert.deepEqual(webhookHeaders(sent, 7, secret), about)
+  const signature = kvittSignature('s', 'd', 7, '{}')
+  assert.deepEqual(webhookHeaders(sent, 7, 's'), {
+    ...{ ...about, 'event-signature': eventSignature('s', '{}'), 'kvitt-signature': signature, 'webhook-signature': signature },
+  })
 })
