@@ -42,6 +42,11 @@ test('settle: days of mixed traffic sum to the minor unit, one settlement a day,
   const vipps = await server.pay({ type: 'vipps', amount: 25_000, reference: 'vipps' })
   const euro = await server.pay({ currency: 'EUR', amount: 1_999, reference: 'euro' })
   const uncaptured = await server.pay({ amount: 777, reference: 'uncaptured' })
+  // A capture that failed is an event, too.
+  await shop.call('PUT', '/v1/simulator/script', { rules: [{ when: { operation: 'capture' }, do: 'decline' }] })
+  await shop.call('POST', `/v1/transactions/${uncaptured}/capture`, { amount: 777 })
+  assert.equal((await server.transaction(uncaptured)).events.at(-1).success, false)
+  await shop.call('DELETE', '/v1/simulator/script')
   const zero = await server.pay({ type: 'dintero.zero', amount: 0, reference: 'zero' })
   await shop.call('POST', `/v1/transactions/${zero}/capture`, { amount: 0 })
   await server.move(whole, 'capture', 39_800)
