@@ -139,7 +139,11 @@ test('payment page: faults are told beside their fields and nothing is sent', { 
   await page.getByTestId('card-number').pressSequentially('4000000000000003')
   assert.equal(await page.getByTestId('card-number').inputValue(), '4000 0000 0000 0003')
   await page.getByTestId('card-expiry').pressSequentially('120')
-  await page.getByTestId('card-expiry').fill('01/20')
+  await page.getByTestId('card-expiry').fill('')
+  await page.getByTestId('card-expiry').pressSequentially('1/30')
+  assert.equal(await page.getByTestId('card-expiry').inputValue(), '01/30')
+  // As typed before the script is there.
+  await page.evaluate(`document.querySelector('#f-card-expiry').value = '0120'`)
   await page.getByTestId('card-cvc').fill('12')
   await page.getByTestId('pay').click()
   assert.match((await page.getByTestId('card-number-error').textContent()) ?? '', /not right/)

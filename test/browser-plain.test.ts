@@ -12,6 +12,7 @@ test('without JavaScript: a card and a wallet pay', { skip: skipBrowser }, async
   const { url } = await session()
   const page = await open(`${url}?product=dintero_psp.creditcard`)
   await fillCard(page, '4000 0000 0000 0002')
+  await page.getByTestId('card-expiry').fill('1 / 2031')
   await page.getByTestId('pay').click()
   await page.waitForURL(`${shop.url}/accept**`)
   assert.match(page.url(), /transaction_id=/)

@@ -30,7 +30,8 @@ function formatCard(value: string): string {
 }
 
 function formatExpiry(value: string): string {
-  const given = digits(value)
+  // `1/30` is January.
+  const given = digits(value.replace(/^\s*(\d)\D/, '0$1'))
   const number = (/^[2-9]/.test(given) ? `0${given}` : given).slice(0, 6)
   const short = number.length > 4 && number.slice(2, 4) === '20' ? number.slice(0, 2) + number.slice(4) : number
   return short.length > 2 ? `${short.slice(0, 2)}/${short.slice(2, number.startsWith('20', 2) ? 6 : 4)}` : short
@@ -53,7 +54,7 @@ const checks: Record<string, (value: string, input: HTMLInputElement) => Wrong |
     return lengths.includes(number.length) && luhn(number) ? undefined : 'card_number_wrong'
   },
   card_expiry: (value) => {
-    const [, month, year] = /^(\d{2})\/(\d{2})$/.exec(value) ?? []
+    const [, month, year] = /^(\d{2})\/(\d{2})$/.exec(formatExpiry(value)) ?? []
     if (!month || Number(month) < 1 || Number(month) > 12) return 'card_expiry_wrong'
     const [now_year, now_month] = state.now.split('-').map(Number)
     const full = 2000 + Number(year)
@@ -124,6 +125,7 @@ export function formBody(form: HTMLElement): Record<string, unknown> {
 function clean(check: string | undefined, value: string | boolean): string | boolean {
   if (typeof value !== 'string') return value
   if (check === 'card_number') return digits(value)
+  if (check === 'card_expiry') return formatExpiry(value)
   return check === 'phone_number' ? value.replace(/[\s()-]/g, '') : value
 }
 

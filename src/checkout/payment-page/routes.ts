@@ -245,7 +245,10 @@ function formMembers(form: Readonly<Record<string, string>>): Members {
     const [member = '', field] = name.split(/\.(.*)/s)
     if (typeof value !== 'string' || value.trim() === '' || member === '__proto__' || field === '__proto__') continue
     const digits = name === 'card.number' || (field ?? member) === 'phone_number'
-    const said = digits ? value.replace(/[\s()-]/g, '') : value.trim()
+    const text = digits ? value.replace(/[\s()-]/g, '') : value.trim()
+    // `1230`, `1/30`, `12 / 2030`: with the script, the field itself writes it as providers want it.
+    const said =
+      name === 'card.expiry' ? text.replace(/^(\d\d?)\D*(?:20)?(\d\d)$/, (_, m, y) => `${m.padStart(2, '0')}/${y}`) : text
     if (field === undefined) body[member] = said
     else {
       const known = body[member]

@@ -104,7 +104,7 @@ function cardFields(context: Context, product: Product): Html {
     inputmode: 'numeric',
     autocomplete: 'cc-exp',
     check: 'card_expiry',
-    maxlength: 7,
+    maxlength: 9,
     narrow: true,
   })}${textField(context, {
     name: 'card.cvc',
