@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import { limits } from '../src/lib/limits.ts'
 import { createLog } from '../src/lib/log.ts'
 import { autoCapture } from '../src/worker/auto-capture.ts'
 import { resolveOperations } from '../src/worker/resolve-operations.ts'
-import { call, failed, has, openSession, startTransactions, succeeded, type TransactionsServer, unknown } from './payments.ts'
+import { until } from './client.ts'
+import {
+  account_id,
+  call,
+  failed,
+  has,
+  openSession,
+  startTransactions,
+  succeeded,
+  type TransactionsServer,
+  unknown,
+} from './payments.ts'
 
 let server: TransactionsServer
 const logged: string[] = []
@@ -150,4 +162,35 @@ test('auto-capture: an unknown outcome is left to the resolver, and is no error'
   server.pass(100_000)
   assert.equal(await run(), 0)
   assert.equal(server.gateway.calls.length, 3)
+})
+
+test('auto-capture: an account whose provider does not answer leaves room for others', async () => {
+  const id = (await paid()).split('/')[3]!
+  const other = 'T22222222'
+  const hanging = limits.resolve_account_concurrency + 10
+  const like = (account: string, copy: string) => server.sql`
+    with t as (
+      insert into checkout.transactions
+      select (jsonb_populate_record(null::checkout.transactions, to_jsonb(t) || jsonb_build_object('account_id', ${account}::text,
+        'id', ${copy}::text, 'session_id', ${copy}::text))).*
+      from checkout.transactions t where account_id = ${account_id} and id = ${id})
+    insert into checkout.transaction_events
+    select (jsonb_populate_record(null::checkout.transaction_events, to_jsonb(e) || jsonb_build_object('account_id', ${account}::text,
+      'transaction_id', ${copy}::text, 'operation_id', gen_random_uuid()))).*
+    from checkout.transaction_events e where account_id = ${account_id} and transaction_id = ${id}`
+  for (let count = 1; count < hanging; count += 1) await like(account_id, `${id}${count}`)
+  await like(other, id)
+  await server.sql`update checkout.transactions set auto_capture_at = auto_capture_at + interval '1 ms' where account_id = ${other}`
+  const release: (() => void)[] = []
+  const captured = () => server.sql`select from checkout.transactions where account_id = ${other} and status = 'CAPTURED'`
+  const { capture } = server.gateway
+  server.gateway.capture = (call) =>
+    call.account_id === other ? Promise.resolve(succeeded) : new Promise((resolve) => release.push(() => resolve(succeeded)))
+  server.pass(1)
+  const running = run()
+  await until(async () => (await captured()).length === 1)
+  assert.ok(release.length < hanging, `${release.length} at once`)
+  server.gateway.capture = capture
+  for (const answer of release) answer()
+  assert.equal(await running, hanging + 1)
 })

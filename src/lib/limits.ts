@@ -81,7 +81,10 @@ export const limits = {
   profiles_remembered: 1_000,
 
   gateway_timeout_ms: 10_000,
-  /** Operations that one process asks about at once; of one provider; of one account. The others go on while one does not answer. */
+  /**
+   * Operations that one process asks about at once; of one provider; of one account. As many automatic captures besides. The others go on
+   * while one does not answer.
+   */
   resolve_concurrency: 64,
   resolve_gateway_concurrency: 24,
   resolve_account_concurrency: 16,

@@ -3,10 +3,8 @@ import { claimAutoCaptures, type DueCapture } from '../checkout/transactions/sto
 import { paymentProduct } from '../checkout/transactions/transaction.ts'
 import { ApiError } from '../lib/errors.ts'
 import { limits } from '../lib/limits.ts'
+import { shareFairly } from './fair-share.ts'
 import type { Work } from './loop.ts'
-
-/** How many automatic captures one round makes at once; each may take up to the gateway time-out. */
-const batch = 10
 
 /**
  * Captures what was authorized with `auto_capture` (checkout-api §5.5): at once, then again and again for 48 hours; a capture or void
@@ -16,13 +14,18 @@ export function autoCapture(payments: Payments): Work {
   return {
     name: 'auto-capture',
     interval_ms: 300,
-    async run() {
-      const now = payments.clock.now()
-      const lease_until = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
-      const due = await claimAutoCaptures(payments.sql, { now, lease_until, count: batch })
-      await Promise.all(due.map((transaction) => attempt(payments, transaction, now)))
-      return due.length
-    },
+    run: (signal) =>
+      shareFairly(signal, {
+        claim: (count, busy) => {
+          const now = payments.clock.now()
+          const lease_until = new Date(now.getTime() + limits.gateway_timeout_ms * 2)
+          return claimAutoCaptures(payments.sql, { now, lease_until, count, ...busy })
+        },
+        work: (due) =>
+          attempt(payments, due, payments.clock.now()).catch((error) =>
+            payments.log.error({ err: error, transaction_id: due.id }, 'automatic capture failed'),
+          ),
+      }),
   }
 }
 
@@ -39,6 +42,6 @@ async function attempt(payments: Payments, due: DueCapture, now: Date): Promise<
     if (status === 400) return missAutoCapture(payments, due)
     // One whose outcome nobody knows yet, or another request: it is looked at again when the lease ends.
     if (status === 409) return
-    payments.log.error({ err: error, transaction_id: id }, 'automatic capture failed')
+    throw error
   }
 }

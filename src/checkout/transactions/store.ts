@@ -42,27 +42,27 @@ export async function lockTransaction(db: Db, account_id: string, id: string): P
   return findTransaction(db, account_id, id)
 }
 
-export type DueCapture = Pick<TransactionRow, 'account_id' | 'id' | 'payment_product_type' | 'auto_capture_until'> & {
+export type DueCapture = Pick<TransactionRow, 'account_id' | 'id' | 'gateway' | 'payment_product_type' | 'auto_capture_until'> & {
   items: Item[] | null
 }
 
 /** Takes transactions whose automatic capture is due, across accounts, and leases them; another process skips what is taken. */
 export async function claimAutoCaptures(
   db: Db,
-  { now, lease_until, count }: { now: Date; lease_until: Date; count: number },
+  { now, lease_until, count, ...busy }: { now: Date; lease_until: Date; count: number; accounts: string[]; gateways: string[] },
 ): Promise<DueCapture[]> {
   return db<DueCapture[]>`
     update checkout.transactions t
     set auto_capture_at = ${lease_until}, version = t.version + 1
     from (
       select account_id, id from checkout.transactions
-      where auto_capture_at <= ${now}
+      where auto_capture_at <= ${now} and account_id <> all(${busy.accounts}) and gateway <> all(${busy.gateways})
       order by auto_capture_at
       limit ${count}
       for update skip locked
     ) due
     where t.account_id = due.account_id and t.id = due.id
-    returning t.account_id, t.id, t.payment_product_type, t.auto_capture_until, t.data -> 'items' as items`
+    returning t.account_id, t.id, t.gateway, t.payment_product_type, t.auto_capture_until, t.data -> 'items' as items`
 }
 
 /** Sets the merchant's second reference. No event. */
