@@ -22,9 +22,9 @@ after(async () => {
 })
 
 /** An empty database, and the environment to start Kvitt on it. */
-async function emptyDatabase() {
+async function emptyDatabase(how = '') {
   const name = `kvitt_start_${randomBytes(6).toString('hex')}`
-  await admin.unsafe(`create database ${name}`)
+  await admin.unsafe(`create database ${name} ${how}`)
   const url = `${process.env.PG_TEST_URL ?? 'postgres://postgres@127.0.0.1:54329'}/${name}`
   const sql = postgres(url, { max: 2, onnotice: () => {} })
   cleanUps.push(async () => {
@@ -181,6 +181,12 @@ test('command line: what the database says of it is one line too', async () => {
   const { env, sql } = await emptyDatabase()
   const empty = await kvitt(['verify'], env)
   assert.deepEqual([empty.code, empty.output], [1, 'kvitt: There is nothing of Kvitt in this database.\n'])
+  const { env: latin } = await emptyDatabase("template template0 encoding 'LATIN1' locale 'C'")
+  const refused = await kvitt(['migrate'], latin)
+  assert.deepEqual(
+    [refused.code, refused.output.startsWith('kvitt: Kvitt needs a database in UTF8; this one is in LATIN1')],
+    [1, true],
+  )
   const odd = await kvitt(['verify'], { DATABASE_URL: `${env.DATABASE_URL}?channel_binding=require` })
   assert.match(
     odd.output,

@@ -104,9 +104,15 @@ const pooled =
 
 async function check(sql: Sql, url: string): Promise<void> {
   try {
-    const [row] = await sql<{ version: number; called: string }[]>`
-      select current_setting('server_version_num')::int as version, current_setting('server_version') as called`
+    const [row] = await sql<{ version: number; called: string; encoding: string }[]>`
+      select current_setting('server_version_num')::int as version, current_setting('server_version') as called,
+        current_setting('server_encoding') as encoding`
     if (row && row.version < 150_000) throw new Failure(`Kvitt needs PostgreSQL 15 or later; this one is ${row.called}.`)
+    // Elsewhere there are customers whose names can't be stored.
+    if (row && row.encoding !== 'UTF8')
+      throw new Failure(
+        `Kvitt needs a database in UTF8; this one is in ${row.encoding}: create database … template template0 encoding 'UTF8'.`,
+      )
   } catch (error) {
     await sql.end({ timeout: 1 })
     if (error instanceof Failure) throw error
