@@ -26,7 +26,7 @@ function inProcess(parts: Parts): CreateCheckoutSession {
   return async (caller, body) => {
     // The same check as over HTTP: orders keeps addresses and customers as they came.
     const fault = faultOf(body)
-    if (fault) throw new ApiError('checkout_refused', `Checkout can't take ${fault.path}: it ${fault.message}.`)
+    if (fault) throw new ApiError('checkout_refused', `Checkout can't take ${fault.pointer}: it ${fault.what}.`)
     return createSession(parts, { ...caller, request_id: parts.ids.uuid() }, { body: body as unknown as SessionRequest })
   }
 }

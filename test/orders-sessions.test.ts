@@ -64,6 +64,10 @@ describe('sessions with the checkout service in the same process', () => {
     const started = await call('POST', `/orders/${order.id}/sessions`, { items: [{ line_id: '1' }], profile_id: 'default', url })
     assert.deepEqual([started.status, started.body.error.code], [400, 'checkout_refused'], JSON.stringify(started.body))
     assert.match(started.body.error.message, /\/order\/shipping_address\/first_name: it must be string/)
+    const script = { items: [{ line_id: '1' }], profile_id: 'default', url: { return_url: 'javascript:alert(1)' } }
+    const { id } = (await call('POST', '/orders', { currency: 'NOK', items })).body
+    const { error } = (await call('POST', `/orders/${id}/sessions`, script)).body
+    assert.match(error.message, /\/url\/return_url: it must be a URL with its scheme/, 'in words')
     assert.deepEqual((await call('GET', `/orders/${order.id}/sessions`)).body, { sessions: [] })
   })
 

@@ -13,7 +13,7 @@ import { ApiError, type ErrorCode, type ErrorDetail, publishedCodes } from './er
 import { accountIn } from './ids.ts'
 import { limits } from './limits.ts'
 import { pointerStep } from './object.ts'
-import { allowedBy, validatorCompiler } from './schema.ts'
+import { describeFault, validatorCompiler } from './schema.ts'
 
 /** Who is calling: what the access token, or the admin API key, says. */
 export type Auth = {
@@ -331,35 +331,13 @@ const unavailable: [codes: RegExp, why: string][] = [
 type Validation = NonNullable<FastifyError['validation']>[number]
 
 function validationMessage(fault: Validation | undefined, context: string): [message: string, { details: ErrorDetail[] }] {
-  const params = (fault?.params ?? {}) as {
-    missingProperty?: string
-    allowedValues?: (string | number)[]
-    additionalProperty?: string
-    pattern?: string
-    format?: string
-    type?: string | string[]
-  }
-  const member = fault?.keyword === 'required' ? params.missingProperty : params.additionalProperty
-  const pointer = `${fault?.instancePath ?? ''}${member === undefined ? '' : `/${pointerStep(member)}`}`
+  const { pointer, what, allowed } = describeFault(fault, context === 'body' ? '+' : '%2B')
   const path =
     context === 'body'
       ? pointer || '/'
       : context === 'querystring'
         ? `?${pointer.slice(1).replace(/\/\d+$/, '')}`
         : pointer.slice(1)
-  const what =
-    fault?.keyword === 'required'
-      ? 'is required'
-      : fault?.keyword === 'additionalProperties'
-        ? 'is not known here'
-        : fault?.keyword === 'pattern' && params.pattern !== undefined
-          ? `must be ${allowedBy(params.pattern) ?? 'written in another way'}`
-          : fault?.keyword === 'format' && params.format === 'date-time'
-            ? `must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05${context === 'body' ? '+' : '%2B'}01:00`
-            : Array.isArray(params.type)
-              ? `must be ${params.type.join(' or ')}`
-              : fault?.message
-  const allowed = params.allowedValues
-  const message = `${path === '/' ? 'The body' : path} ${what ?? 'is not valid'}${allowed ? `: ${allowed.join(', ')}` : ''}.`
+  const message = `${path === '/' ? 'The body' : path} ${what}.`
   return [message, { details: [{ path, message, code: 'invalid_request' satisfies ErrorCode, ...(allowed ? { allowed } : {}) }] }]
 }

@@ -5,6 +5,7 @@ import type { TSchema } from 'typebox'
 import Type from 'typebox'
 import { roundAmount } from './currency.ts'
 import { limits } from './limits.ts'
+import { pointerStep } from './object.ts'
 
 const words = new Map<string, string>()
 
@@ -12,11 +13,6 @@ const words = new Map<string, string>()
 export function TextLike(pattern: string, allowed: string, options: Type.TStringOptions = {}) {
   words.set(pattern, allowed)
   return Type.String({ pattern, ...options })
-}
-
-/** What an expression of {@link TextLike} allows, in words. */
-export function allowedBy(pattern: string): string | undefined {
-  return words.get(pattern)
 }
 
 /** A URL that our server calls, or that the customer's browser opens. */
@@ -121,13 +117,40 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   }
 }
 
-/** The check of a route's body, for what comes another way: the first fault, with its JSON pointer, or nothing. */
-export function checkOfBody(schema: TSchema): (body: unknown) => { path: string; message: string } | undefined {
+/** The check of a route's body, for what comes another way: the first fault, or nothing. */
+export function checkOfBody(schema: TSchema): (body: unknown) => Fault | undefined {
   const faults = faultsBy(strict, schema)
   return (body) => {
     const [fault] = faults(body) ?? []
-    return fault && { path: fault.instancePath || '/', message: fault.message ?? 'is not valid' }
+    return fault && describeFault(fault)
   }
+}
+
+/** Where a fault is, what is wrong there in words, and which values would do. */
+export type Fault = { pointer: string; what: string; allowed?: (string | number)[] }
+
+/** What a check found, to be told; `plus` is how + is written where the value stands. */
+export function describeFault(found: FastifySchemaValidationError | undefined, plus = '+'): Fault {
+  const { instancePath = '', keyword, message, params = {} } = found ?? {}
+  const { missingProperty, additionalProperty, allowedValues, pattern, format, type } = params as {
+    missingProperty?: string
+    additionalProperty?: string
+    allowedValues?: (string | number)[]
+    pattern?: string
+    format?: string
+    type?: string | string[]
+  }
+  const member = keyword === 'required' ? missingProperty : additionalProperty
+  const pointer = `${instancePath}${member === undefined ? '' : `/${pointerStep(member)}`}`
+  if (keyword === 'required') return { pointer, what: 'is required' }
+  if (keyword === 'additionalProperties') return { pointer, what: 'is not known here' }
+  if (keyword === 'pattern') return { pointer, what: `must be ${words.get(pattern!) ?? 'written in another way'}` }
+  if (Array.isArray(type)) return { pointer, what: `must be ${type.join(' or ')}` }
+  if (format === 'date-time') {
+    return { pointer, what: `must be a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05${plus}01:00` }
+  }
+  const what = message ?? 'is not valid'
+  return allowedValues ? { pointer, what: `${what}: ${allowedValues.join(', ')}`, allowed: allowedValues } : { pointer, what }
 }
 
 type Shape = {

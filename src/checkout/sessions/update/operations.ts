@@ -100,7 +100,7 @@ export async function askMerchant(
   if (answer.status !== 200) throw callbackFailed(`answered ${answer.status}`)
   const body = storable(answer.body)
   const fault = faultOfAnswer(body)
-  if (fault) throw callbackFailed(`answered something else than expected: ${fault.path} ${fault.message}`)
+  if (fault) throw callbackFailed(`answered something else than expected: ${fault.pointer || 'the body'} ${fault.what}`)
   const told = body as CallbackAnswer
   if (expects.shipping_options && !told.shipping_options) throw callbackFailed('answered without shipping_options')
   const unfit = told.order && orderRefusalOf(answeredData(data, told))
