@@ -35,7 +35,9 @@ export const RecordIn = Type.Object(
       Type.String({ minLength: 1, maxLength: 40, description: 'Chosen by the client; the same one again is refused.' }),
     ),
     success: Type.Optional(Type.Boolean({ description: 'Default true. A failed attempt is recorded and moves nothing.' })),
-    authorization_id: Type.Optional(Type.String({ maxLength: 40, description: 'Needed with `multiple_authorizations`.' })),
+    authorization_id: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 40, description: 'Needed with `multiple_authorizations`.' }),
+    ),
     processed_at: Type.Optional(DateTime),
     processed_by: Type.Optional(Reference),
     payment_details: Type.Optional(PaymentDetails),
