@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import Type from 'typebox'
 import { systemIds } from './ids.ts'
 import { limits } from './limits.ts'
-import { AmountIn, PositiveAmountIn, responses, validatorCompiler } from './schema.ts'
+import { AmountIn, checkOfBody, dropsEmpties, PositiveAmountIn, responses, validatorCompiler } from './schema.ts'
 
 type Part = 'body' | 'querystring'
 /** The data as a route sees it, or undefined when it is refused. */
@@ -89,4 +89,42 @@ test('ids: of orders, and secrets', () => {
   assert.match(ids.orderId(), /^[A-Z0-9]{9}$/)
   assert.match(ids.secret(), /^[\w-]{43}$/)
   assert.match(ids.uuid(), /^[0-9a-f-]{36}$/)
+})
+
+const inner = Type.Object({ code: Type.Optional(Type.String({ pattern: '^x' })), name: Type.String({ minLength: 1 }) })
+const empties = Type.Object({
+  ...{ free: Type.Optional(Type.String()), code: Type.Optional(Type.String({ pattern: '^x' })), needed: Type.Integer() },
+  ...{ mail: Type.Optional(Type.String({ format: 'email' })), long: Type.Optional(Type.String({ minLength: 1 })) },
+  ...{ kind: Type.Optional(Type.Unsafe<string>({ type: 'string', enum: ['a'] })), count: Type.Optional(Type.Integer()) },
+  either: Type.Optional(Type.Unsafe<unknown>({ anyOf: [Type.String(), inner] })),
+  ...{ both: Type.Optional(Type.Unsafe<unknown>({ type: ['string', 'null'] })), inner: Type.Optional(inner) },
+  ...{ list: Type.Optional(Type.Array(inner)), lists: Type.Optional(Type.Array(Type.Array(Type.String()))) },
+})
+// what came in | what is left
+const nothings: [body: unknown, left: unknown][] = [
+  [{ free: '', both: '', list: [], lists: [[]], more: '', toString: '' }, 'all'],
+  [{ code: '', mail: '', long: '', kind: '', count: '', either: '', list: '' }, {}],
+  [{ inner: [], either: [] }, {}],
+  [{ code: 'x', count: 0, inner: [1], either: null }, 'all'],
+  [{ needed: '' }, 'all'],
+  [{ inner: { code: '', name: '' } }, { inner: { name: '' } }],
+  [
+    { either: { code: '' }, list: [{ code: '' }, null, 'x', { code: 'x' }] },
+    { either: {}, list: [{}, null, 'x', { code: 'x' }] },
+  ],
+  ...['', [], null, undefined].map((body): [unknown, unknown] => [body, 'all']),
+]
+for (const [body, left] of nothings) {
+  test(`empties: ${JSON.stringify(body)} without what says nothing`, async () => {
+    const copy = structuredClone(body)
+    await dropsEmpties(empties)({ body: copy })
+    assert.deepEqual(copy, left === 'all' ? body : left)
+  })
+}
+
+test('a body that comes another way: its first fault, or nothing', () => {
+  const fault = checkOfBody(inner)
+  assert.deepEqual(fault({ name: '' }), { path: '/name', message: 'must NOT have fewer than 1 characters' })
+  assert.deepEqual(fault(1), { path: '/', message: 'must be object' })
+  assert.equal(fault({ name: 'n' }), undefined)
 })
