@@ -186,9 +186,10 @@ const failures: [name: string, answer: typeof answer, message: RegExp][] = [
   [
     'a currency that is none',
     { status: 200, body: { shipping_options: [], order: { amount: 1, currency: 'kr' } } },
-    /something else/,
+    /currency must be three capital letters/,
   ],
   ['U+0000', { status: 200, body: { shipping_options: [], order: { amount: 1, x: 'a\u0000' } } }, /text that is none/],
+  ['a mebibyte', { status: 200, body: ' '.repeat(1_048_577) }, /too large, or did not come to its end\. Nothing was changed\.$/],
   ['endless nesting', { status: 200, body: '['.repeat(30_000) + ']'.repeat(30_000) }, /nested too deep|something else/],
   [
     'an order that no session could begin with',

@@ -96,7 +96,7 @@ export async function askMerchant(
   expects: { shipping_options: boolean } = { shipping_options: true },
 ): Promise<CallbackAnswer> {
   const answer = await parts.callMerchant(session.account_id, url, showSession(parts, { ...session, data }))
-  if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error}`)
+  if (answer.status === undefined) throw callbackFailed(`did not answer: ${answer.error.replace(/\.$/, '')}`)
   if (answer.status !== 200) throw callbackFailed(`answered ${answer.status}`)
   const body = storable(answer.body)
   const fault = faultOfAnswer(body)
