@@ -236,6 +236,7 @@ test('update: fetches the options when the request brings none, or is told to; n
   const put = (body: object, query = '') => shop.call('PUT', `/v1/sessions/${id}?update_without_lock=true${query}`, body)
   reset({ status: 200, body: { shipping_options: [pickUp] } })
   await put({ order: { amount: 1 } })
+  await put({ order: { shipping_address: { first_name: '', country: 'NO' } } })
   assert.equal(asked.length, 0, 'there is no address yet')
   await put({ order: { amount: 2, shipping_address: address } })
   assert.equal(asked.length, 1)

@@ -13,6 +13,7 @@ import {
   type SessionParts,
   showSession,
 } from '../operations.ts'
+import { isAddress } from '../order.ts'
 import { mayUpdate, nextUpdate, type SessionData } from '../session.ts'
 import type { FoundSession } from '../store.ts'
 import {
@@ -72,7 +73,7 @@ export async function updateSession(
 
 /** Where the options are to be fetched, if they are: always when the update does not bring its own (checkout-api §3.6). */
 function callbackUrl(before: SessionData, after: SessionData, { express }: SessionUpdate, forced: boolean): string | undefined {
-  if (!before.express || !after.order.shipping_address) return undefined
+  if (!before.express || !isAddress(after.order.shipping_address)) return undefined
   return forced || !express?.shipping_options ? after.express?.shipping_address_callback_url : undefined
 }
 
