@@ -42,6 +42,22 @@ test('deliveries: an account whose servers are slow has its share of the calls, 
   await quick.close()
 })
 
+test('webhook: a hanging endpoint holds up nobody else', async () => {
+  await engine.sql`delete from notifications.subscriptions`
+  const [dead, alive] = [await startReceiver(() => {}), await startReceiver()]
+  await subscribe(engine.sql, dead.url)
+  await subscribe(engine.sql, alive.url)
+  await engine.tell(...Array.from({ length: 200 }, (_, index) => changeOf(`t${index}`, 3)))
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  await alive.arrived(200)
+  assert.ok(dead.received.length <= limits.endpoint_concurrency)
+  stop.abort()
+  await running
+  await dead.close()
+  await alive.close()
+})
+
 test('webhook: a hanging endpoint does not even hold up those on the same host', async () => {
   await engine.sql`delete from notifications.subscriptions`
   const shop = await startReceiver((request, response) => {

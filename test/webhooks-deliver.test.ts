@@ -174,18 +174,6 @@ test('webhook: an answer that is too long is cut, and one whose body never ends 
   assert.equal(endless!.response.body, 'par\ufffdtly')
 })
 
-test('webhook: a hanging endpoint holds up nobody else', async () => {
-  const [dead, alive] = [await open(() => {}), await open()]
-  await subscribe(engine.sql, dead.url)
-  await subscribe(engine.sql, alive.url)
-  await engine.tell(...Array.from({ length: 200 }, (_, index) => changeOf(`t${index}`, 1)))
-  const running = engine.run()
-  await alive.arrived(200)
-  // As many as may be under way; and on a slow machine others, until the first of them have counted as failures.
-  assert.ok(dead.received.length < 2 * limits.endpoint_concurrency)
-  await running
-})
-
 test('webhook: what a full endpoint has waiting goes on when its calls end while others are claimed', async () => {
   const shop = await open((_request, response) => setTimeout(() => response.end(), 150))
   await subscribe(engine.sql, shop.url)

@@ -124,7 +124,7 @@ for (const [body, left] of nothings) {
 
 test('a body that comes another way: its first fault, or nothing', () => {
   const fault = checkOfBody(inner)
-  assert.deepEqual(fault({ name: '' }), { path: '/name', message: 'must NOT have fewer than 1 characters' })
-  assert.deepEqual(fault(1), { path: '/', message: 'must be object' })
+  assert.deepEqual(fault({ name: '' }), { pointer: '/name', what: 'must NOT have fewer than 1 characters' })
+  assert.deepEqual(fault(1), { pointer: '', what: 'must be object' })
   assert.equal(fault({ name: 'n' }), undefined)
 })
