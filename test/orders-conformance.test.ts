@@ -116,6 +116,15 @@ describe('which call is valid where (orders-api 5.5)', () => {
     const answer = await call('POST', `/orders/${await orderIn('cancelled')}/refunds`, pay(20))
     assert.equal(answer.body.error.code, 'amount_exceeds_refundable')
   })
+  test('complete into an order, twice: 409, and nothing comes to the order', async () => {
+    const id = await orderIn('open')
+    const draft = await ok('POST', '/draft_orders', { options: { order_id: id }, order: content(item(7)) })
+    await ok('PUT', `/draft_orders/${draft.id}/complete`, {})
+    const { items } = await ok('GET', `/orders/${id}`)
+    const again = await call('PUT', `/draft_orders/${draft.id}/complete`, {})
+    assert.deepEqual([again.status, again.body.error?.code], [409, 'draft_not_open'])
+    assert.deepEqual((await ok('GET', `/orders/${id}`)).items, items)
+  })
   test('complete with replace: 200 while nothing is recorded, 409 when closed', async () => {
     const id = await orderIn('untouched')
     assert.equal((await completeInto(id, { replace: 'order' })).status, 200)

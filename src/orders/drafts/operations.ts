@@ -305,7 +305,6 @@ async function completeInto(
   if (!found) throw unknownDraft(id)
   const { draft } = found
   if (seen === 'draft') assertVersion(draft.version, caller)
-  throwRefusal(core.mayChange(draft))
   const name = draft.options.order_id!
   await lockOrder(tx, account_id, name)
   const target = await findOrder(tx, { account_id, name, now })
