@@ -61,9 +61,13 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<Parts> = async (app, parts) 
     for (const limit of [attempts, attemptsOfAddress]) {
       const counted = await limit(request)
       if (counted.isAllowed || !counted.isExceeded) continue
-      throw new ApiError('too_many_requests', 'Too many secrets that were not right before. Try again when Retry-After has passed.', {
-        headers: { 'retry-after': String(counted.ttlInSeconds) },
-      })
+      throw new ApiError(
+        'too_many_requests',
+        'Too many secrets that were not right before. Try again when Retry-After has passed.',
+        {
+          headers: { 'retry-after': String(counted.ttlInSeconds) },
+        },
+      )
     }
   }
 
